@@ -1,0 +1,82 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Language mode 6 comes with the tools version; every warning of ours is an error.
+// Builds also pass `--explicit-target-dependency-import-check error` (scripts/build), which
+// rejects an import that is not declared here.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
+
+extension Target {
+    /// One folder of the pipeline: `Sources/<ring>/<name>`, with its tests in `Tests/<name>Tests`.
+    static func ours(_ ring: String, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+        .target(name: name, dependencies: dependencies, path: "Sources/\(ring)/\(name)", swiftSettings: strict)
+    }
+    static func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .executableTarget(name: name, dependencies: dependencies, path: "Sources/Programs/\(name)", swiftSettings: strict)
+    }
+    static func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+        .testTarget(
+            name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources,
+            swiftSettings: strict)
+    }
+}
+
+let package = Package(
+    name: "breakwater",
+    products: [
+        .executable(name: "breakwaterd", targets: ["breakwaterd"]),
+        .executable(name: "breakwater", targets: ["breakwater"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // What we hear.
+        .ours("Inputs", "LogIntake", ["Events", "CLinux", "Posix"]),
+        .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
+        // What we conclude; pure.
+        .ours("Logic", "Addresses"),
+        .ours("Logic", "Events", ["Addresses"]),
+        .ours(
+            "Logic", "Configuration",
+            ["Addresses", "Events", .product(name: "TOMLKit", package: "TOMLKit")]),
+        .ours("Logic", "Dialects", ["Addresses", "Events"]),
+        .ours("Logic", "Policy", ["Addresses", "Events"]),
+        .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
+        // What we do.
+        .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
+        .ours("Outputs", "Shedding", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
+        .ours("Outputs", "Store", ["Addresses", "Events", "Posix", "CSQLite"]),
+        // What people run.
+        .program(
+            "breakwaterd",
+            [
+                "LogIntake", "ConnectionSampler", "Addresses", "Events", "Configuration", "Dialects", "Policy",
+                "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .program(
+            "breakwater",
+            [
+                "LogIntake", "ConnectionSampler", "Addresses", "Events", "Configuration", "Dialects", "Policy",
+                "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        // How we ask the kernel.
+        .target(name: "CLinux", path: "Sources/System/CLinux"),
+        .ours("System", "Posix", ["Events", "CLinux"]),
+        .ours("System", "Netlink", ["Addresses", "Posix", "CLinux", "CNetfilter"]),
+        .ours("System", "ProcFS", ["Addresses", "Posix", "CLinux"]),
+        .systemLibrary(
+            name: "CNetfilter", path: "Sources/System/CNetfilter", pkgConfig: "libnftnl libmnl",
+            providers: [.apt(["libmnl-dev", "libnftnl-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"])]),
+        // Tests, a folder each.
+        .tests("AddressesTests", ["Addresses"]),
+    ]
+)

@@ -1,0 +1,66 @@
+import Addresses
+
+/// What one log line says happened, in the words all dialects share.
+///
+/// Values only: everything here was copied out of the line, so an event outlives the buffer it was read from.
+package struct Event: Equatable, Sendable {
+    package enum Kind: String, Sendable, CaseIterable {
+        case rejection
+        case deferral
+        case acceptance
+        case connect
+        case disconnect
+        case saturation
+        case authFailure = "auth-failure"
+    }
+
+    package var kind: Kind
+    /// Set for rejections, deferrals and authentication failures.
+    package var rejectionClass: RejectionClass?
+    /// The SMTP reply code, 400...599.
+    package var code: UInt16?
+    package var peer: IPAddress?
+    /// The peer's TCP port; `nil` where the MTA does not log it.
+    package var port: UInt16?
+    /// The DNSBL that listed the peer, as far as the line names it; lower case.
+    package var zone: String?
+    package var pid: Int32?
+    /// An acceptance after SMTP AUTH.
+    package var isAuthenticated = false
+    /// An inner line of a multi-line reply (`517-`): shown by `parse`, judged by its last line only.
+    package var isContinuation = false
+    /// The reply's text says that the list itself failed (127.255.255.x, "query refused" ...): never a reason to ban.
+    package var isListFailure = false
+    /// The number of connections that a saturation line states.
+    package var connections: Int?
+    /// A saturation line that says the limit is reached, not merely near.
+    package var isAtLimit = false
+
+    package init(
+        _ kind: Kind, class rejectionClass: RejectionClass? = nil, code: UInt16? = nil, peer: IPAddress? = nil,
+        port: UInt16? = nil, zone: String? = nil
+    ) {
+        self.kind = kind
+        self.rejectionClass = rejectionClass
+        self.code = code
+        self.peer = peer
+        self.port = port
+        self.zone = zone
+    }
+}
+
+/// The kind of reason behind a 5xx or 4xx reply.
+package enum RejectionClass: String, Sendable, CaseIterable {
+    case rbl
+    case rhsbl
+    case relayDenied = "relay-denied"
+    case helo
+    case unknownUser = "unknown-user"
+    case recipient
+    case clientHost = "client-host"
+    case sender
+    case auth
+    case content
+    case connLimit = "conn-limit"
+    case other
+}

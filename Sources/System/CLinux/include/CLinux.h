@@ -1,0 +1,42 @@
+/* What Swift cannot import of Linux: headers missing from its Glibc module, variadic and syscall-only calls,
+ * constants that are macros of expressions. Nothing clever. */
+#ifndef BREAKWATER_CLINUX_H
+#define BREAKWATER_CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+
+/* The raw system calls below return -1 and set errno. */
+
+/* pidfd_open(2), Linux 5.3. */
+int bw_pidfd_open(int pid);
+/* pidfd_send_signal(2), Linux 5.1. */
+int bw_pidfd_send_signal(int pidfd, int signal);
+
+/* SO_PEERCRED, unix(7): who connected to the other end. */
+int bw_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
+
+/* Opens with O_CLOEXEC added; open(2) is variadic. */
+int bw_open(const char *path, int flags, uint32_t mode);
+/* fcntl(F_SETFL, flags | O_NONBLOCK). */
+int bw_set_nonblocking(int fd);
+
+/* The symbolic name of an errno value ("ENOENT"), or NULL. */
+const char *bw_errno_name(int error);
+
+/* Drops every netlink message whose first header's nlmsg_pid is `portid`: a classic BPF filter on the socket. */
+int bw_netlink_ignore_sender(int fd, uint32_t portid);
+
+/* System call numbers under which a server sleeps while it waits for its client: poll, ppoll, select, pselect6, read. */
+int bw_syscall_waits_for_input(long number);
+/* ... and while it sleeps on purpose: nanosleep, clock_nanosleep. */
+int bw_syscall_sleeps(long number);
+
+#endif
