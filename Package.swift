@@ -14,10 +14,8 @@ extension Target {
     static func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         .executableTarget(name: name, dependencies: dependencies, path: "Sources/Programs/\(name)", swiftSettings: strict)
     }
-    static func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-        .testTarget(
-            name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources,
-            swiftSettings: strict)
+    static func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
     }
 }
 
@@ -78,5 +76,16 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"])]),
         // Tests, a folder each.
         .tests("AddressesTests", ["Addresses"]),
+        .tests("EventsTests", ["Addresses", "Events"]),
+        .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
+        .tests("DialectsTests", ["Addresses", "Events", "Dialects"]),
+        .tests("PolicyTests", ["Addresses", "Events", "Policy"]),
+        .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
+        .tests("LogIntakeTests", ["Events", "LogIntake", "Posix"]),
+        .tests("StoreTests", ["Addresses", "Events", "Store", "Posix"]),
+        // Started by scripts/test inside a network namespace of their own.
+        .tests("Namespaces", [
+            "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix", "CLinux",
+        ]),
     ]
 )

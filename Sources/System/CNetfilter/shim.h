@@ -1,4 +1,6 @@
 /* libmnl and libnftnl as one module: framing and sockets from the first, nf_tables objects from the second. */
+/* First, so that the kernel headers leave struct in6_addr to libc (linux/libc-compat.h). */
+#include <netinet/in.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/batch.h>
 #include <libnftnl/chain.h>

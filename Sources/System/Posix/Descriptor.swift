@@ -61,8 +61,9 @@ package func contents(of path: String, limit: Int = 1 << 20) throws(SystemError)
 
 /// The target of a symbolic link, or `nil` with errno set.
 package func linkTarget(_ path: String) -> String? {
-    withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
-        let count = readlink(path, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
-        return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
+        guard let base = buffer.baseAddress else { return nil }
+        let count = readlink(path, base, buffer.count)
+        return count < 0 ? nil : String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
     }
 }

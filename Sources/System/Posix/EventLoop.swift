@@ -18,7 +18,7 @@ package final class EventLoop {
     package var afterRound: Handler = {}
 
     package init() throws(SystemError) {
-        epoll = try Descriptor("epoll_create1", "", epoll_create1(Int32(EPOLL_CLOEXEC.rawValue)))
+        epoll = try Descriptor("epoll_create1", "", epoll_create1(Int32(EPOLL_CLOEXEC)))
     }
 
     /// Calls `handler` whenever `descriptor` is readable (or, with `forWriting`, also when it is writable).
@@ -121,7 +121,7 @@ package struct SignalDescriptor: ~Copyable {
         for signal in signals { sigaddset(&set, signal) }
         pthread_sigmask(SIG_BLOCK, &set, nil)
         descriptor = try Descriptor(
-            "signalfd", "", signalfd(-1, &set, Int32(SFD_CLOEXEC.rawValue | SFD_NONBLOCK.rawValue)))
+            "signalfd", "", signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK)))
     }
 
     /// The next pending signal, or `nil`.
