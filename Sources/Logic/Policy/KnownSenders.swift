@@ -1,0 +1,63 @@
+import Addresses
+import Events
+
+/// Senders whose mail was accepted, for some weeks: past the limits, and the measure of a list's sanity.
+///
+/// Keyed by host; an IPv6 host also stands for its block, since that is what would be banned.
+struct KnownSenders {
+    private struct Entry {
+        var until: Instant
+        var isAuthenticated: Bool
+    }
+    private var hosts: [IPAddress: Entry] = [:]
+    private var blocks: [IPAddress: Entry] = [:]
+    private let limit: Int
+    private(set) var evicted = 0
+
+    init(limit: Int) { self.limit = max(1, limit) }
+
+    var count: Int { hosts.count }
+
+    func isKnown(_ address: IPAddress, block: IPAddress, at now: Instant) -> Bool {
+        isLive(hosts[address], now) || isLive(blocks[block], now)
+    }
+
+    func isAuthenticated(_ address: IPAddress, block: IPAddress, at now: Instant) -> Bool {
+        (isLive(hosts[address], now) && hosts[address]?.isAuthenticated == true)
+            || (isLive(blocks[block], now) && blocks[block]?.isAuthenticated == true)
+    }
+
+    private func isLive(_ entry: Entry?, _ now: Instant) -> Bool { entry.map { $0.until > now } ?? false }
+
+    /// Notes an accepted message. True when the kernel should hear of it: a new sender, or one whose remaining time
+    /// has shrunk by a day or more, so that a busy sender costs one order a day.
+    mutating func note(_ address: IPAddress, block: IPAddress, until: Instant, authenticated: Bool) -> Bool {
+        let old = hosts[address]
+        let merged = Entry(until: max(until, old?.until ?? until), isAuthenticated: authenticated || old?.isAuthenticated == true)
+        if old == nil, hosts.count >= limit { evict() }
+        hosts[address] = merged
+        if block != address {
+            let around = blocks[block]
+            blocks[block] = Entry(
+                until: max(until, around?.until ?? until),
+                isAuthenticated: authenticated || around?.isAuthenticated == true)
+        }
+        guard let old else { return true }
+        return until - old.until >= .days(1) || (authenticated && !old.isAuthenticated)
+    }
+
+    mutating func expire(at now: Instant) {
+        hosts = hosts.filter { $0.value.until > now }
+        blocks = blocks.filter { $0.value.until > now }
+    }
+
+    /// Makes room by an eighth at once, so that a full table does not cost a scan for each sender.
+    private mutating func evict() {
+        let ends = hosts.values.map(\.until).sorted()
+        let cut = ends[ends.count / 8]
+        let before = hosts.count
+        hosts = hosts.filter { $0.value.until > cut }
+        evicted += before - hosts.count
+        blocks = blocks.filter { $0.value.until > cut }
+    }
+}

@@ -1,0 +1,314 @@
+import Addresses
+import Events
+
+/// Judges events: `(state, event, now) -> orders`.
+///
+/// A value without clock, randomness or input of its own: the same events at the same instants give the same orders in
+/// the same sequence. Orders gather until `takeOrders`, so that a burst of lines becomes one batch.
+package struct Policy {
+    /// What was not done, and why; counters for `status`.
+    package struct Counters: Equatable, Sendable {
+        package var rejections = 0
+        package var allowed = 0
+        package var authenticated = 0
+        package var listFailures = 0
+        package var zoneSuspended = 0
+    }
+
+    package private(set) var settings: PolicySettings
+    package private(set) var ledger = Ledger()
+    package private(set) var allowlist: Allowlist
+    package private(set) var counters = Counters()
+
+    private var sources: SourceTable
+    private var known: KnownSenders
+    private var zones: ZoneGuard
+    private var orders: [Order] = []
+
+    package init(_ settings: PolicySettings, allowlist: Allowlist) {
+        self.settings = settings
+        self.allowlist = allowlist
+        sources = SourceTable(limit: settings.maxSources)
+        known = KnownSenders(limit: settings.maxKnown)
+        zones = ZoneGuard(share: settings.zoneGuardShare, window: settings.zoneGuardWindow)
+    }
+
+    package var trackedSources: Int { sources.count }
+    package var evictedSources: Int { sources.evicted }
+    package var knownSenders: Int { known.count }
+    package var suspendedZones: [String] { zones.suspendedZones }
+    package var hasOrders: Bool { !orders.isEmpty }
+
+    /// The orders since the last call, in the sequence they were given.
+    package mutating func takeOrders() -> [Order] {
+        defer { orders.removeAll(keepingCapacity: true) }
+        return orders
+    }
+
+    /// New settings; what is known of sources and bans stays.
+    package mutating func reconfigure(_ settings: PolicySettings, allowlist: Allowlist) {
+        if settings.zoneGuardShare != self.settings.zoneGuardShare
+            || settings.zoneGuardWindow != self.settings.zoneGuardWindow
+        {
+            zones = ZoneGuard(share: settings.zoneGuardShare, window: settings.zoneGuardWindow)
+        }
+        self.settings = settings
+        self.allowlist = allowlist
+    }
+
+    // MARK: - Events
+
+    /// Judges one event that arrived `now`. Returns how many orders it gave rise to.
+    @discardableResult
+    package mutating func judge(_ event: Event, at now: Instant) -> Int {
+        let before = orders.count
+        switch event.kind {
+        case .rejection, .authFailure: judgeRejection(event, at: now)
+        case .acceptance: noteAcceptance(event, at: now)
+        case .deferral, .connect, .disconnect, .saturation: break
+        }
+        return orders.count - before
+    }
+
+    private mutating func judgeRejection(_ event: Event, at now: Instant) {
+        guard !event.isContinuation, let peer = event.peer, let rejectionClass = event.rejectionClass else { return }
+        counters.rejections += 1
+        let isListing = rejectionClass == .rbl || rejectionClass == .rhsbl
+        if event.isListFailure {
+            counters.listFailures += 1
+            return
+        }
+        let block = sourceBlock(peer)
+        if isListing { watchZone(event.zone ?? "", peer, block, at: now) }
+        let weight = settings.weights[rejectionClass] ?? 0
+        guard weight > 0 else { return }
+        if isListing, known.isAuthenticated(peer, block: block.address, at: now) {
+            counters.authenticated += 1
+            return
+        }
+        if isListing, zones.isSuspended(event.zone ?? "") {
+            counters.zoneSuspended += 1
+            return
+        }
+        // The allowlist is the last word before an order.
+        if allowlist.allows(peer, at: now) {
+            counters.allowed += 1
+            return
+        }
+        if ledger.ban(covering: peer) == nil {
+            let (window, limit) = (settings.window, settings.score)
+            let isOver = sources.withSource(block.address, at: now) { source in
+                // The sum of many small weights may miss the limit by a rounding.
+                source.addWeight(weight, window: window, at: now) >= limit - 1e-6
+            }
+            guard isOver else { return }
+            ban(block, why: reason(event, rejectionClass), at: now)
+        }
+        // A peer that was rejected without a reply code holds no slot: the MTA closed it at once.
+        if event.code != nil {
+            let extent = event.port.map { Shed.Extent.connection(port: $0) } ?? .only
+            orders.append(.shed(Shed(peer: peer, extent: extent, why: reason(event, rejectionClass), since: now)))
+        }
+    }
+
+    private mutating func ban(_ block: Prefix, why: String, at now: Instant) {
+        let (first, longest) = (settings.first, settings.longest)
+        let (count, timeout) = sources.withSource(block.address, at: now) { source -> (Int, Duration) in
+            if now - source.lastBanEnd > longest { source.banCount = 0 }
+            source.banCount += 1
+            source.pending = []
+            let timeout = Policy.timeout(ban: Int(source.banCount), first: first, longest: longest)
+            source.lastBanEnd = now + timeout
+            return (Int(source.banCount), timeout)
+        }
+        enter(Ban(prefix: block, since: now, until: now + timeout, timeout: timeout, why: why, count: count))
+    }
+
+    /// `first`, doubled for every earlier ban, at most `longest`.
+    package static func timeout(ban count: Int, first: Duration, longest: Duration) -> Duration {
+        var timeout = first
+        var step = 1
+        while step < count, timeout < longest {
+            timeout *= 2
+            step += 1
+        }
+        return min(timeout, longest)
+    }
+
+    private mutating func enter(_ ban: Ban) {
+        ledger[ban.prefix] = ban
+        orders.append(.ban(ban))
+    }
+
+    private func reason(_ event: Event, _ rejectionClass: RejectionClass) -> String {
+        event.zone.map { "\(rejectionClass.rawValue):\($0)" } ?? rejectionClass.rawValue
+    }
+
+    /// What is counted and banned for a peer: the host, or its IPv6 block.
+    package func sourceBlock(_ peer: IPAddress) -> Prefix {
+        peer.isIPv4 ? Prefix(peer) : Prefix(peer, bits: settings.ipv6Length)
+    }
+
+    // MARK: - Zones and known senders
+
+    private mutating func watchZone(_ zone: String, _ peer: IPAddress, _ block: Prefix, at now: Instant) {
+        let window = settings.zoneGuardWindow
+        let isFirst = sources.withSource(block.address, at: now) { source in
+            guard now - source.zoneCounted > window else { return false }
+            source.zoneCounted = now
+            return true
+        }
+        guard isFirst else { return }
+        let isKnown = known.isKnown(peer, block: block.address, at: now)
+        guard case .suspended(let knownCount, let total) = zones.count(zone, isKnown: isKnown, at: now) else { return }
+        let name = zone.isEmpty ? "an unnamed list" : zone
+        orders.append(
+            .alarm(
+                Alarm(
+                    .zoneSuspended, zone: zone,
+                    text: "\(name) rejected \(knownCount) known senders among \(total) sources: "
+                        + "no bans on its word until it is sane again")))
+        liftKnown(bannedBy: zone, at: now)
+    }
+
+    /// A list that broke has already had known senders banned within the window: those go free.
+    private mutating func liftKnown(bannedBy zone: String, at now: Instant) {
+        let reasons = [RejectionClass.rbl, .rhsbl].map { zone.isEmpty ? $0.rawValue : "\($0.rawValue):\(zone)" }
+        let wrong = ledger.bans.filter {
+            $0.origin == .local && reasons.contains($0.why) && now - $0.since <= settings.zoneGuardWindow
+                && known.isKnown($0.prefix.address, block: $0.prefix.address, at: now)
+        }
+        for ban in wrong.sorted(by: { $0.prefix < $1.prefix }) {
+            lift(ban.prefix, why: "known sender, and \(zone.isEmpty ? "the list" : zone) is suspended")
+        }
+    }
+
+    private mutating func noteAcceptance(_ event: Event, at now: Instant) {
+        guard let peer = event.peer, !allowlist.allows(peer, at: now) else { return }
+        let until = now + settings.knownFor
+        let block = sourceBlock(peer).address
+        if known.note(peer, block: block, until: until, authenticated: event.isAuthenticated) {
+            orders.append(.remember(Prefix(peer), until: until))
+        }
+    }
+
+    package func isKnown(_ peer: IPAddress, at now: Instant) -> Bool {
+        known.isKnown(peer, block: sourceBlock(peer).address, at: now)
+    }
+
+    package func isAuthenticated(_ peer: IPAddress, at now: Instant) -> Bool {
+        known.isAuthenticated(peer, block: sourceBlock(peer).address, at: now)
+    }
+
+    // MARK: - Time
+
+    /// Lets time pass: bans that have ended leave the ledger (the kernel drops them by itself) and are returned;
+    /// suspended zones are looked at again.
+    package mutating func advance(to now: Instant) -> [Ban] {
+        for zone in zones.advance(to: now) {
+            orders.append(.alarm(Alarm(.zoneResumed, zone: zone, text: "\(zone) is sane again: its word counts")))
+        }
+        _ = allowlist.expire(at: now)
+        let ended = ledger.due(by: now)
+        for ban in ended { ledger[ban.prefix] = nil }
+        return ended
+    }
+
+    /// Forgets known senders whose time has passed; cheap enough for once an hour.
+    package mutating func expireKnown(at now: Instant) { known.expire(at: now) }
+
+    /// A packet from a banned source was seen: its time starts anew.
+    package mutating func refresh(_ prefix: Prefix, at now: Instant) {
+        guard settings.refresh, var ban = ledger[prefix], ban.until != .distantFuture else { return }
+        ban.until = max(ban.until, now + ban.timeout)
+        if ban.origin == .local {
+            sources.withSource(prefix.address, at: now) { $0.lastBanEnd = ban.until }
+        }
+        enter(ban)
+    }
+
+    // MARK: - What an administrator orders
+
+    /// Why an order by hand is not carried out.
+    package enum Refusal: Error, Equatable, CustomStringConvertible {
+        case allowed(Prefix, by: Prefix, Allowlist.Kind)
+
+        package var description: String {
+            switch self {
+            case .allowed(let prefix, let by, .loopback):
+                "\(prefix.shortDescription) is not banned: \(by) is loopback, this host itself"
+            case .allowed(let prefix, _, .own):
+                "\(prefix.shortDescription) is not banned: it is this host's own address"
+            case .allowed(let prefix, let by, .configured):
+                "\(prefix.shortDescription) is not banned: \(by.shortDescription) is allowed in the configuration ([allow] nets)"
+            case .allowed(let prefix, let by, .added):
+                "\(prefix.shortDescription) is not banned: \(by.shortDescription) is allowed; "
+                    + "first: breakwater allow --remove \(by.shortDescription)"
+            }
+        }
+    }
+
+    /// Bans by hand; without a span as the settings say for this source's next ban. Allowed networks win.
+    package mutating func ban(
+        _ prefix: Prefix, for span: Duration?, why: String, origin: Ban.Origin = .manual, shedding: Bool, at now: Instant
+    ) throws(Refusal) -> Ban {
+        if let entry = allowlist.entry(covering: prefix, at: now) { throw .allowed(prefix, by: entry.prefix, entry.kind) }
+        let count = (ledger[prefix]?.count ?? 0) + 1
+        let timeout = span ?? Policy.timeout(ban: count, first: settings.first, longest: settings.longest)
+        let ban = Ban(
+            prefix: prefix, since: now, until: now + timeout, timeout: timeout, why: why, origin: origin, count: count)
+        enter(ban)
+        if shedding {
+            orders.append(.shed(Shed(peer: prefix.address, extent: .all(prefix), why: why, since: now)))
+        }
+        return ban
+    }
+
+    /// Lifts the ban on exactly this prefix; the ban lifted, or `nil` when there was none.
+    package mutating func unban(_ prefix: Prefix, why: String) -> Ban? {
+        guard let ban = ledger[prefix] else { return nil }
+        lift(prefix, why: why)
+        return ban
+    }
+
+    private mutating func lift(_ prefix: Prefix, why: String) {
+        ledger[prefix] = nil
+        orders.append(.unban(prefix, why: why))
+    }
+
+    /// Allows a prefix from now on and lifts every ban inside it; the bans lifted.
+    package mutating func allow(_ prefix: Prefix, until: Instant) -> [Ban] {
+        allowlist.add(prefix, until: until)
+        let lifted = ledger.bans(inside: prefix)
+        for ban in lifted { lift(ban.prefix, why: "allowed") }
+        return lifted
+    }
+
+    package mutating func disallow(_ prefix: Prefix) -> Bool { allowlist.remove(prefix) }
+
+    // MARK: - After a restart
+
+    /// Takes over a ban that is in the kernel or the store; gives no order. Allowed networks win here too: then the
+    /// ban is lifted.
+    package mutating func adopt(_ ban: Ban, at now: Instant) {
+        if allowlist.entry(covering: ban.prefix, at: now) != nil {
+            orders.append(.unban(ban.prefix, why: "allowed"))
+            return
+        }
+        ledger[ban.prefix] = ban
+        adoptHistory(ban.prefix, count: ban.count, lastEnd: ban.until, at: now)
+    }
+
+    /// What the store knows of a source's earlier bans.
+    package mutating func adoptHistory(_ prefix: Prefix, count: Int, lastEnd: Instant, at now: Instant) {
+        guard now - lastEnd <= settings.longest else { return }
+        sources.withSource(prefix.address, at: now) {
+            $0.banCount = Int32(clamping: count)
+            $0.lastBanEnd = lastEnd
+        }
+    }
+
+    package mutating func adoptKnown(_ address: IPAddress, until: Instant, authenticated: Bool) {
+        _ = known.note(address, block: sourceBlock(address).address, until: until, authenticated: authenticated)
+    }
+}

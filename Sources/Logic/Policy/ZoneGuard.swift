@@ -1,0 +1,87 @@
+import Events
+
+/// Watches whether a DNSBL has broken: a list that suddenly lists everybody also lists the senders we know.
+///
+/// For each zone it counts, in a sliding window, the sources that the zone rejected and how many of them are known
+/// senders, each source once a window. Above the allowed share the zone is suspended, and stays so until a whole
+/// window shows no more than half the share.
+struct ZoneGuard {
+    enum Change: Equatable { case suspended(known: Int, total: Int), resumed }
+
+    /// Zones watched at once; a reply text that invents zones does not get past it.
+    static let maxZones = 1000
+    /// Fewer known senders than this say nothing about a list: one customer's relay may well be listed.
+    static let minKnown = 3
+
+    private struct Zone {
+        var buckets = [(total: Int, known: Int)](repeating: (0, 0), count: ZoneGuard.bucketCount)
+        /// The number, since 1970, of the bucket written last.
+        var current: Int64 = 0
+        var suspendedSince: Instant?
+    }
+    private static let bucketCount = 10
+
+    private let share: Double
+    private let window: Duration
+    private var zones: [String: Zone] = [:]
+
+    init(share: Double, window: Duration) {
+        self.share = share
+        self.window = window
+    }
+
+    private var bucketSpan: Int64 { max(1, window.nanoseconds / Int64(ZoneGuard.bucketCount)) }
+
+    func isSuspended(_ zone: String) -> Bool { zones[zone]?.suspendedSince != nil }
+
+    var suspendedZones: [String] { zones.filter { $0.value.suspendedSince != nil }.keys.sorted() }
+
+    /// Counts a source that `zone` rejected. The caller sees to it that a source counts once a window.
+    mutating func count(_ zone: String, isKnown: Bool, at now: Instant) -> Change? {
+        if zones[zone] == nil, zones.count >= ZoneGuard.maxZones { return nil }
+        var state = zones[zone] ?? Zone()
+        advance(&state, to: now)
+        let slot = Int(state.current % Int64(ZoneGuard.bucketCount))
+        state.buckets[slot].total += 1
+        if isKnown { state.buckets[slot].known += 1 }
+        let change = judge(&state, at: now)
+        zones[zone] = state
+        return change
+    }
+
+    /// Lets time pass: zones that have become sane, in name order. Zones without a recent rejection are forgotten.
+    mutating func advance(to now: Instant) -> [String] {
+        var resumed: [String] = []
+        for name in zones.keys.sorted() {
+            guard var state = zones[name] else { continue }
+            advance(&state, to: now)
+            if judge(&state, at: now) == .resumed { resumed.append(name) }
+            let isQuiet = state.suspendedSince == nil && state.buckets.allSatisfy { $0.total == 0 }
+            zones[name] = isQuiet ? nil : state
+        }
+        return resumed
+    }
+
+    private func judge(_ state: inout Zone, at now: Instant) -> Change? {
+        let total = state.buckets.reduce(0) { $0 + $1.total }
+        let known = state.buckets.reduce(0) { $0 + $1.known }
+        if let since = state.suspendedSince {
+            guard now - since >= window, Double(known) <= Double(total) * share / 2 else { return nil }
+            state.suspendedSince = nil
+            return .resumed
+        }
+        guard known >= ZoneGuard.minKnown, Double(known) > Double(total) * share else { return nil }
+        state.suspendedSince = now
+        return .suspended(known: known, total: total)
+    }
+
+    private func advance(_ state: inout Zone, to now: Instant) {
+        let number = now.nanoseconds / bucketSpan
+        guard number > state.current else { return }
+        let passed = min(Int64(ZoneGuard.bucketCount), number - state.current)
+        for step in 0..<passed {
+            state.buckets[Int((number - step) % Int64(ZoneGuard.bucketCount))] = (0, 0)
+        }
+        state.current = number
+    }
+}
