@@ -65,7 +65,7 @@ let package = Package(
             ]),
         // How we ask the kernel.
         .target(name: "CLinux", path: "Sources/System/CLinux"),
-        .ours("System", "Posix", ["Events", "CLinux"]),
+        .ours("System", "Posix", ["Addresses", "Events", "CLinux"]),
         .ours("System", "Netlink", ["Addresses", "Posix", "CLinux", "CNetfilter"]),
         .ours("System", "ProcFS", ["Addresses", "Posix", "CLinux"]),
         .systemLibrary(

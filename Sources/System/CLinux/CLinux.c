@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -32,6 +33,8 @@ int bw_set_nonblocking(int fd) {
     int flags = fcntl(fd, F_GETFL);
     return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
+
+void bw_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 const char *bw_errno_name(int error) { return strerrorname_np(error); }
 

@@ -28,6 +28,9 @@ int bw_open(const char *path, int flags, uint32_t mode);
 /* fcntl(F_SETFL, flags | O_NONBLOCK). */
 int bw_set_nonblocking(int fd);
 
+/* Names the calling thread; at most 15 bytes (pthread_setname_np is a GNU extension). */
+void bw_name_thread(const char *name);
+
 /* The symbolic name of an errno value ("ENOENT"), or NULL. */
 const char *bw_errno_name(int error);
 
