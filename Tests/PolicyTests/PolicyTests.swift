@@ -1,0 +1,440 @@
+import Addresses
+import Events
+import Policy
+import Testing
+
+/// A policy with its clock and a few words for what happens to it.
+struct Bench {
+    var policy: Policy
+    var now = Instant(seconds: 1_800_000_000)
+
+    init(_ change: (inout PolicySettings) -> Void = { _ in }, allowed: [String] = [], own: [String] = []) {
+        var settings = PolicySettings()
+        change(&settings)
+        policy = Policy(
+            settings,
+            allowlist: Allowlist(
+                configured: allowed.compactMap { try? Prefix(parsing: $0) }, own: own.compactMap { IPAddress($0) }))
+    }
+
+    mutating func wait(_ span: Duration) { now = now + span }
+
+    @discardableResult
+    mutating func reject(
+        _ peer: String, port: UInt16? = 4711, class rejectionClass: RejectionClass = .rbl, code: UInt16? = 511,
+        zone: String? = "zen.example", _ change: (inout Event) -> Void = { _ in }
+    ) -> [Order] {
+        var event = Event(.rejection, class: rejectionClass, code: code, peer: IPAddress(peer), port: port, zone: zone)
+        change(&event)
+        policy.judge(event, at: now)
+        return policy.takeOrders()
+    }
+
+    @discardableResult
+    mutating func accept(_ peer: String, authenticated: Bool = false) -> [Order] {
+        var event = Event(.acceptance, peer: IPAddress(peer))
+        event.isAuthenticated = authenticated
+        policy.judge(event, at: now)
+        return policy.takeOrders()
+    }
+}
+
+extension Order {
+    /// In short: `ban 192.0.2.7/32 10m`, `shed 192.0.2.7:4711`.
+    var short: String {
+        switch self {
+        case .ban(let ban): "ban \(ban.prefix) \(ban.timeout.span)"
+        case .unban(let prefix, _): "unban \(prefix)"
+        case .shed(let shed):
+            switch shed.extent {
+            case .connection(let port): "shed \(shed.peer):\(port)"
+            case .only: "shed \(shed.peer)"
+            case .all(let prefix): "shed all \(prefix)"
+            }
+        case .remember(let prefix, _): "remember \(prefix)"
+        case .alarm(let alarm): "alarm \(alarm.kind.rawValue) \(alarm.zone)"
+        }
+    }
+}
+
+@Suite struct Judging {
+    @Test func `one listing bans and sheds the connection that was rejected`() {
+        var bench = Bench()
+        #expect(bench.reject("192.0.2.7").map(\.short) == ["ban 192.0.2.7/32 10m", "shed 192.0.2.7:4711"])
+        #expect(bench.policy.ledger.count == 1)
+    }
+
+    @Test func `a banned source's other connection goes by its own rejection only`() {
+        var bench = Bench()
+        bench.reject("192.0.2.7", port: 1)
+        #expect(bench.reject("192.0.2.7", port: 2).map(\.short) == ["shed 192.0.2.7:2"])
+    }
+
+    @Test func `without a port only a sole connection is meant`() {
+        var bench = Bench()
+        #expect(bench.reject("192.0.2.7", port: nil).map(\.short) == ["ban 192.0.2.7/32 10m", "shed 192.0.2.7"])
+    }
+
+    @Test func `a peer dropped without a reply holds no slot`() {
+        var bench = Bench()
+        #expect(bench.reject("192.0.2.7", port: nil, code: nil).map(\.short) == ["ban 192.0.2.7/32 10m"])
+    }
+
+    @Test func `each return doubles the span up to the longest`() {
+        var bench = Bench { $0.longest = .minutes(60) }
+        var spans: [String] = []
+        for _ in 0..<5 {
+            for order in bench.reject("192.0.2.7") { if case .ban(let ban) = order { spans.append(ban.timeout.span) } }
+            bench.wait(.minutes(61))
+            _ = bench.policy.advance(to: bench.now)
+        }
+        #expect(spans == ["10m", "20m", "40m", "1h", "1h"])
+    }
+
+    @Test func `a source that stayed away for the longest span starts anew`() {
+        var bench = Bench { $0.longest = .hours(1) }
+        bench.reject("192.0.2.7")
+        bench.wait(.hours(3))
+        _ = bench.policy.advance(to: bench.now)
+        #expect(bench.reject("192.0.2.7").first?.short == "ban 192.0.2.7/32 10m")
+    }
+
+    @Test func `weights add up within the window and leave it`() {
+        var bench = Bench {
+            $0.weights = [.unknownUser: 0.4]
+            $0.window = .minutes(10)
+        }
+        #expect(bench.reject("192.0.2.7", class: .unknownUser).isEmpty)
+        bench.wait(.minutes(6))
+        #expect(bench.reject("192.0.2.7", class: .unknownUser).isEmpty)
+        bench.wait(.minutes(6))
+        #expect(bench.reject("192.0.2.7", class: .unknownUser).isEmpty, "the first has left the window")
+        bench.wait(.minutes(1))
+        #expect(!bench.reject("192.0.2.7", class: .unknownUser).isEmpty)
+    }
+
+    @Test func `ten tenths are one`() {
+        var bench = Bench { $0.weights = [.helo: 0.1] }
+        for _ in 0..<9 { #expect(bench.reject("192.0.2.7", class: .helo).isEmpty) }
+        #expect(!bench.reject("192.0.2.7", class: .helo).isEmpty)
+    }
+
+    @Test(arguments: RejectionClass.allCases.filter { $0 != .rbl })
+    func `by default only a listing weighs`(rejectionClass: RejectionClass) {
+        var bench = Bench()
+        #expect(bench.reject("192.0.2.7", class: rejectionClass).isEmpty)
+    }
+
+    @Test func `IPv6 counts by its block`() {
+        var bench = Bench { $0.score = 2 }
+        #expect(bench.reject("2001:db8:66:1::9").isEmpty)
+        #expect(
+            bench.reject("2001:db8:66:1:ffff::1").map(\.short) == [
+                "ban 2001:db8:66:1::/64 10m", "shed 2001:db8:66:1:ffff::1:4711",
+            ])
+        #expect(bench.reject("2001:db8:66:2::1").isEmpty)
+    }
+
+    @Test func `an inner line of a reply does not count twice`() {
+        var bench = Bench { $0.score = 2 }
+        #expect(bench.reject("192.0.2.7") { $0.isContinuation = true }.isEmpty)
+        #expect(bench.reject("192.0.2.7").isEmpty)
+        #expect(!bench.reject("192.0.2.7").isEmpty)
+    }
+
+    @Test func `a list's own failure never bans`() {
+        var bench = Bench()
+        #expect(bench.reject("192.0.2.7") { $0.isListFailure = true }.isEmpty)
+        #expect(bench.policy.counters.listFailures == 1)
+    }
+
+    @Test func `a burst is one batch`() {
+        var bench = Bench()
+        for index in 0..<1000 {
+            bench.policy.judge(
+                Event(.rejection, class: .rbl, code: 511, peer: IPAddress(v4: 0xc612_0000 + UInt32(index)), port: 1),
+                at: bench.now)
+        }
+        #expect(bench.policy.takeOrders().count == 2000)
+        #expect(bench.policy.takeOrders().isEmpty)
+    }
+
+    @Test func `the same events give the same orders`() {
+        func run() -> [String] {
+            var bench = Bench()
+            var orders: [String] = []
+            for index in 0..<3000 {
+                bench.wait(.seconds(1))
+                let peer = "198.18.\(index % 7).\(index % 251)"
+                orders += (index % 5 == 0 ? bench.accept(peer) : bench.reject(peer, zone: "z\(index % 3)")).map(\.short)
+                _ = bench.policy.advance(to: bench.now)
+            }
+            return orders
+        }
+        #expect(run() == run())
+    }
+
+    @Test func `tracked sources are bounded and the stalest leaves`() {
+        var bench = Bench {
+            $0.maxSources = 100
+            $0.score = 2
+        }
+        for index in 0..<100 { bench.reject("198.18.0.\(index)") }
+        bench.reject("198.18.0.0")
+        #expect(bench.policy.ledger.count == 1)
+        bench.reject("198.18.1.1")
+        #expect(bench.policy.trackedSources == 100)
+        #expect(bench.policy.evictedSources == 1)
+        #expect(bench.reject("198.18.0.1").isEmpty, "the stalest was forgotten")
+        #expect(!bench.reject("198.18.0.50").isEmpty, "a fresher one was not")
+    }
+
+    @Test func `many small weights stay bounded and never ban early`() {
+        var bench = Bench {
+            $0.weights = [.other: 0.001]
+            $0.window = .hours(1)
+        }
+        for _ in 0..<990 {
+            bench.wait(.milliseconds(1))
+            #expect(bench.reject("192.0.2.7", class: .other).isEmpty)
+        }
+        for _ in 0..<20 { bench.reject("192.0.2.7", class: .other) }
+        #expect(bench.policy.ledger.count == 1)
+    }
+
+    @Test func `a packet starts a ban's time anew`() throws {
+        var bench = Bench()
+        bench.reject("192.0.2.7")
+        bench.wait(.minutes(9))
+        let prefix = try Prefix(parsing: "192.0.2.7")
+        bench.policy.refresh(prefix, at: bench.now)
+        #expect(bench.policy.ledger[prefix]?.until == bench.now + .minutes(10))
+        #expect(bench.policy.takeOrders().map(\.short) == ["ban 192.0.2.7/32 10m"])
+        bench.wait(.minutes(9))
+        #expect(bench.policy.advance(to: bench.now).isEmpty)
+    }
+
+    @Test func `refreshing can be off`() throws {
+        var bench = Bench { $0.refresh = false }
+        bench.reject("192.0.2.7")
+        bench.wait(.minutes(9))
+        bench.policy.refresh(try Prefix(parsing: "192.0.2.7"), at: bench.now)
+        #expect(bench.policy.takeOrders().isEmpty)
+    }
+}
+
+@Suite struct NeverTheGoodOnes {
+    @Test(arguments: ["192.0.2.7", "::ffff:192.0.2.7", "127.0.0.1", "::1", "203.0.113.25", "2001:db8:25::25"])
+    func `allowed, own and loopback are never banned nor shed`(peer: String) {
+        var bench = Bench(allowed: ["192.0.2.0/24"], own: ["203.0.113.25", "2001:db8:25::25"])
+        for _ in 0..<10 { #expect(bench.reject(peer).isEmpty) }
+        #expect(bench.policy.counters.allowed == 10)
+    }
+
+    @Test func `allowing lifts the ban and its ending makes the source count again`() throws {
+        var bench = Bench()
+        bench.reject("192.0.2.7")
+        let lifted = bench.policy.allow(try Prefix(parsing: "192.0.2.0/24"), until: bench.now + .hours(1))
+        #expect(lifted.map(\.prefix.description) == ["192.0.2.7/32"])
+        #expect(bench.policy.takeOrders().map(\.short) == ["unban 192.0.2.7/32"])
+        #expect(bench.reject("192.0.2.7").isEmpty)
+        bench.wait(.hours(2))
+        _ = bench.policy.advance(to: bench.now)
+        #expect(!bench.reject("192.0.2.7").isEmpty)
+    }
+
+    @Test func `after authentication a listing means nothing`() {
+        var bench = Bench { $0.weights = [.rbl: 1, .auth: 1] }
+        #expect(bench.accept("192.0.2.7", authenticated: true).map(\.short) == ["remember 192.0.2.7/32"])
+        #expect(bench.reject("192.0.2.7").isEmpty)
+        #expect(bench.policy.counters.authenticated == 1)
+        #expect(!bench.reject("192.0.2.7", class: .auth).isEmpty, "other reasons still count")
+    }
+
+    @Test func `authentication protects the IPv6 block that would be banned`() {
+        var bench = Bench()
+        bench.accept("2001:db8:1:2::3", authenticated: true)
+        #expect(bench.reject("2001:db8:1:2::4").isEmpty)
+    }
+
+    @Test func `a known sender may be banned, and is remembered once a day`() {
+        var bench = Bench()
+        #expect(bench.accept("192.0.2.7").map(\.short) == ["remember 192.0.2.7/32"])
+        #expect(bench.accept("192.0.2.7").isEmpty)
+        bench.wait(.days(2))
+        #expect(bench.accept("192.0.2.7").map(\.short) == ["remember 192.0.2.7/32"])
+        #expect(!bench.reject("192.0.2.7").isEmpty)
+    }
+
+    @Test func `a list that lists everybody is not believed until it is sane`() {
+        var bench = Bench()
+        for index in 0..<20 { bench.accept("198.19.0.\(index)") }
+        for index in 0..<50 { bench.reject("198.18.0.\(index)") }
+        var alarms: [String] = []
+        for index in 0..<10 { alarms += bench.reject("198.19.0.\(index)").map(\.short) }
+        #expect(alarms.filter { $0.hasPrefix("alarm") } == ["alarm zone-suspended zen.example"])
+        #expect(bench.policy.suspendedZones == ["zen.example"])
+        // Known senders that the broken list had banned before the guard saw it go free.
+        #expect(bench.policy.ledger.bans.allSatisfy { $0.prefix.description.hasPrefix("198.18.") })
+        #expect(bench.reject("198.18.9.9").isEmpty)
+        #expect(bench.policy.counters.zoneSuspended > 0)
+        #expect(!bench.reject("198.18.9.9", zone: "other.example").isEmpty, "another list still counts")
+        bench.wait(.minutes(11))
+        _ = bench.policy.advance(to: bench.now)
+        #expect(bench.policy.takeOrders().map(\.short).contains("alarm zone-resumed zen.example"))
+        #expect(!bench.reject("198.18.9.10").isEmpty)
+    }
+
+    @Test func `a few listed customers do not suspend a list`() {
+        var bench = Bench()
+        for index in 0..<20 { bench.accept("198.19.0.\(index)") }
+        bench.reject("198.19.0.1")
+        bench.reject("198.19.0.2")
+        for _ in 0..<50 { bench.reject("198.19.0.1") }
+        #expect(bench.policy.suspendedZones.isEmpty)
+    }
+
+    /// The day of 2011-02-25 (221,282 DNSBL rejections, 8,000 of other classes, 9,130 acceptances): ten minutes of it
+    /// at a time, with senders that are known from the day before.
+    @Test func `a spam day with unchanged acceptances trips nothing`() {
+        var bench = Bench()
+        for index in 0..<2000 { bench.accept("198.19.\(index / 250).\(index % 250)") }
+        var serial: UInt32 = 0
+        for _ in 0..<144 {
+            for index in 0..<1536 {
+                serial += 1
+                bench.reject(IPAddress(v4: 0x0a00_0000 + serial % 150_000).description, port: UInt16(index))
+            }
+            for index in 0..<63 { bench.accept("198.19.\(index % 8).\(index)") }
+            // Even on such a day a handful of customers are listed themselves.
+            for index in 0..<3 { bench.reject("198.19.0.\(index)") }
+            bench.wait(.minutes(10))
+            _ = bench.policy.advance(to: bench.now)
+            #expect(bench.policy.suspendedZones.isEmpty)
+        }
+    }
+
+    @Test func `zones invented by reply texts are bounded`() {
+        var bench = Bench()
+        for index in 0..<5000 { bench.reject("10.0.\(index / 250).\(index % 250)", zone: "z\(index).example") }
+        #expect(bench.policy.ledger.count == 5000)
+    }
+}
+
+@Suite struct ByHand {
+    @Test func `bans, sheds and lifts`() throws {
+        var bench = Bench()
+        let net = try Prefix(parsing: "192.0.2.0/24")
+        _ = try bench.policy.ban(net, for: .hours(1), why: "by hand", shedding: true, at: bench.now)
+        #expect(bench.policy.takeOrders().map(\.short) == ["ban 192.0.2.0/24 1h", "shed all 192.0.2.0/24"])
+        #expect(bench.reject("192.0.2.9").map(\.short) == ["shed 192.0.2.9:4711"], "the network's ban covers it")
+        #expect(bench.policy.unban(net, why: "by hand")?.prefix == net)
+        #expect(bench.policy.unban(net, why: "by hand") == nil)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1", "127.0.0.1 is not banned: 127.0.0.0/8 is loopback, this host itself"),
+        ("::1", "::1 is not banned: ::1/128 is loopback, this host itself"),
+        ("127.1.0.0/16", "127.1.0.0/16 is not banned: 127.0.0.0/8 is loopback, this host itself"),
+        ("203.0.113.25", "203.0.113.25 is not banned: it is this host's own address"),
+        ("::ffff:203.0.113.25", "203.0.113.25 is not banned: it is this host's own address"),
+        ("192.0.2.7", "192.0.2.7 is not banned: 192.0.2.0/24 is allowed in the configuration ([allow] nets)"),
+        (
+            "198.51.100.9",
+            "198.51.100.9 is not banned: 198.51.100.0/24 is allowed; first: breakwater allow --remove 198.51.100.0/24"
+        ),
+    ])
+    func `refuses and says why`(text: String, message: String) throws {
+        var bench = Bench(allowed: ["192.0.2.0/24"], own: ["203.0.113.25"])
+        _ = bench.policy.allow(try Prefix(parsing: "198.51.100.0/24"), until: .distantFuture)
+        _ = bench.policy.takeOrders()
+        let prefix = try Prefix(parsing: text)
+        let refusal = #expect(throws: Policy.Refusal.self) {
+            try bench.policy.ban(prefix, for: .hours(1), why: "", shedding: true, at: bench.now)
+        }
+        #expect(refusal?.description == message)
+        #expect(bench.policy.takeOrders().isEmpty)
+    }
+
+    @Test func `an adopted ban gives no order and counts as the source's history`() throws {
+        var bench = Bench()
+        let prefix = try Prefix(parsing: "192.0.2.7")
+        bench.policy.adopt(
+            Ban(prefix: prefix, since: bench.now, until: bench.now + .minutes(5), timeout: .minutes(20), why: "rbl", count: 2),
+            at: bench.now)
+        #expect(bench.policy.takeOrders().isEmpty)
+        bench.wait(.minutes(6))
+        #expect(bench.policy.advance(to: bench.now).count == 1)
+        #expect(bench.reject("192.0.2.7").first?.short == "ban 192.0.2.7/32 40m")
+    }
+
+    @Test func `an adopted ban on what is allowed now is lifted`() throws {
+        var bench = Bench(allowed: ["192.0.2.0/24"])
+        bench.policy.adopt(
+            Ban(
+                prefix: try Prefix(parsing: "192.0.2.7"), since: bench.now, until: bench.now + .minutes(5),
+                timeout: .minutes(20), why: "rbl"), at: bench.now)
+        #expect(bench.policy.takeOrders().map(\.short) == ["unban 192.0.2.7/32"])
+        #expect(bench.policy.ledger.count == 0)
+    }
+
+    @Test func `forever has no end`() throws {
+        var bench = Bench()
+        let ban = try bench.policy.ban(
+            try Prefix(parsing: "192.0.2.7"), for: .forever, why: "", shedding: false, at: bench.now)
+        #expect(ban.until == .distantFuture)
+        bench.wait(.days(20_000))
+        #expect(bench.policy.advance(to: bench.now).isEmpty)
+    }
+}
+
+/// The 300-slot case: a server that serves each connection from a slot, zombies that keep theirs for a minute after
+/// their rejection, which a tarpit holds back for 8 s.
+@Suite struct WaveReplay {
+    /// Peak of used slots when nothing, banning, or banning and shedding is done.
+    static func peak(banning: Bool, shedding: Bool) -> Int {
+        var bench = Bench()
+        /// Connections by peer and port: when each is rejected and when it ends by itself.
+        struct Connection {
+            let peer: UInt32
+            let port: UInt16
+            let rejectedAt: Int
+            let endsAt: Int
+        }
+        var open: [Connection] = []
+        var peak = 0
+        var serial: UInt32 = 0
+        for second in 0..<200 {
+            bench.wait(.seconds(1))
+            open.removeAll { $0.endsAt <= second }
+            let rate = second < 60 ? 5 + second / 3 : second < 120 ? 25 : max(5, 25 - (second - 120) / 3)
+            for _ in 0..<rate {
+                serial += 1
+                let peer = 0xc612_0000 + serial % 3000
+                let isBanned = banning && bench.policy.ledger.ban(covering: IPAddress(v4: peer)) != nil
+                if !isBanned, open.count < 300 {
+                    open.append(
+                        Connection(peer: peer, port: UInt16(serial & 0xffff), rejectedAt: second + 8, endsAt: second + 68))
+                }
+            }
+            defer { peak = max(peak, open.count) }
+            guard banning else { continue }
+            for connection in open where connection.rejectedAt == second {
+                bench.policy.judge(
+                    Event(.rejection, class: .rbl, code: 511, peer: IPAddress(v4: connection.peer), port: connection.port),
+                    at: bench.now)
+            }
+            for case .shed(let shed) in bench.policy.takeOrders() where shedding {
+                open.removeAll { IPAddress(v4: $0.peer) == shed.peer && .connection(port: $0.port) == shed.extent }
+            }
+        }
+        return peak
+    }
+
+    @Test func `banning alone leaves the peak, shedding lowers it`() {
+        #expect(WaveReplay.peak(banning: false, shedding: false) == 300)
+        #expect(WaveReplay.peak(banning: true, shedding: false) == 300)
+        // 25 a second for the 8 s that the tarpit holds each.
+        #expect(WaveReplay.peak(banning: true, shedding: true) == 200)
+    }
+}
