@@ -1,0 +1,167 @@
+import Configuration
+import Events
+import Testing
+
+/// Every wrong key, type and value, with the whole line an administrator reads.
+@Suite struct ComplaintTests {
+    @Test(arguments: [
+        // Spans.
+        ("[ban]\nfirst = \"1hr\"", "f:2: ban.first = \"1hr\": unknown unit \"hr\"; did you mean \"1h\"?"),
+        ("[ban]\nfirst = \"90 minutes\"", "f:2: ban.first = \"90 minutes\": unknown unit \"minutes\"; did you mean \"90m\"?"),
+        ("[ban]\nfirst = \"1 h\"", "f:2: ban.first = \"1 h\": blanks are not expected; did you mean \"1h\"?"),
+        ("[ban]\nfirst = \"1h30m\"", "f:2: ban.first = \"1h30m\": one number and one unit are expected; did you mean \"90m\"?"),
+        ("[ban]\nfirst = \"600\"", "f:2: ban.first = \"600\": the unit is missing; did you mean \"600s\"?"),
+        ("[ban]\nfirst = 600", "f:2: ban.first = 600: expected a span in quotes such as \"10m\"; did you mean \"600s\"?"),
+        ("[ban]\nfirst = \"never\"", "f:2: ban.first = \"never\": unknown span; did you mean \"forever\"?"),
+        ("[ban]\nfirst = \"3 fortnights\"", "f:2: ban.first = \"3 fortnights\": unknown unit \"fortnights\"; one of ms s m h d w"),
+        ("[ban]\nfirst = \"\"", "f:2: ban.first = \"\": expected a number and a unit, such as \"10m\""),
+        ("[ban]\nfirst = \"-5m\"", "f:2: ban.first = \"-5m\": expected a number and a unit, such as \"10m\""),
+        ("[ban]\nfirst = \"99999999999m\"", "f:2: ban.first = \"99999999999m\": a number of at most nine digits is expected"),
+        ("[ban]\nfirst = \"999999999w\"", "f:2: ban.first = \"999999999w\": out of range: \"1s\" to \"36500d\", or \"forever\""),
+        ("[ban]\nwindow = \"0s\"", "f:2: ban.window = \"0s\": out of range: \"1s\" to \"30d\""),
+        ("[ban]\nwindow = \"forever\"", "f:2: ban.window = \"forever\": out of range: \"1s\" to \"30d\""),
+        ("[sample]\nevery = \"500ms\"", "f:2: sample.every = \"500ms\": out of range: \"1s\" to \"1h\""),
+        // Words.
+        (
+            "mode = \"enforced\"",
+            "f:1: mode = \"enforced\": expected \"observe\", \"enforce\"; did you mean \"enforce\"?"
+        ),
+        ("mode = true", "f:1: mode = true: expected \"observe\", \"enforce\""),
+        (
+            "[mta]\nkind = \"postfix\"",
+            "f:2: mta.kind = \"postfix\": postfix is not supported by this version; expected \"auto\" or \"courier\""
+        ),
+        (
+            "[mta]\nkind = \"currier\"",
+            "f:2: mta.kind = \"currier\": expected \"auto\", \"courier\", \"postfix\", \"exim\", \"sendmail\", \"opensmtpd\", "
+                + "\"qpsmtpd\", \"qmail\"; did you mean \"courier\"?"
+        ),
+        (
+            "firewall.backend = \"nftables\"",
+            "f:1: firewall.backend = \"nftables\": expected \"nft\", \"xt_recent\", \"none\""
+        ),
+        // Paths and logs.
+        ("state_directory = \"lib\"", "f:1: state_directory = \"lib\": expected an absolute path, beginning with /"),
+        ("state_directory = \"/a\\nb\"", "f:1: state_directory = \"/a\\x0ab\": a path without control characters is expected"),
+        (
+            "mta.log = \"journal\"",
+            "f:1: mta.log = \"journal\": reading the journal is not supported by this version; "
+                + "expected \"auto\", an absolute path or a list of paths"
+        ),
+        (
+            "mta.log = \"syslog://127.0.0.1:5514\"",
+            "f:1: mta.log = \"syslog://127.0.0.1:5514\": receiving syslog is not supported by this version; "
+                + "expected \"auto\", an absolute path or a list of paths"
+        ),
+        ("mta.log = \"mail.log\"", "f:1: mta.log = \"mail.log\": expected an absolute path, beginning with /"),
+        ("mta.log = []", "f:1: mta.log = []: at least one item is needed"),
+        ("mta.log = [\"/a\",\n 3]", "f:2: mta.log[1] = 3: expected an absolute path in quotes"),
+        ("control_group = \"a b\"", "f:1: control_group = \"a b\": expected the name of a group, or \"\" for root alone"),
+        // Numbers and lists.
+        ("mta.ports = []", "f:1: mta.ports = []: at least one item is needed"),
+        ("mta.ports = 25", "f:1: mta.ports = 25: expected a list of ports such as [25]"),
+        ("mta.ports = [25, 0]", "f:1: mta.ports[1] = 0: a port is an integer, 1 to 65535"),
+        ("mta.ports = [65536]", "f:1: mta.ports[0] = 65536: a port is an integer, 1 to 65535"),
+        ("mta.ports = [-25]", "f:1: mta.ports[0] = -25: a port is an integer, 1 to 65535"),
+        ("mta.slots = 0", "f:1: mta.slots = 0: expected \"auto\" or an integer, 1 to 100000"),
+        ("mta.rbl_texts = [\"no\"]", "f:1: mta.rbl_texts[0] = \"no\": expected a text of 4 to 200 bytes"),
+        ("ban.score = 0", "f:1: ban.score = 0: out of range: above 0, up to 1000000"),
+        ("ban.score = -1.5", "f:1: ban.score = -1.5: out of range: above 0, up to 1000000"),
+        ("ban.score = nan", "f:1: ban.score = nan: expected a number above 0"),
+        ("ban.score = \"1\"", "f:1: ban.score = \"1\": expected a number above 0"),
+        ("ban.ipv6_prefix = 16", "f:1: ban.ipv6_prefix = 16: out of range: 32 to 128"),
+        ("ban.max_sources = 1.5", "f:1: ban.max_sources = 1.5: expected an integer, 1000 to 5000000"),
+        ("ban.suspend_zone_at = \"101%\"", "f:1: ban.suspend_zone_at = \"101%\": out of range: \"0%\" to \"100%\""),
+        ("ban.suspend_zone_at = 0.05", "f:1: ban.suspend_zone_at = 0.05: expected a share such as \"5%\"; did you mean \"5%\"?"),
+        ("ban.suspend_zone_at = 7", "f:1: ban.suspend_zone_at = 7: expected a share such as \"5%\"; did you mean \"7%\"?"),
+        ("ban.refresh = \"true\"", "f:1: ban.refresh = \"true\": expected true or false without quotes"),
+        ("ban.refresh = 1", "f:1: ban.refresh = 1: expected true or false"),
+        ("limit.burst = 0", "f:1: limit.burst = 0: out of range: 1 to 1000000"),
+        // Classes.
+        ("[ban]\nclasses = { rbl = 1.0, hello = 2 }", "f:2: ban.classes.hello = 2: unknown class; did you mean \"helo\"?"),
+        ("[ban.classes]\nrbl = 1\n\nhelo = -1", "f:4: ban.classes.helo = -1: a weight is a number, 0 or more"),
+        ("ban.classes = [\"rbl\"]", "f:1: ban.classes = [\"rbl\"]: expected a table of weights such as { rbl = 1.0 }"),
+        // Networks.
+        (
+            "allow.nets = [\n  \"192.0.2.0/24\", # fine\n  \"192.0.2.7/24\",\n]",
+            "f:3: allow.nets[1] = \"192.0.2.7/24\": 192.0.2.7/24: did you mean 192.0.2.0/24?"
+        ),
+        (
+            "allow.nets = [\"mx.example\"]",
+            "f:1: allow.nets[0] = \"mx.example\": \"mx.example\" is not an address: expected 192.0.2.7, 192.0.2.0/24 or 2001:db8::/48"
+        ),
+        ("allow.nets = \"192.0.2.0/24\"", "f:1: allow.nets = \"192.0.2.0/24\": expected a list of networks such as [\"192.0.2.0/24\"]"),
+        // Names of keys and tables.
+        ("[ban]\nfrist = \"1h\"", "f:2: ban.frist: unknown key; did you mean ban.first?"),
+        ("[ban]\nnew_per_second = 3", "f:2: ban.new_per_second: unknown key; did you mean limit.new_per_second?"),
+        ("ports = [25]", "f:1: ports: unknown key; did you mean mta.ports?"),
+        ("[bann]\nfirst = \"1h\"", "f:1: bann: unknown table; did you mean [ban]?"),
+        ("zzzzzz = 1", "f:1: zzzzzz: unknown key"),
+        ("\"a\\nb\" = 1", "f:1: a\\x0ab: unknown key"),
+        ("\"\" = 1", "f:1: : unknown key"),
+        ("ban.first.x = 1", "f:1: ban.first = { ... }: expected a span in quotes such as \"10m\""),
+        ("[[ban]]\nfirst = \"1h\"", "f:1: ban = [{ ... }]: expected a table: [ban]"),
+        ("ban = 3", "f:1: ban = 3: expected a table: [ban]"),
+        ("ban.first = 2026-11-20", "f:1: ban.first = 2026-11-20: expected a span in quotes such as \"10m\""),
+        // Pairs.
+        ("[ban]\nfirst = \"8d\"", "f:2: ban.first = \"8d\": longer than ban.max = \"7d\""),
+        ("[ban]\nmax = \"5m\"", "f:2: ban.first = \"10m\": longer than ban.max = \"5m\""),
+        // What a parser in C would not see.
+        ("mode = \"observe\"\u{0}\nzzz = 1", "f:1: a zero byte, or its escape, has no place in a configuration"),
+        ("\nmode = \"enforce\\u0000d\"", "f:2: a zero byte, or its escape, has no place in a configuration"),
+    ])
+    func `says file, line, key, what was expected`(text: String, complaint: String) {
+        let reading = SettingsReading([SettingsFile(name: "f", text: text)])
+        #expect(reading.complaints.map(\.description) == [complaint])
+    }
+
+    @Test(arguments: [
+        ("a = 1\nmode = enforce # now\n", 2, "text stands in quotes: \"enforce\" "),
+        ("[ban]\nfirst = 10m\n", 2, "text stands in quotes: \"10m\" "),
+        ("[mta]\nlog = /var/log/mail.log\r\n", 2, "text stands in quotes: \"/var/log/mail.log\" "),
+        ("[ban\nfirst = \"10m\"\n", 1, ""),
+        ("[ban]\nfirst = \"1h\"\nfirst = \"2h\"\n", 3, ""),
+        ("mode = \"observe\n", 1, ""),
+        ("mode\n", 1, ""),
+    ])
+    func `syntax errors have their line`(text: String, line: Int, beginning: String) throws {
+        let complaint = try #require(SettingsReading([SettingsFile(name: "f", text: text)]).complaints.first)
+        #expect(complaint.line == line)
+        #expect(complaint.text.hasPrefix(beginning), "\(complaint)")
+    }
+
+    @Test func `all complaints are collected, in the order of files and lines`() {
+        let reading = SettingsReading([
+            SettingsFile(name: "breakwater.toml", text: "mode = \"on\"\nzz = 1\n[mta]\nports = [0, 25, 70000]\n[ban]\nfirst = \"x\"\n"),
+            SettingsFile(name: "broken.toml", text: "[ban"),
+            SettingsFile(name: "conf.d/10.toml", text: "\n\n[ban]\nmax = 3\n"),
+        ])
+        let places = reading.complaints.map { "\($0.file):\($0.line ?? 0) \($0.key)" }
+        #expect(
+            places == [
+                "breakwater.toml:1 mode", "breakwater.toml:2 zz", "breakwater.toml:4 mta.ports[0]", "breakwater.toml:4 mta.ports[2]",
+                "breakwater.toml:6 ban.first", "broken.toml:1 ", "conf.d/10.toml:4 ban.max",
+            ])
+    }
+
+    @Test func `the number of complaints is bounded`() {
+        let text = (0..<5000).map { "k\($0) = 1\n" }.joined()
+        let reading = SettingsReading([SettingsFile(name: "f", text: text)])
+        #expect(reading.complaints.count == SettingsReading.mostComplaints)
+        #expect(reading.complaints.last?.text == "... and 4901 more complaints")
+    }
+
+    @Test func `a file beyond the bound is refused unread`() {
+        let text = String(repeating: "#", count: SettingsReading.mostBytes + 1)
+        #expect(SettingsReading([SettingsFile(name: "f", text: text)]).complaints.map(\.text) == ["larger than 1048576 bytes"])
+    }
+
+    @Test(arguments: [
+        String(repeating: "[", count: 5000), "x = " + String(repeating: "[", count: 5000),
+        "x = " + String(repeating: "{a=", count: 5000), "x = \"\"\"", "x = '''a''", "\u{feff}[", "\"a", "a.", "= 1", "[]", "[[x]", "x = \"\\",
+        "x = [1,,2]", String(repeating: "a.", count: 3000) + "b = 1",
+    ])
+    func `no text brings the reader down`(text: String) {
+        #expect(!SettingsReading([SettingsFile(name: "f", text: text)]).complaints.isEmpty)
+    }
+}
