@@ -51,8 +51,9 @@ def couriertcpd(root):
         return 0  # being restarted
 
 
-def children(pid):
-    return [int(word) for word in _read(f"/proc/{pid}/task/{pid}/children").split()]
+def children(pid, thread=None):
+    """The children that one thread of a process has started, the main one if not said."""
+    return [int(word) for word in _read(f"/proc/{pid}/task/{thread or pid}/children").split()]
 
 
 def is_alive(pid):
