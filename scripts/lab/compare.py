@@ -15,6 +15,7 @@ import time
 
 import instance
 import measure
+import namespaces
 import trial
 from errors import LabError
 
@@ -110,7 +111,8 @@ class Guard:
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, os.path.join(HERE, "lab"), "exec", "--name", info["name"], "--in", "server",
-                 "--", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+                 "--", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                preexec_fn=namespaces.end_with_parent)
 
     def __enter__(self):
         # breakwaterd is ready when it answers; of another guard all one can see is that it stays.

@@ -1,6 +1,6 @@
 """One running lab: made by up(), taken away by down(), described by state.json in its directory.
 
-    /run/breakwater-lab/NAME/
+    /run/breakwater-lab/NAME/      (BREAKWATER_LAB_RUN names another place than /run/breakwater-lab)
         root/         what the mail server sees as /: private but for /usr
         tree          link to the cached tree, the source of /usr
         log           link to root/var/log: mail.log is in it
@@ -25,7 +25,7 @@ import network
 import tree
 from errors import LabError
 
-DIRECTORY = "/run/breakwater-lab"
+DIRECTORY = os.environ.get("BREAKWATER_LAB_RUN", "/run/breakwater-lab")
 DEFAULT_OPTIONS = {"maxdaemons": 300, "tarpit": 1, "starttls": 1, "blocks": ["zen.bl.example,BLOCK,*"]}
 
 
@@ -129,7 +129,7 @@ def down(name):
         subprocess.run(["umount", "--lazy", point])
     if any(point.startswith(path + "/") for point in namespaces.mount_points()):
         raise LabError(f"something is still mounted below {path}; remedy: umount it, then lab down")
-    subprocess.run(["rm", "-rf", "--one-file-system", "--", path], check=True)
+    tree.remove(path)
     return True
 
 

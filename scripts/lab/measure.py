@@ -7,6 +7,7 @@ server that has no slot left.
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -17,6 +18,7 @@ ESTABLISHED = "01"  # <net/tcp_states.h>, as /proc/net/tcp writes it
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends this without a word
     chosen = json.loads(sys.argv[1])
     pss = 0
     with open(os.path.join(chosen["out"], "samples.tsv"), "w", buffering=1) as table:

@@ -93,6 +93,11 @@ def enter(pid, root=None):
         os.close(descriptor)
 
 
+def end_with_parent():
+    """In a new process, before its program starts: ends it when the one that started it is gone."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
 def run_inside(pid, argv, root=None):
     """Runs `argv` in the namespaces of `pid` and returns its exit status (128 + N after signal N).
 

@@ -5,7 +5,6 @@ mmdebstrap from whatever sources and apt configuration the host uses, and is kep
 the lab binds its /usr read-only and copies the rest (about 10 MB).
 """
 
-import contextlib
 import fcntl
 import glob
 import hashlib
@@ -14,7 +13,9 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 
+import namespaces
 from errors import LabError
 
 PACKAGES = ["courier-mta", "courier-authdaemon", "rbldnsd", "unbound", "rsyslog",
@@ -56,7 +57,7 @@ def _build(codename, path, tell):
     if shutil.which("mmdebstrap") is None:
         raise LabError("mmdebstrap is missing; remedy: apt-get install mmdebstrap")
     for leftover in glob.glob(os.path.join(cache_directory(), "building-*")):
-        _remove(leftover)
+        remove(leftover)
     work = tempfile.mkdtemp(prefix="building-", dir=cache_directory())
     os.chmod(work, 0o755)  # apt downloads as a user of its own, who has to get in
     try:
@@ -74,7 +75,8 @@ def _build(codename, path, tell):
         environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
         with open(log, "wb") as output:
             status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output,
-                                    stderr=subprocess.STDOUT, env=environment).returncode
+                                    stderr=subprocess.STDOUT, env=environment,
+                                    preexec_fn=namespaces.end_with_parent).returncode
         if status != 0:
             with open(log, errors="replace") as output:
                 last = "".join(output.readlines()[-5:])
@@ -82,7 +84,7 @@ def _build(codename, path, tell):
         os.chmod(os.path.join(work, "tree"), 0o755)
         os.rename(os.path.join(work, "tree"), path)
     finally:
-        _remove(work)
+        remove(work)
 
 
 def _host_sources():
@@ -115,11 +117,17 @@ def copy(tree, destination):
     os.makedirs(os.path.join(destination, "usr"))
     skipped = {"usr", "proc", "sys", "dev", "boot"}
     entries = [os.path.join(tree, entry) for entry in os.listdir(tree) if entry not in skipped]
-    subprocess.run(["cp", "-a", "--", *entries, destination], check=True)
+    subprocess.run(["cp", "-a", "--", *entries, destination], check=True,
+                   preexec_fn=namespaces.end_with_parent)
     for directory in ("proc", "sys", "dev"):
         os.mkdir(os.path.join(destination, directory))
 
 
-def _remove(path):
-    with contextlib.suppress(FileNotFoundError):
-        subprocess.run(["rm", "-rf", "--one-file-system", "--", path], check=True)
+def remove(path):
+    """Never beyond a mount point, whatever went wrong before."""
+    for _ in range(3):
+        done = subprocess.run(["rm", "-rf", "--one-file-system", "--", path], capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        time.sleep(0.3)  # somebody who is just ending was still writing there
+    raise LabError(f"{path} cannot be removed: {done.stderr.strip()}")

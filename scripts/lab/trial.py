@@ -9,6 +9,7 @@ import time
 
 import instance
 import measure
+import namespaces
 import wave
 from errors import LabError
 
@@ -50,7 +51,7 @@ def _inside(name, side, program, given, ending):
     process = subprocess.Popen(
         [sys.executable, os.path.join(HERE, "lab"), "exec", "--name", name, "--in", side, "--",
          sys.executable, os.path.join(HERE, program), json.dumps(given)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=namespaces.end_with_parent)
     ending.callback(_end, process)
     return process
 

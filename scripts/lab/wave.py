@@ -17,13 +17,13 @@ after the other, as MAXPERIP allows few connections of one address.
 
 import asyncio
 import base64
-import contextlib
 import ipaddress
 import json
 import os
 import random
 import re
 import resource
+import signal
 import socket
 import sys
 import time
@@ -428,6 +428,7 @@ def _quantile(values, share):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends this without a word
     chosen = json.loads(sys.argv[1])
     # One descriptor per connection. In a container even root may not go beyond the hard limit.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -435,8 +436,7 @@ def main():
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(FILES, hard), max(FILES, hard)))
     except ValueError:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
-        asyncio.run(Wave(chosen).run())
+    asyncio.run(Wave(chosen).run())
 
 
 if __name__ == "__main__":
