@@ -1,0 +1,232 @@
+"""The same wave against a fresh lab for each guard, and one table of what came of it.
+
+A guard is a command that runs in the server's namespaces beside the mail server. Built in are
+`none`, `ban-only` and `breakwater`: breakwaterd with shedding off and on.
+"""
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+import instance
+import measure
+import namespaces
+import trial
+from errors import LabError
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPOSITORY = os.path.dirname(os.path.dirname(HERE))
+BUILDS = [os.path.join(REPOSITORY, ".build", kind) for kind in ("release", "debug")]
+BUILT_IN = {"none": None, "ban-only": "off", "breakwater": "auto"}  # the value: [shed] method
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def guards(names, commands, binaries):
+    """(name, command or None, [shed] method) of each guard, in the order asked for."""
+    own = {}
+    for definition in commands:
+        name, equals, command = definition.partition("=")
+        if not equals or not command.strip():
+            raise LabError(f"--guard {definition!r}: expected NAME='command ...'")
+        own[name] = command
+    wanted = [name for name in names.split(",") if name] + [name for name in own if name not in names.split(",")]
+    unknown = [name for name in wanted if name not in own and name not in BUILT_IN]
+    if unknown:
+        raise LabError(f"no guard {unknown[0]}; there are {', '.join(BUILT_IN)}, and --guard NAME='command'")
+    chosen = []
+    for name in wanted:
+        if name in own:
+            chosen.append((name, own[name], "auto"))
+        elif name == "none":
+            chosen.append((name, None, None))
+        else:
+            daemon = binary("breakwaterd", binaries)
+            if daemon is None:
+                raise LabError(f"no breakwaterd in {' or '.join([binaries] if binaries else BUILDS)}; "
+                               "remedy: swift build, or --bin DIR, or --guards none")
+            chosen.append((name, f"exec {shlex.quote(daemon)} --config {{config}}", BUILT_IN[name]))
+    return chosen
+
+
+def binary(name, directory):
+    """Where a program of this project has been built; None if it has not been."""
+    places = [os.path.join(place, name) for place in ([directory] if directory else BUILDS)]
+    return next((os.path.abspath(place) for place in places if os.access(place, os.X_OK)), None)
+
+
+def run(name, chosen_guards, runs, options, wave, out, binaries, tell):
+    """Every guard, `runs` times over; returns the rows of the table and writes it to `out`."""
+    rows = []
+    for number in range(1, runs + 1):
+        for guard, command, method in chosen_guards:
+            label = guard if runs == 1 else f"{guard} #{number}"
+            directory = os.path.join(os.path.abspath(out), label.replace(" #", "-"))
+            tell(f"{label}: lab {name} goes up")
+            try:
+                info = instance.up(name, options, tell)
+                rows.append({"guard": label, **_one(info, command, method, wave, directory, binaries, tell)})
+                shutil.copy(info["log"], os.path.join(directory, "mail.log"))
+            finally:
+                instance.down(name)
+            # After each run, so that an interrupted comparison leaves what it has.
+            with open(os.path.join(out, "compare.json"), "w") as file:
+                json.dump(rows, file, indent=2)
+            with open(os.path.join(out, "compare.md"), "w") as file:
+                file.write(table(rows) + "\n")
+    return rows
+
+
+def _one(info, command, method, wave, directory, binaries, tell):
+    os.makedirs(directory, exist_ok=True)
+    if command is None:
+        return {**trial.run(info["name"], wave, directory), "cpu_s": None, "rss_mb": None, "ended_early": None}
+    with Guard(info, command, method, directory, binaries) as guard:
+        result = trial.run(info["name"], wave, directory, guard.watch)
+        guard.watch()
+        if guard.ended():
+            tell(f"this guard ended before the wave did, status {guard.ended()}; see {guard.log}")
+    return {**result, "cpu_s": guard.cpu, "rss_mb": guard.rss / 2**20, "ended_early": guard.ended_early}
+
+
+class Guard:
+    """A running guard, from its start to its end, and what it consumes."""
+
+    STATUS_EVERY = 3  # seconds between two questions to breakwaterd
+
+    def __init__(self, info, command, method, directory, binaries):
+        self.socket = os.path.join(info["guard"], "control.sock")
+        self.client = binary("breakwater", binaries)
+        self.log = os.path.join(directory, "guard.log")
+        self.cpu, self.rss, self.status, self.asked, self.ended_early = 0.0, 0, "", 0.0, None
+        configuration = os.path.join(directory, "breakwater.toml")
+        with open(configuration, "w") as file:
+            file.write(_configuration(info, method, self.socket))
+        for key, value in (("log", info["log"]), ("config", configuration), ("state", info["guard"])):
+            command = command.replace("{" + key + "}", shlex.quote(value))
+        with open(self.log, "wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, os.path.join(HERE, "lab"), "exec", "--name", info["name"], "--in", "server",
+                 "--", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                preexec_fn=namespaces.end_with_parent)
+
+    def __enter__(self):
+        # breakwaterd is ready when it answers; of another guard all one can see is that it stays.
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline and not os.path.exists(self.socket) and not self.ended():
+            time.sleep(0.05)
+        if self.ended():
+            with open(self.log, errors="replace") as file:
+                last = "".join(file.readlines()[-5:])
+            raise LabError(f"the guard ended at once, status {self.process.returncode}; {self.log} says:\n{last}")
+        return self
+
+    def __exit__(self, *_error):
+        if self.process.poll() is None:
+            self.process.terminate()  # `lab exec` passes it on
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+            self.process.kill()
+        self.process.wait()
+
+    def ended(self):
+        return self.process.poll() is not None
+
+    def watch(self):
+        """Takes a sample of time and memory; returns a few words for the line of progress."""
+        if self.ended():
+            self.ended_early = self.process.returncode
+            return f"GUARD ENDED, status {self.process.returncode}"
+        used = [_consumption(pid) for pid in _descendants(self.process.pid)]
+        # Never less than before: a helper that has ended and was not waited for is no longer counted.
+        self.cpu = max(self.cpu, sum(cpu for cpu, _ in used))
+        self.rss = max(self.rss, sum(rss for _, rss in used))
+        if self.client and os.path.exists(self.socket) and time.monotonic() - self.asked >= self.STATUS_EVERY:
+            self.asked = time.monotonic()
+            self.status = _status(self.client, self.socket)
+        return self.status
+
+
+def _configuration(info, method, socket):
+    slots = info["options"]["maxdaemons"]
+    # JSON's strings and lists are TOML's, too.
+    return f"""mode = "enforce"
+state_directory = {json.dumps(info["guard"])}
+control_socket = {json.dumps(socket)}
+[mta]
+kind = "courier"
+log = {json.dumps(info["log"])}
+ports = [{info["server"]["port"]}]
+slots = {slots}
+[shed]
+method = {json.dumps(method)}
+"""
+
+
+def _status(client, socket):
+    try:
+        answer = subprocess.run([client, "--socket", socket, "status", "--json"], capture_output=True,
+                                timeout=2, stdin=subprocess.DEVNULL)
+        status = json.loads(answer.stdout)
+        return f"bans {status['bans']} sheds {status['counters']['sheds']}"
+    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _descendants(pid):
+    """All processes below `pid`, itself not included: that is `lab exec`, which only waits."""
+    found = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for thread in threads:
+        for child in measure.children(pid, int(thread)):
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _consumption(pid):
+    """CPU seconds (with those of children it has waited for) and resident bytes of a process."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()  # proc(5), from field 3 on
+        with open(f"/proc/{pid}/statm") as file:
+            pages = int(file.read().split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0, 0
+    return sum(map(int, fields[11:15])) / TICKS_PER_SECOND, pages * os.sysconf("SC_PAGE_SIZE")
+
+
+COLUMNS = {
+    "guard": lambda row: row["guard"],
+    "peak slots": lambda row: f"{row['server']['peak_slots']:.0f}",
+    "s at the limit": lambda row: row["server"]["seconds_at_limit"],
+    "peak ESTABLISHED": lambda row: f"{row['server']['peak_established']:.0f}",
+    "legit delivered": lambda row: "{} ({}/{})".format(
+        trial.share(row["legit"]["share"]), row["legit"]["delivered"], row["legit"]["messages"]),
+    "legit p50 / p99 s": lambda row: f"{_number(row['legit']['p50_s'], 2)} / {_number(row['legit']['p99_s'], 2)}",
+    "rejected sources told": lambda row: "{} ({}/{})".format(
+        trial.share(row["told_share"]), row["told_sources"], row["rejected_sources"]),
+    "peak PSS MB": lambda row: f"{row['server']['peak_pss_kb'] / 1024:.0f}",
+    "guard CPU s": lambda row: _number(row["cpu_s"], 2),
+    "guard RSS MB": lambda row: _number(row["rss_mb"], 1),
+    "load": lambda row: f"{row['server']['peak_load']:.1f}",
+}
+
+
+def _number(value, digits):
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def table(rows):
+    """Markdown, aligned, so that it reads on a terminal as well."""
+    cells = [list(COLUMNS)] + [[str(cell(row)) for cell in COLUMNS.values()] for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
+    lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
