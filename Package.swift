@@ -41,7 +41,7 @@ let package = Package(
             "Logic", "Configuration",
             ["Addresses", "Events", .product(name: "TOMLKit", package: "TOMLKit")]),
         .ours("Logic", "Dialects", ["Addresses", "Events"]),
-        .ours("Logic", "Policy", ["Addresses", "Events"]),
+        .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
@@ -79,7 +79,7 @@ let package = Package(
         .tests("EventsTests", ["Addresses", "Events"]),
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"]),
-        .tests("PolicyTests", ["Addresses", "Events", "Policy"]),
+        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Events", "LogIntake", "Posix"]),
         .tests("StoreTests", ["Addresses", "Events", "Store", "Posix"]),

@@ -1,4 +1,5 @@
 import Addresses
+import Configuration
 import Events
 import Policy
 import Testing
@@ -8,8 +9,8 @@ struct Bench {
     var policy: Policy
     var now = Instant(seconds: 1_800_000_000)
 
-    init(_ change: (inout PolicySettings) -> Void = { _ in }, allowed: [String] = [], own: [String] = []) {
-        var settings = PolicySettings()
+    init(_ change: (inout Settings.Ban) -> Void = { _ in }, allowed: [String] = [], own: [String] = []) {
+        var settings = Settings().ban
         change(&settings)
         policy = Policy(
             settings,
@@ -81,7 +82,7 @@ extension Order {
     }
 
     @Test func `each return doubles the span up to the longest`() {
-        var bench = Bench { $0.longest = .minutes(60) }
+        var bench = Bench { $0.max = .minutes(60) }
         var spans: [String] = []
         for _ in 0..<5 {
             for order in bench.reject("192.0.2.7") { if case .ban(let ban) = order { spans.append(ban.timeout.span) } }
@@ -92,7 +93,7 @@ extension Order {
     }
 
     @Test func `a source that stayed away for the longest span starts anew`() {
-        var bench = Bench { $0.longest = .hours(1) }
+        var bench = Bench { $0.max = .hours(1) }
         bench.reject("192.0.2.7")
         bench.wait(.hours(3))
         _ = bench.policy.advance(to: bench.now)
@@ -101,7 +102,7 @@ extension Order {
 
     @Test func `weights add up within the window and leave it`() {
         var bench = Bench {
-            $0.weights = [.unknownUser: 0.4]
+            $0.classes = [.unknownUser: 0.4]
             $0.window = .minutes(10)
         }
         #expect(bench.reject("192.0.2.7", class: .unknownUser).isEmpty)
@@ -114,7 +115,7 @@ extension Order {
     }
 
     @Test func `ten tenths are one`() {
-        var bench = Bench { $0.weights = [.helo: 0.1] }
+        var bench = Bench { $0.classes = [.helo: 0.1] }
         for _ in 0..<9 { #expect(bench.reject("192.0.2.7", class: .helo).isEmpty) }
         #expect(!bench.reject("192.0.2.7", class: .helo).isEmpty)
     }
@@ -191,7 +192,7 @@ extension Order {
 
     @Test func `many small weights stay bounded and never ban early`() {
         var bench = Bench {
-            $0.weights = [.other: 0.001]
+            $0.classes = [.other: 0.001]
             $0.window = .hours(1)
         }
         for _ in 0..<990 {
@@ -244,7 +245,7 @@ extension Order {
     }
 
     @Test func `after authentication a listing means nothing`() {
-        var bench = Bench { $0.weights = [.rbl: 1, .auth: 1] }
+        var bench = Bench { $0.classes = [.rbl: 1, .auth: 1] }
         #expect(bench.accept("192.0.2.7", authenticated: true).map(\.short) == ["remember 192.0.2.7/32"])
         #expect(bench.reject("192.0.2.7").isEmpty)
         #expect(bench.policy.counters.authenticated == 1)

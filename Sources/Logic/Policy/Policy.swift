@@ -1,4 +1,5 @@
 import Addresses
+import Configuration
 import Events
 
 /// Judges events: `(state, event, now) -> orders`.
@@ -15,7 +16,12 @@ package struct Policy {
         package var zoneSuspended = 0
     }
 
-    package private(set) var settings: PolicySettings
+    /// A list is judged by what it rejected within this span.
+    package static let zoneWindow = Duration.minutes(10)
+    /// Known senders remembered at once; those whose time ends first leave.
+    package static let maxKnown = 200_000
+
+    package private(set) var settings: Settings.Ban
     package private(set) var ledger = Ledger()
     package private(set) var allowlist: Allowlist
     package private(set) var counters = Counters()
@@ -25,12 +31,12 @@ package struct Policy {
     private var zones: ZoneGuard
     private var orders: [Order] = []
 
-    package init(_ settings: PolicySettings, allowlist: Allowlist) {
+    package init(_ settings: Settings.Ban, allowlist: Allowlist) {
         self.settings = settings
         self.allowlist = allowlist
         sources = SourceTable(limit: settings.maxSources)
-        known = KnownSenders(limit: settings.maxKnown)
-        zones = ZoneGuard(share: settings.zoneGuardShare, window: settings.zoneGuardWindow)
+        known = KnownSenders(limit: Policy.maxKnown)
+        zones = ZoneGuard(share: settings.suspendZoneAt, window: Policy.zoneWindow)
     }
 
     package var trackedSources: Int { sources.count }
@@ -46,11 +52,9 @@ package struct Policy {
     }
 
     /// New settings; what is known of sources and bans stays.
-    package mutating func reconfigure(_ settings: PolicySettings, allowlist: Allowlist) {
-        if settings.zoneGuardShare != self.settings.zoneGuardShare
-            || settings.zoneGuardWindow != self.settings.zoneGuardWindow
-        {
-            zones = ZoneGuard(share: settings.zoneGuardShare, window: settings.zoneGuardWindow)
+    package mutating func reconfigure(_ settings: Settings.Ban, allowlist: Allowlist) {
+        if settings.suspendZoneAt != self.settings.suspendZoneAt {
+            zones = ZoneGuard(share: settings.suspendZoneAt, window: Policy.zoneWindow)
         }
         self.settings = settings
         self.allowlist = allowlist
@@ -80,7 +84,7 @@ package struct Policy {
         }
         let block = sourceBlock(peer)
         if isListing { watchZone(event.zone ?? "", peer, block, at: now) }
-        let weight = settings.weights[rejectionClass] ?? 0
+        let weight = settings.classes[rejectionClass] ?? 0
         guard weight > 0 else { return }
         if isListing, known.isAuthenticated(peer, block: block.address, at: now) {
             counters.authenticated += 1
@@ -112,7 +116,7 @@ package struct Policy {
     }
 
     private mutating func ban(_ block: Prefix, why: String, at now: Instant) {
-        let (first, longest) = (settings.first, settings.longest)
+        let (first, longest) = (settings.first, settings.max)
         let (count, timeout) = sources.withSource(block.address, at: now) { source -> (Int, Duration) in
             if now - source.lastBanEnd > longest { source.banCount = 0 }
             source.banCount += 1
@@ -146,13 +150,13 @@ package struct Policy {
 
     /// What is counted and banned for a peer: the host, or its IPv6 block.
     package func sourceBlock(_ peer: IPAddress) -> Prefix {
-        peer.isIPv4 ? Prefix(peer) : Prefix(peer, bits: settings.ipv6Length)
+        peer.isIPv4 ? Prefix(peer) : Prefix(peer, bits: settings.ipv6Prefix)
     }
 
     // MARK: - Zones and known senders
 
     private mutating func watchZone(_ zone: String, _ peer: IPAddress, _ block: Prefix, at now: Instant) {
-        let window = settings.zoneGuardWindow
+        let window = Policy.zoneWindow
         let isFirst = sources.withSource(block.address, at: now) { source in
             guard now - source.zoneCounted > window else { return false }
             source.zoneCounted = now
@@ -175,7 +179,7 @@ package struct Policy {
     private mutating func liftKnown(bannedBy zone: String, at now: Instant) {
         let reasons = [RejectionClass.rbl, .rhsbl].map { zone.isEmpty ? $0.rawValue : "\($0.rawValue):\(zone)" }
         let wrong = ledger.bans.filter {
-            $0.origin == .local && reasons.contains($0.why) && now - $0.since <= settings.zoneGuardWindow
+            $0.origin == .local && reasons.contains($0.why) && now - $0.since <= Policy.zoneWindow
                 && known.isKnown($0.prefix.address, block: $0.prefix.address, at: now)
         }
         for ban in wrong.sorted(by: { $0.prefix < $1.prefix }) {
@@ -254,7 +258,7 @@ package struct Policy {
     ) throws(Refusal) -> Ban {
         if let entry = allowlist.entry(covering: prefix, at: now) { throw .allowed(prefix, by: entry.prefix, entry.kind) }
         let count = (ledger[prefix]?.count ?? 0) + 1
-        let timeout = span ?? Policy.timeout(ban: count, first: settings.first, longest: settings.longest)
+        let timeout = span ?? Policy.timeout(ban: count, first: settings.first, longest: settings.max)
         let ban = Ban(
             prefix: prefix, since: now, until: now + timeout, timeout: timeout, why: why, origin: origin, count: count)
         enter(ban)
@@ -301,7 +305,7 @@ package struct Policy {
 
     /// What the store knows of a source's earlier bans.
     package mutating func adoptHistory(_ prefix: Prefix, count: Int, lastEnd: Instant, at now: Instant) {
-        guard now - lastEnd <= settings.longest else { return }
+        guard now - lastEnd <= settings.max else { return }
         sources.withSource(prefix.address, at: now) {
             $0.banCount = Int32(clamping: count)
             $0.lastBanEnd = lastEnd
