@@ -34,6 +34,7 @@ let package = Package(
         // What we hear.
         .ours("Inputs", "LogIntake", ["Events", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
+        .ours("Inputs", "MailServer", ["Posix", "ProcFS", "Netlink"]),
         // What we conclude; pure.
         .ours("Logic", "Addresses"),
         .ours("Logic", "Events", ["Addresses"]),
@@ -51,7 +52,7 @@ let package = Package(
         .program(
             "breakwaterd",
             [
-                "LogIntake", "ConnectionSampler", "Addresses", "Events", "Configuration", "Dialects", "Policy",
+                "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -59,7 +60,7 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "LogIntake", "ConnectionSampler", "Addresses", "Events", "Configuration", "Dialects", "Policy",
+                "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -82,6 +83,7 @@ let package = Package(
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Events", "LogIntake", "Posix"]),
+        .tests("MailServerTests", ["MailServer"]),
         .tests("StoreTests", ["Addresses", "Events", "Store", "Posix"]),
         // Started by scripts/test inside a network namespace of their own.
         .tests("Namespaces", [

@@ -1,0 +1,92 @@
+/// What a Courier is told about serving connections, as far as slots depend on it.
+///
+/// Two places say it: /etc/courier/esmtpd, a shell file of KEY=VALUE lines (couriertcpd(8), esmtpd(8)), and the
+/// command line of the couriertcpd that runs, which is what holds until the next restart.
+package struct CourierSettings: Equatable, Sendable {
+    /// Connections served at once: MAXDAEMONS, -maxprocs.
+    package var maxDaemons: Int?
+    /// Connections served at once from one /24: MAXPERC, -maxperc.
+    package var maxPerNetwork: Int?
+    /// Connections served at once from one address: MAXPERIP, -maxperip.
+    package var maxPerAddress: Int?
+    /// Whether replies to a rejected client are delayed 8, 16, 32 ... s; on unless TARPIT=0.
+    package var isTarpitOn: Bool?
+    /// The options that name DNSBLs, as written: `-block=zen.example,BLOCK,*`.
+    package var blocks: [String] = []
+    /// PORT, as written: a number or a service, several separated by commas, each with an address in front perhaps.
+    package var port: String?
+
+    package init() {}
+
+    /// Reads the shell file. Only plain assignments are understood, with either quote; the last one wins.
+    package init(esmtpdFile text: String) {
+        for line in text.split(separator: "\n") {
+            let bare = line.drop { $0 == " " || $0 == "\t" }
+            guard !bare.hasPrefix("#"), let equals = bare.firstIndex(of: "=") else { continue }
+            let value = CourierSettings.unquoted(bare[bare.index(after: equals)...])
+            switch bare[..<equals] {
+            case "MAXDAEMONS": maxDaemons = Int(value)
+            case "MAXPERC": maxPerNetwork = Int(value)
+            case "MAXPERIP": maxPerAddress = Int(value)
+            case "TARPIT": isTarpitOn = value != "0"
+            case "PORT": port = value
+            case "BLACKLISTS":
+                blocks = value.split(separator: " ").map { CourierSettings.unquoted($0) }.filter { $0.hasPrefix("-block=") }
+            default: break
+            }
+        }
+    }
+
+    /// Reads the arguments of a running couriertcpd.
+    package init(arguments: [String]) {
+        for argument in arguments {
+            if let value = argument.value(of: "-maxprocs=") { maxDaemons = Int(value) }
+            if let value = argument.value(of: "-maxperc=") { maxPerNetwork = Int(value) }
+            if let value = argument.value(of: "-maxperip=") { maxPerAddress = Int(value) }
+            if argument.hasPrefix("-block=") { blocks.append(argument) }
+        }
+    }
+
+    /// What `running` says counts; the file fills in what a command line does not carry.
+    package init(file: CourierSettings, running: CourierSettings) {
+        self = file
+        maxDaemons = running.maxDaemons ?? file.maxDaemons
+        maxPerNetwork = running.maxPerNetwork ?? file.maxPerNetwork
+        maxPerAddress = running.maxPerAddress ?? file.maxPerAddress
+        if !running.blocks.isEmpty { blocks = running.blocks }
+    }
+
+    private static func unquoted(_ text: some StringProtocol) -> String {
+        var result = ""
+        var quote: Character?
+        for character in text {
+            if let open = quote {
+                if character == open { quote = nil } else { result.append(character) }
+            } else if character == "\"" || character == "'" {
+                // Inside double quotes the shell keeps single quotes; what esmtpd evaluates again drops them.
+                quote = character
+            } else if character == "#" && (result.isEmpty || result.last == " ") {
+                break
+            } else {
+                result.append(character)
+            }
+        }
+        while result.last == " " || result.last == "\t" || result.last == "\r" { result.removeLast() }
+        return result
+    }
+
+    /// DNSBL options that couriertcpd accepts but that never list anybody.
+    ///
+    /// `-block=zone` and `-block=zone,VAR` ask for any record and set nothing where the resolver answers such a
+    /// question sparingly (RFC 8482), as does a VAR with an address behind a slash; `,VAR,*` (TXT) and `,VAR,text` work.
+    package var blocksThatCannotWork: [String] {
+        blocks.filter { block in
+            let fields = block.dropFirst("-block=".count).split(separator: ",", omittingEmptySubsequences: false)
+            return fields.count < 3 || fields[1].contains("/")
+        }
+    }
+}
+
+extension String {
+    fileprivate func value(of prefix: String) -> Substring? { hasPrefix(prefix) ? dropFirst(prefix.count) : nil }
+}
