@@ -1,0 +1,243 @@
+import Events
+
+/// How a reply's text shows that a DNSBL spoke: words all lists use, the site's own words, a list's complaint about
+/// the query itself, and the list's address on the web. Serves every dialect whose log has the reply as free text.
+struct ListTexts: Sendable {
+    struct Signs {
+        /// A word that stands in list replies and not in others.
+        var hasListWord = false
+        /// The text holds the peer's own address.
+        var namesPeer = false
+        /// The list answered that it cannot or will not answer.
+        var isListFailure = false
+        /// Where the host of the first http(s) URL begins, up to the end of the text.
+        var url: Range<Int>?
+    }
+
+    private struct SiteText: Sendable {
+        var asGiven: String
+        var folded: [UInt8]
+        /// As it would look in an address that Courier logged.
+        var blanked: [UInt8]
+    }
+
+    private let siteTexts: [SiteText]
+    /// `signTable` sorted by first byte; `buckets[c]..<buckets[c + 1]` are those that begin with the byte c.
+    private let table: [(text: StaticString, sign: Sign)]
+    private let buckets: [Int]
+
+    init(_ texts: [String]) {
+        siteTexts = texts.filter { !$0.isEmpty }.map { text in
+            let folded = text.utf8.map(lowercased)
+            return SiteText(asGiven: text, folded: folded, blanked: folded.map { ListTexts.isBlanked($0) ? 0x20 : $0 })
+        }
+        let sorted = ListTexts.signTable.sorted { $0.text.firstByte < $1.text.firstByte }
+        table = sorted
+        buckets = (0...128).map { first in sorted.firstIndex { $0.text.firstByte >= first } ?? sorted.count }
+    }
+
+    /// What the first `longestText` bytes of a reply's text show, in one pass; words count from their first letter.
+    func signs(in bytes: Span<UInt8>, _ text: Range<Int>, peer: Range<Int>) -> Signs {
+        var signs = Signs()
+        let end = min(text.upperBound, text.lowerBound + ListTexts.longestText)
+        let peer = ListTexts.withoutMapping(peer, bytes)
+        var isInside = false
+        var index = text.lowerBound
+        while index < end {
+            let byte = lowercased(bytes[index])
+            let isWordByte = byte &- 0x61 < 26 || isDigit(byte)
+            if isWordByte, !isInside {
+                for entry in buckets[Int(byte)]..<buckets[Int(byte) + 1]
+                where ListTexts.hasFolded(table[entry].text, bytes, index, end) {
+                    signs.note(table[entry], at: index, end)
+                }
+                if byte == lowercased(bytes[peer.lowerBound]) {
+                    signs.namesPeer = signs.namesPeer || ListTexts.isAddress(peer, bytes, index, end)
+                }
+            }
+            isInside = isWordByte
+            index += 1
+        }
+        return signs
+    }
+
+    /// The first of the site's texts that the reply holds.
+    ///
+    /// At the reply's start it is taken as it is. Further behind a mail filter may quote the client, and a good sender
+    /// that relays for others must not be banned for what those wrote: there a text counts only before the first `<`,
+    /// and only if the client's own addresses in the same line do not hold it.
+    func siteText(in bytes: Span<UInt8>, _ text: Range<Int>, client: Range<Int>) -> String? {
+        guard !siteTexts.isEmpty else { return nil }
+        var end = text.lowerBound
+        let limit = min(text.upperBound, text.lowerBound + ListTexts.longestText)
+        while end < limit, bytes[end] != UInt8(ascii: "<") { end += 1 }
+        for site in siteTexts {
+            if ListTexts.hasFolded(site.folded, bytes, text.lowerBound, limit) { return site.asGiven }
+            if ListTexts.contains(site.folded, bytes, text.lowerBound..<end),
+                !ListTexts.contains(site.blanked, bytes, client)
+            {
+                return site.asGiven
+            }
+        }
+        return nil
+    }
+
+    /// The domain at the start of `urlHost`, lower case, without the label of a web page; `nil` if it is no domain
+    /// name or does not end within the line (a text cut by the MTA ends in `...`).
+    static func zone(_ bytes: Span<UInt8>, urlHost: Range<Int>) -> String? {
+        let limit = min(urlHost.upperBound, urlHost.lowerBound + 254)
+        var end = urlHost.lowerBound
+        var labelStart = end
+        var dots = 0
+        while end < limit {
+            let byte = lowercased(bytes[end])
+            if byte == UInt8(ascii: ".") {
+                guard end > labelStart, end - labelStart <= 63 else { break }
+                dots += 1
+                labelStart = end + 1
+            } else if !(byte &- 0x61 < 26 || isDigit(byte) || byte == UInt8(ascii: "-")) {
+                break
+            }
+            end += 1
+        }
+        // A sentence's full stop may end it, a second dot may not.
+        if end < limit, bytes[end] == UInt8(ascii: ".") || bytes[end] == UInt8(ascii: "@") { return nil }
+        if end == labelStart {
+            end -= 1
+            dots -= 1
+        }
+        guard dots >= 1, end - urlHost.lowerBound <= 253, end - labelStart <= 63 else { return nil }
+        var start = urlHost.lowerBound
+        if dots >= 2 {
+            for label in pageLabels where hasFolded(label, bytes, start, end) {
+                start += label.utf8CodeUnitCount
+                break
+            }
+        }
+        return String(unsafeUninitializedCapacity: end - start) { buffer in
+            for index in start..<end { buffer[index - start] = lowercased(bytes[index]) }
+            return end - start
+        }
+    }
+}
+
+extension ListTexts {
+    enum Sign: Sendable {
+        case listWord
+        case failure
+        case url
+    }
+
+    /// Replies are a few hundred bytes; Courier cuts them at 128.
+    private static let longestText = 512
+
+    private static func isBlanked(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: ":")
+    }
+
+    /// `::ffff:192.0.2.7` as lists spell it.
+    private static func withoutMapping(_ address: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int> {
+        hasFolded("::ffff:", bytes, address.lowerBound, address.upperBound)
+            ? (address.lowerBound + 7)..<address.upperBound : address
+    }
+
+    /// Whether the address `peer` stands at `start`, whole.
+    private static func isAddress(_ peer: Range<Int>, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        guard end - start >= peer.count else { return false }
+        for offset in 0..<peer.count where lowercased(bytes[start + offset]) != lowercased(bytes[peer.lowerBound + offset]) {
+            return false
+        }
+        let behind = start + peer.count
+        return behind == end || !(isDigit(bytes[behind]) || bytes[behind] == UInt8(ascii: ":"))
+    }
+
+    /// Lower-case `text` at `start`, any case in the bytes.
+    private static func hasFolded(_ text: StaticString, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard end - start >= length else { return false }
+        return text.withUTF8Buffer { wanted in
+            for index in 0..<length where lowercased(bytes[start + index]) != wanted[index] { return false }
+            return true
+        }
+    }
+
+    private static func hasFolded(_ text: [UInt8], _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        guard end - start >= text.count else { return false }
+        for index in text.indices where lowercased(bytes[start + index]) != text[index] { return false }
+        return true
+    }
+
+    private static func contains(_ text: [UInt8], _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var start = range.lowerBound
+        while range.upperBound - start >= text.count {
+            if hasFolded(text, bytes, start, range.upperBound) { return true }
+            start += 1
+        }
+        return false
+    }
+
+    /// Labels in front of a list's own domain where it explains a listing (www.spamcop.net, check.spamhaus.org).
+    private static let pageLabels: [StaticString] = ["www.", "check.", "lookup."]
+
+    /// Lower case, each from its first letter. Not among the list words: `blocked` and `refused` alone, which
+    /// administrators write in access files too.
+    private static let signTable: [(text: StaticString, sign: Sign)] = [
+        ("http://", .url),
+        ("https://", .url),
+        // What lists call themselves and what they do.
+        ("listed", .listWord),
+        ("blacklist", .listWord),
+        ("black list", .listWord),
+        ("blocklist", .listWord),
+        ("block list", .listWord),
+        ("dnsbl", .listWord),
+        ("rbl", .listWord),
+        ("blocked - see", .listWord),
+        ("blocked using", .listWord),
+        // The lists whose texts name only themselves.
+        ("spamhaus", .listWord),
+        ("spamcop", .listWord),
+        ("sorbs", .listWord),
+        ("barracuda", .listWord),
+        ("cbl", .listWord),
+        ("uceprotect", .listWord),
+        // Spamhaus, and Validity after it: 127.255.255.252, .254 and .255 are errors; the text links to /returnc/
+        // (spamhaus.org, "using our public mirrors? check your return codes now").
+        ("127.255.255.", .failure),
+        ("returnc/", .failure),
+        ("open resolver", .failure),
+        ("public resolver", .failure),
+        ("excessive number of queries", .failure),
+        // URIBL: "127.0.0.1 -> Query Refused. See https://uribl.com/refused.shtml", earlier "excessive queries".
+        ("query refused", .failure),
+        ("queries refused", .failure),
+        ("refused.shtml", .failure),
+        ("excessive queries", .failure),
+        // Rate limits as others word them.
+        ("query limit", .failure),
+        ("queries exceeded", .failure),
+        ("rate limit", .failure),
+        ("error code", .failure),
+        // Lists that closed and then listed the world (ORDB 2006, AHBL 2015): "was shut down ... please remove".
+        ("shut down", .failure),
+        ("shutdown", .failure),
+        ("has been closed", .failure),
+        ("decommissioned", .failure),
+        ("no longer in service", .failure),
+        ("no longer available", .failure),
+    ]
+}
+
+extension ListTexts.Signs {
+    fileprivate mutating func note(_ entry: (text: StaticString, sign: ListTexts.Sign), at index: Int, _ end: Int) {
+        switch entry.sign {
+        case .listWord: hasListWord = true
+        case .failure: isListFailure = true
+        case .url: if url == nil { url = (index + entry.text.utf8CodeUnitCount)..<end }
+        }
+    }
+}
+
+extension StaticString {
+    fileprivate var firstByte: UInt8 { withUTF8Buffer { $0.first ?? 0 } }
+}

@@ -1,0 +1,232 @@
+/// The header of one log line: where its stamp, host, tag and message stand.
+///
+/// Read are the forms a syslog daemon writes to a file: RFC 3164 (`Nov 20 22:44:29 vm tag[12]: text`), the same with an
+/// RFC 3339 stamp (`2026-11-20T22:44:56.033783+00:00 vm tag: text`), and RFC 5424
+/// (`<22>1 2026-11-20T22:44:56Z vm app 12 - - text`); `<PRI>` may stand before each. The values are ranges into the
+/// line's bytes, so nothing is copied and nothing is allocated; the stamp stays text until somebody asks for it.
+package struct LogLine: Equatable, Sendable {
+    package enum StampForm: Sendable {
+        /// `Nov 20 22:44:29`: neither year nor zone.
+        case rfc3164
+        /// `2026-11-20T22:44:56.033783+00:00`.
+        case rfc3339
+        /// RFC 5424's `-`: the sender had no clock.
+        case absent
+    }
+
+    package private(set) var stamp: Range<Int>
+    package private(set) var stampForm: StampForm
+    package private(set) var host: Range<Int>
+    /// The program's name without its pid; never empty.
+    package private(set) var tag: Range<Int>
+    package private(set) var pid: Int32?
+    /// What the program said, without the blank in front and without a carriage return at the end.
+    package private(set) var message: Range<Int>
+
+    /// `nil` when the bytes do not begin with a header of a known form.
+    package init?(_ bytes: Span<UInt8>) {
+        var end = bytes.count
+        if end > 0, bytes[end - 1] == 0x0d { end -= 1 }
+        var position = 0
+        var isSyslogProtocol = false
+        if end > 0, bytes[0] == UInt8(ascii: "<") {
+            guard let behind = LogLine.skipPriority(bytes, end) else { return nil }
+            position = behind
+            isSyslogProtocol = position + 1 < end && bytes[position] == UInt8(ascii: "1") && bytes[position + 1] == 0x20
+            if isSyslogProtocol { position += 2 }
+        }
+        guard position < end else { return nil }
+        stamp = position..<position
+        stampForm = .absent
+        host = stamp
+        tag = stamp
+        message = end..<end
+        if isSyslogProtocol {
+            guard readSyslogProtocol(bytes, position, end) else { return nil }
+        } else {
+            guard readTraditional(bytes, position, end) else { return nil }
+        }
+    }
+
+    /// Whether the line was written by the program `name`.
+    package func isTagged(_ name: StaticString, in bytes: Span<UInt8>) -> Bool {
+        tag.count == name.utf8CodeUnitCount && bytes.hasBytes(of: name, at: tag.lowerBound)
+    }
+}
+
+extension LogLine {
+    /// `<` up to three digits `>`.
+    private static func skipPriority(_ bytes: Span<UInt8>, _ end: Int) -> Int? {
+        var position = 1
+        while position < end, position <= 4 {
+            if bytes[position] == UInt8(ascii: ">") { return position > 1 ? position + 1 : nil }
+            guard isDigit(bytes[position]) else { return nil }
+            position += 1
+        }
+        return nil
+    }
+
+    /// Stamp, host, tag and `: `.
+    private mutating func readTraditional(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        var position = start
+        if isDigit(bytes[start]) {
+            guard let blank = LogLine.fieldEnd(bytes, start, end, limit: Limit.stamp),
+                LogLine.looksLikeRFC3339(bytes, start..<blank)
+            else { return false }
+            position = blank
+            stampForm = .rfc3339
+        } else {
+            guard end - start > 16, bytes[start + 3] == 0x20, bytes[start + 6] == 0x20, bytes[start + 15] == 0x20,
+                bytes[start + 9] == UInt8(ascii: ":"), bytes[start + 12] == UInt8(ascii: ":"),
+                isDigit(bytes[start + 5])
+            else { return false }
+            position = start + 15
+            stampForm = .rfc3164
+        }
+        stamp = start..<position
+        guard let hostEnd = LogLine.fieldEnd(bytes, position + 1, end, limit: Limit.host) else { return false }
+        host = (position + 1)..<hostEnd
+        return readTag(bytes, hostEnd + 1, end)
+    }
+
+    /// `name: `, `name[12]: `; whatever else stands in the brackets is no pid, but no reason to drop the line either.
+    private mutating func readTag(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        let limit = min(end, start + Limit.tag)
+        var position = start
+        while position < limit {
+            let byte = bytes[position]
+            if byte == UInt8(ascii: ":") || byte == UInt8(ascii: "[") { break }
+            guard byte > 0x20, byte < 0x7f else { return false }
+            position += 1
+        }
+        guard position > start, position < limit else { return false }
+        tag = start..<position
+        if bytes[position] == UInt8(ascii: "[") {
+            let inside = position + 1
+            position = inside
+            while position < limit, bytes[position] != UInt8(ascii: "]") { position += 1 }
+            guard position < limit else { return false }
+            pid = decimal(bytes, inside..<position).flatMap { Int32(exactly: $0) }
+            position += 1
+            guard position < end, bytes[position] == UInt8(ascii: ":") else { return false }
+        }
+        position += 1
+        if position < end, bytes[position] == 0x20 { position += 1 }
+        message = position..<max(position, end)
+        return true
+    }
+
+    /// RFC 5424, 6: stamp, host, app, procid and msgid, structured data, message; `-` stands for what is missing.
+    private mutating func readSyslogProtocol(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        guard let stampEnd = LogLine.fieldEnd(bytes, start, end, limit: Limit.stamp),
+            let hostEnd = LogLine.fieldEnd(bytes, stampEnd + 1, end, limit: Limit.host),
+            let tagEnd = LogLine.fieldEnd(bytes, hostEnd + 1, end, limit: Limit.tag),
+            let pidEnd = LogLine.fieldEnd(bytes, tagEnd + 1, end, limit: Limit.tag),
+            let idEnd = LogLine.fieldEnd(bytes, pidEnd + 1, end, limit: Limit.tag),
+            let dataEnd = LogLine.structuredDataEnd(bytes, idEnd + 1, end)
+        else { return false }
+        stamp = start..<stampEnd
+        if stamp.count == 1, bytes[start] == UInt8(ascii: "-") {
+            stampForm = .absent
+        } else {
+            guard LogLine.looksLikeRFC3339(bytes, stamp) else { return false }
+            stampForm = .rfc3339
+        }
+        host = (stampEnd + 1)..<hostEnd
+        tag = (hostEnd + 1)..<tagEnd
+        pid = decimal(bytes, (tagEnd + 1)..<pidEnd).flatMap { Int32(exactly: $0) }
+        var position = dataEnd
+        if position < end {
+            guard bytes[position] == 0x20 else { return false }
+            position += 1
+        }
+        // The byte order mark that says "UTF-8" (6.4).
+        if end - position >= 3, bytes[position] == 0xef, bytes[position + 1] == 0xbb, bytes[position + 2] == 0xbf {
+            position += 3
+        }
+        message = position..<end
+        return true
+    }
+
+    /// Where `-` or `[id name="value"]...` ends. Inside a value `"`, `\` and `]` are escaped by `\` (6.3.3).
+    private static func structuredDataEnd(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int? {
+        guard start < end else { return nil }
+        if bytes[start] == UInt8(ascii: "-") { return start + 1 }
+        var position = start
+        while position < end, bytes[position] == UInt8(ascii: "[") {
+            var isQuoted = false
+            position += 1
+            while position < end {
+                let byte = bytes[position]
+                if byte == UInt8(ascii: "\\"), isQuoted {
+                    position += 1
+                } else if byte == UInt8(ascii: "\"") {
+                    isQuoted.toggle()
+                } else if byte == UInt8(ascii: "]"), !isQuoted {
+                    break
+                }
+                position += 1
+            }
+            guard position < end else { return nil }
+            position += 1
+        }
+        return position > start ? position : nil
+    }
+
+    /// The blank that ends a field of at least one byte and at most `limit`.
+    private static func fieldEnd(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, limit: Int) -> Int? {
+        let last = min(end, start + limit + 1)
+        var position = start
+        while position < last {
+            if bytes[position] == 0x20 { return position > start ? position : nil }
+            position += 1
+        }
+        return nil
+    }
+
+    private static func looksLikeRFC3339(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        let start = range.lowerBound
+        return range.count >= 20 && bytes[start + 4] == UInt8(ascii: "-") && bytes[start + 7] == UInt8(ascii: "-")
+            && bytes[start + 10] | 0x20 == UInt8(ascii: "t") && bytes[start + 13] == UInt8(ascii: ":")
+    }
+
+    /// The longest field that is looked at. RFC 5424, 6 allows 255 bytes of host and 48 of app; a tag may carry a
+    /// path (`postfix/submission/smtpd`).
+    private enum Limit {
+        static let stamp = 40
+        static let host = 255
+        static let tag = 128
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// Whether the bytes of `text` stand at `position`.
+    @inlinable
+    package func hasBytes(of text: StaticString, at position: Int) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard position >= 0, count - position >= length else { return false }
+        return text.withUTF8Buffer { wanted in
+            var index = 0
+            while index < length {
+                if self[position + index] != wanted[index] { return false }
+                index += 1
+            }
+            return true
+        }
+    }
+}
+
+/// The number that all of `range` spells in at most ten digits; `nil` for anything else.
+@inlinable
+package func decimal(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int64? {
+    guard !range.isEmpty, range.count <= 10 else { return nil }
+    var value: Int64 = 0
+    for index in range {
+        guard isDigit(bytes[index]) else { return nil }
+        value = value * 10 + Int64(bytes[index] - 0x30)
+    }
+    return value
+}
+
+@inlinable
+package func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
