@@ -1,0 +1,122 @@
+import CLinux
+import Glibc
+import Posix
+
+/// One process's folder under /proc, read afresh on every call.
+///
+/// A process may end between any two reads, so "not there" is an ordinary answer: everything here is `nil` (or
+/// empty) then, and also where the reader has no right to look. Reading another user's descriptors and environment
+/// needs CAP_SYS_PTRACE.
+package struct ProcessEntry: Hashable, Sendable {
+    package let pid: Int32
+
+    package init(_ pid: Int32) { self.pid = pid }
+
+    package static var own: ProcessEntry { ProcessEntry(getpid()) }
+
+    package var stat: ProcessStat? {
+        guard let bytes = text("stat", limit: 4096) else { return nil }
+        return ProcessStat(bytes.span)
+    }
+
+    /// The children of its first thread, in the order they were started. The kernel may leave one out while others
+    /// end during the read, so a miss is worth a second look.
+    package var children: [Int32] {
+        guard let bytes = text("task/\(pid)/children", limit: 1 << 20) else { return [] }
+        return childList(bytes.span)
+    }
+
+    package var executable: String? { linkTarget("/proc/\(pid)/exe") }
+    package var programName: String? { executable.map { ProcFS.programName(linkTarget: $0) } }
+    /// Names its pid namespace: `pid:[4026531836]`.
+    package var pidNamespace: String? { linkTarget("/proc/\(pid)/ns/pid") }
+
+    /// The arguments it was started with, at most 64 KiB of them.
+    package var commandLine: [String]? {
+        text("cmdline", limit: 65536)?.split(separator: 0, omittingEmptySubsequences: false)
+            .dropLast().map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The environment it was started with; later changes of its own do not show.
+    package var environment: [UInt8]? { text("environ", limit: 65536) }
+
+    /// The number of the system call it is in; also `nil` while it runs and where ptrace(2) is forbidden.
+    package var systemCall: Int? {
+        guard let bytes = text("syscall", limit: 256) else { return nil }
+        return systemCallNumber(bytes.span)
+    }
+
+    package var residentBytes: UInt64? {
+        text("status", limit: 16384).flatMap { kilobyteField("VmRSS", in: $0.span) }
+    }
+
+    /// Its share of memory, pages in common with others divided among them.
+    package var proportionalBytes: UInt64? {
+        text("smaps_rollup", limit: 16384).flatMap { kilobyteField("Pss", in: $0.span) }
+    }
+
+    private func text(_ name: String, limit: Int) -> [UInt8]? {
+        // A process that is gone, or may not be read: the same answer for whoever asks.
+        try? contents(of: "/proc/\(pid)/\(name)", limit: limit)
+    }
+}
+
+// MARK: - Descriptors
+
+extension ProcessEntry {
+    /// The inode of the socket that is its descriptor `number`; `nil` when that is none.
+    package func socket(at number: Int32) -> UInt32? {
+        linkTarget("/proc/\(pid)/fd/\(number)").flatMap { socketInode(linkTarget: $0) }
+    }
+
+    /// Its descriptors that are sockets. `nil` when the list cannot be read or is longer than `limit`, as then
+    /// nothing can be said of what it owns.
+    package func sockets(limit: Int = 4096) -> [(descriptor: Int32, inode: UInt32)]? {
+        guard let numbers = numericNames(in: "/proc/\(pid)/fd", limit: limit) else { return nil }
+        return numbers.compactMap { number in socket(at: number).map { (number, $0) } }
+    }
+
+    /// Whether the socket at `number` is a TCP one, of either family, connected or listening; `nil` when it cannot
+    /// be said.
+    package func isTCP(at number: Int32) -> Bool? {
+        // sockfs names the protocol of a socket in an attribute of its inode (Linux 2.6.38).
+        let name = withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer -> String? in
+            let count = getxattr("/proc/\(pid)/fd/\(number)", "system.sockprotoname", buffer.baseAddress, buffer.count)
+            guard count > 0 else { return nil }
+            return String(decoding: buffer[..<count].prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return name.map { $0 == "TCP" || $0 == "TCPv6" || $0 == "MPTCP" || $0 == "MPTCPv6" }
+    }
+
+    /// Every process of this /proc, at most `limit`; `nil` when there are more or /proc cannot be read.
+    package static func all(limit: Int = 200_000) -> [ProcessEntry]? {
+        numericNames(in: "/proc", limit: limit)?.map { ProcessEntry($0) }
+    }
+}
+
+/// The names in a folder that are numbers.
+private func numericNames(in path: String, limit: Int) -> [Int32]? {
+    guard let folder = opendir(path) else { return nil }
+    defer { closedir(folder) }
+    var numbers: [Int32] = []
+    while let entry = readdir(folder) {
+        // The name is read in place: the record is only as long as its name, shorter than the struct says.
+        guard let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) else { return nil }
+        let name = (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: UInt8.self)
+        var value: Int32 = 0
+        var isNumber = true
+        for index in 0..<256 {
+            let digit = name[index]
+            if digit == 0 { break }
+            guard digit >= 0x30, digit <= 0x39, value < 100_000_000 else {
+                isNumber = false
+                break
+            }
+            value = value * 10 + Int32(digit - 0x30)
+        }
+        guard isNumber else { continue }
+        if numbers.count == limit { return nil }
+        numbers.append(value)
+    }
+    return numbers
+}
