@@ -45,6 +45,23 @@ package final class NetlinkSocket {
         }
     }
 
+    /// Lets one request be up to `bytes` long (the default is about 200 KB).
+    package func setSendQueue(bytes: Int32) {
+        var size = bytes
+        if setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size)) != 0 {
+            setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        }
+    }
+
+    /// Asks for errors with the kernel's own words and the place of the fault (NETLINK_EXT_ACK), and without a copy of
+    /// the request. Kernels before 4.12 refuse, and then errors are numbers only.
+    package func askForFullErrors() {
+        var on: Int32 = 1
+        for option in [NETLINK_EXT_ACK, NETLINK_CAP_ACK] {
+            mnl_socket_setsockopt(socket, option, &on, socklen_t(MemoryLayout<Int32>.size))
+        }
+    }
+
     /// Joins a multicast group (an `NFNLGRP_` value).
     package func join(group: UInt32) throws(SystemError) {
         var value = group
