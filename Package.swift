@@ -28,7 +28,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         // What we hear.
@@ -38,9 +37,7 @@ let package = Package(
         // What we conclude; pure.
         .ours("Logic", "Addresses"),
         .ours("Logic", "Events", ["Addresses"]),
-        .ours(
-            "Logic", "Configuration",
-            ["Addresses", "Events", .product(name: "TOMLKit", package: "TOMLKit")]),
+        .ours("Logic", "Configuration", ["Addresses", "Events"]),
         .ours("Logic", "Dialects", ["Addresses", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),

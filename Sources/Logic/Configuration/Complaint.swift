@@ -14,6 +14,14 @@ package struct Complaint: Error, Equatable, Sendable, CustomStringConvertible {
     package var value: String?
     package var text: String
 
+    init(file: String, line: Int? = nil, key: String = "", value: String? = nil, text: String) {
+        self.file = file
+        self.line = line
+        self.key = key
+        self.value = value
+        self.text = text
+    }
+
     package var description: String {
         let place = line.map { "\(file):\($0): " } ?? "\(file): "
         guard !key.isEmpty else { return place + text }
@@ -21,18 +29,20 @@ package struct Complaint: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A complaint about one value, before it is known where the value stands.
-struct Fault: Equatable {
+/// A complaint about one value, before it is known in which file and under which key it stands.
+struct Fault {
     var text: String
-    /// The way to the wrong part of a list (`["[2]"]`) or table (`["rbl"]`), as `KeyLines` names it.
-    var part: [String] = []
-    /// The wrong part, when it is not the whole value.
-    var shown: String?
+    /// Which part of a list (`[2]`) or table (`.rbl`) is wrong; empty for the whole value.
+    var part = ""
+    /// That part and its line, when it is not the whole value.
+    var node: SettingNode?
 
-    init(_ text: String, part: [String] = [], shown: String? = nil) {
+    init(_ text: String) { self.text = text }
+
+    init(_ text: String, part: String, _ node: SettingNode) {
         self.text = text
         self.part = part
-        self.shown = shown
+        self.node = node
     }
 }
 

@@ -249,16 +249,18 @@ extension SettingForm where Value == [RejectionClass: Double] {
                     return nil
                 }
                 var weights: [RejectionClass: Double] = [:]
-                for (name, value) in members {
+                for (name, node) in members {
+                    func wrong(_ text: String) -> Fault {
+                        Fault(text, part: "." + Record.escaped(name.utf8, limit: 60), node)
+                    }
                     guard let rejectionClass = RejectionClass(rawValue: name) else {
                         let words = RejectionClass.allCases.map(\.rawValue)
                         let hint = nearest(name, among: words).map { "; did you mean \"\($0)\"?" }
-                        faults.append(
-                            Fault("unknown class" + (hint ?? "; one of " + words.joined(separator: " ")), part: [name], shown: value.shown))
+                        faults.append(wrong("unknown class" + (hint ?? "; one of " + words.joined(separator: " "))))
                         continue
                     }
-                    guard let weight = plainNumber(value), (0...1_000_000).contains(weight) else {
-                        faults.append(Fault("a weight is a number, 0 or more", part: [name], shown: value.shown))
+                    guard let weight = plainNumber(node.value), (0...1_000_000).contains(weight) else {
+                        faults.append(wrong("a weight is a number, 0 or more"))
                         continue
                     }
                     weights[rejectionClass] = weight
@@ -311,8 +313,8 @@ private func readList<Item>(
     }
     return items.enumerated().compactMap { index, item in
         var fault: String?
-        let result = read(item, &fault)
-        if let fault { faults.append(Fault(fault, part: ["[\(index)]"], shown: item.shown)) }
+        let result = read(item.value, &fault)
+        if let fault { faults.append(Fault(fault, part: "[\(index)]", item)) }
         return result
     }
 }

@@ -7,36 +7,29 @@ import Events
 struct SettingKey: Sendable {
     /// With its table in front: `ban.first`.
     let name: String
+    /// The same in its parts.
+    let path: [String]
     /// Reads a value into the settings; on faults it leaves them as they were.
     let read: @Sendable (SettingValue, inout Settings, inout [Fault]) -> Void
     /// The value in force, as TOML.
     let written: @Sendable (Settings) -> String
 
     private init<Value>(
-        _ name: String, _ path: any WritableKeyPath<Settings, Value> & Sendable, _ form: SettingForm<Value>
+        _ name: String, _ property: any WritableKeyPath<Settings, Value> & Sendable, _ form: SettingForm<Value>
     ) {
         self.name = name
+        self.path = name.split(separator: ".").map(String.init)
         read = { value, settings, faults in
             let before = faults.count
             guard let result = form.read(value, &faults), faults.count == before else { return }
-            settings[keyPath: path] = result
+            settings[keyPath: property] = result
         }
-        written = { form.written($0[keyPath: path]) }
+        written = { form.written($0[keyPath: property]) }
     }
 
     /// The names of the tables: `mta`, `ban` ...
     static let tables: [String] = all.reduce(into: []) { names, key in
-        guard let table = key.table, names.last != table else { return }
-        names.append(table)
-    }
-
-    var table: String? {
-        name.firstIndex(of: ".").map { String(name[..<$0]) }
-    }
-
-    /// The name without its table.
-    var lastName: String {
-        name.firstIndex(of: ".").map { String(name[name.index(after: $0)...]) } ?? name
+        if key.path.count > 1, names.last != key.path[0] { names.append(key.path[0]) }
     }
 
     static func named(_ name: String) -> SettingKey? { all.first { $0.name == name } }

@@ -1,5 +1,4 @@
 import Events
-import TOMLKit
 
 /// A configuration file as the caller read it.
 package struct SettingsFile: Sendable {
@@ -25,7 +24,7 @@ package struct SettingsReading: Sendable {
     package private(set) var notes: [String] = []
 
     /// Where each key that was set stands.
-    private var places: [String: (file: String, line: Int?)] = [:]
+    private var places: [String: (file: String, line: Int)] = [:]
 
     package static let mostComplaints = 100
     /// A larger file is refused unread.
@@ -37,102 +36,63 @@ package struct SettingsReading: Sendable {
         if complaints.count > SettingsReading.mostComplaints {
             let rest = complaints.count - SettingsReading.mostComplaints + 1
             complaints.removeLast(rest)
-            let file = files.last?.name ?? ""
-            complaints.append(Complaint(file: file, line: nil, key: "", value: nil, text: "... and \(rest) more complaints"))
+            complaints.append(Complaint(file: files.last?.name ?? "", text: "... and \(rest) more complaints"))
         }
     }
-}
 
-// MARK: - A file
-
-extension SettingsReading {
     private mutating func read(_ file: SettingsFile) {
-        func broken(_ line: Int?, _ text: String) -> Complaint {
-            Complaint(file: file.name, line: line, key: "", value: nil, text: text)
-        }
         if file.text.utf8.count > SettingsReading.mostBytes {
-            complaints.append(broken(nil, "larger than \(SettingsReading.mostBytes) bytes"))
+            complaints.append(Complaint(file: file.name, text: "larger than \(SettingsReading.mostBytes) bytes"))
             return
         }
-        // TOMLKit hands text on to C, where a zero would end it early and hide the rest.
-        if let line = lineOfZero(file.text) {
-            complaints.append(broken(line, "a zero byte, or its escape, has no place in a configuration"))
-            return
+        var reader = TOMLReader(file.text)
+        let members = reader.read()
+        var found = reader.faults.map { Complaint(file: file.name, line: $0.line, text: $0.text) }
+        for (name, node) in members {
+            if SettingKey.tables.contains(name) {
+                if case .table(let inner) = node.value {
+                    for (innerName, innerNode) in inner { take([name, innerName], innerNode, file.name, &found) }
+                } else {
+                    let text = "expected a table: [\(name)]"
+                    found.append(Complaint(file: file.name, line: node.line, key: name, value: node.value.shown, text: text))
+                }
+            } else {
+                take([name], node, file.name, &found)
+            }
         }
-        let table: TOMLTable
-        do {
-            table = try TOMLTable(string: file.text)
-        } catch let error as TOMLParseError {
-            complaints.append(broken(error.source.begin.line, syntaxText(error, in: file.text)))
-            return
-        } catch {
-            complaints.append(broken(nil, "\(error)"))
-            return
-        }
-        var found: [Complaint] = []
-        read(SettingValue.members(table), at: [], KeyLines(file.text), file.name, &found)
         complaints += found.sorted { ($0.line ?? 0, $0.key) < ($1.line ?? 0, $1.key) }
     }
 
-    private mutating func read(
-        _ members: [String: SettingValue], at path: [String], _ lines: KeyLines, _ file: String,
-        _ found: inout [Complaint]
-    ) {
-        for (name, value) in members {
-            let path = path + [name]
-            let line = lines.line(of: path)
-            let fullName = path.joined(separator: ".")
-            let shownName = path.map { Record.escaped($0.utf8, limit: 60) }.joined(separator: ".")
-            if let key = SettingKey.named(fullName) {
-                var faults: [Fault] = []
-                key.read(value, &settings, &faults)
-                note(key.name, file, line)
-                found += faults.map { complaint($0, key.name, value, path, lines, file) }
-            } else if path.count == 1, SettingKey.tables.contains(name) {
-                if case .table(let inner) = value {
-                    read(inner, at: path, lines, file, &found)
-                } else {
-                    found.append(
-                        Complaint(file: file, line: line, key: shownName, value: value.shown, text: "expected a table: [\(name)]"))
-                }
-            } else {
-                let kind = if case .table = value, path.count == 1 { "table" } else { "key" }
-                found.append(
-                    Complaint(
-                        file: file, line: line, key: shownName, value: nil,
-                        text: "unknown \(kind)" + unknownHint(path, isTable: kind == "table")))
-            }
+    private mutating func take(_ path: [String], _ node: SettingNode, _ file: String, _ found: inout [Complaint]) {
+        guard let key = SettingKey.all.first(where: { $0.path == path }) else {
+            let isTable = if case .table = node.value { path.count == 1 } else { false }
+            let text = "unknown \(isTable ? "table" : "key")" + unknownHint(path, isTable: isTable)
+            let name = path.map { Record.escaped($0.utf8, limit: 60) }.joined(separator: ".")
+            found.append(Complaint(file: file, line: node.line, key: name, text: text))
+            return
         }
-    }
-
-    private func complaint(
-        _ fault: Fault, _ key: String, _ value: SettingValue, _ path: [String], _ lines: KeyLines, _ file: String
-    ) -> Complaint {
-        var name = key
-        for part in fault.part { name += part.hasPrefix("[") ? part : "." + Record.escaped(part.utf8, limit: 60) }
-        return Complaint(
-            file: file, line: lines.line(of: path + fault.part), key: name, value: fault.shown ?? value.shown, text: fault.text)
-    }
-
-    private mutating func note(_ key: String, _ file: String, _ line: Int?) {
-        func place(_ file: String, _ line: Int?) -> String { line.map { "\(file):\($0)" } ?? file }
-        if let earlier = places[key] {
-            notes.append("\(place(file, line)): \(key) replaces that of \(place(earlier.file, earlier.line))")
+        var faults: [Fault] = []
+        key.read(node.value, &settings, &faults)
+        for fault in faults {
+            let wrong = fault.node ?? node
+            found.append(
+                Complaint(
+                    file: file, line: wrong.line, key: key.name + fault.part, value: wrong.value.shown, text: fault.text))
         }
-        places[key] = (file, line)
+        if let earlier = places[key.name], earlier.file != file {
+            notes.append("\(file):\(node.line): \(key.name) replaces that of \(earlier.file):\(earlier.line)")
+        }
+        places[key.name] = (file, node.line)
     }
-}
 
-// MARK: - Keys that must fit each other
-
-extension SettingsReading {
+    /// Keys that must fit each other; only when both were understood.
     private mutating func compare() {
         let wrong = Set(complaints.map(\.key))
         guard !wrong.contains("ban.first"), !wrong.contains("ban.max"), let fault = settings.disagreement else { return }
-        // The key that was written is to blame, the later one of two.
-        let place = places[fault.key] ?? places["ban.max"] ?? (file: "", line: nil)
+        // Of two, the one that was written is to blame.
+        let place = places[fault.key] ?? places["ban.max"]
         complaints.append(
-            Complaint(file: place.file, line: place.line, key: fault.key, value: fault.value, text: fault.text))
+            Complaint(file: place?.file ?? "", line: place?.line, key: fault.key, value: fault.value, text: fault.text))
     }
 }
 
@@ -145,49 +105,13 @@ extension Settings {
     }
 }
 
-// MARK: - Hints
-
 /// The nearest right name: the same key in another table, else the one with the fewest edits.
 func unknownHint(_ path: [String], isTable: Bool) -> String {
-    if isTable { return nearest(path[0], among: SettingKey.tables).map { "; did you mean [\($0)]?" } ?? "" }
-    let last = path[path.count - 1]
-    let elsewhere = SettingKey.all.filter { $0.lastName == last }
+    guard let last = path.last else { return "" }
+    if isTable { return nearest(last, among: SettingKey.tables).map { "; did you mean [\($0)]?" } ?? "" }
+    let elsewhere = SettingKey.all.filter { $0.path.last == last }
     if elsewhere.count == 1 { return "; did you mean \(elsewhere[0].name)?" }
-    let beside = SettingKey.all.filter { $0.table == path.dropLast().first }
-    if let name = nearest(last, among: beside.map(\.lastName)), let key = beside.first(where: { $0.lastName == name }) {
-        return "; did you mean \(key.name)?"
-    }
-    let anywhere = nearest(path.joined(separator: "."), among: SettingKey.all.map(\.name))
-    return anywhere.map { "; did you mean \($0)?" } ?? ""
-}
-
-/// The line of the first zero byte or escape of one, if there is any.
-private func lineOfZero(_ text: String) -> Int? {
-    var line = 1
-    for part in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-        let found = part.contains(0) || text[part.startIndex..<part.endIndex].contains("\\u0000")
-            || text[part.startIndex..<part.endIndex].contains("\\U00000000")
-        if found { return line }
-        line += 1
-    }
-    return nil
-}
-
-/// The parser's words, and before them what is most often the cause: text without quotes.
-private func syntaxText(_ error: TOMLParseError, in text: String) -> String {
-    let said = Record.escaped(error.description.utf8, limit: 200)
-    let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    let number = error.source.begin.line
-    guard number >= 1, number <= lines.count else { return said }
-    let parts = lines[number - 1].split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, let beforeComment = parts[1].split(separator: UInt8(ascii: "#")).first else { return said }
-    let value = String(decoding: beforeComment.filter { $0 != 0x20 && $0 != 0x09 && $0 != 0x0d }, as: UTF8.self)
-    let isBareText = !value.isEmpty && value.utf8.count <= 100
-        && value.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-            default: "_-./:%".utf8.contains(byte)
-            }
-        }
-    return isBareText ? "text stands in quotes: \"\(value)\" (\(said))" : said
+    let beside = SettingKey.all.filter { $0.path.dropLast() == path.dropLast() }
+    let name = nearest(last, among: beside.compactMap(\.path.last)).map { (path.dropLast() + [$0]).joined(separator: ".") }
+    return (name ?? nearest(path.joined(separator: "."), among: SettingKey.all.map(\.name))).map { "; did you mean \($0)?" } ?? ""
 }

@@ -1,15 +1,16 @@
 import Events
-import TOMLKit
 
 extension Settings {
     /// The settings in force as the text of a file: reading it gives these settings.
     package var toml: String {
         var text = ""
-        var table: String?
+        var table: ArraySlice<String> = []
         for key in SettingKey.all {
-            if key.table != table, let name = key.table { text += "\n[\(name)]\n" }
-            table = key.table
-            text += "\(key.lastName) = \(key.written(self))\n"
+            if key.path.dropLast() != table {
+                table = key.path.dropLast()
+                text += "\n[\(table.joined(separator: "."))]\n"
+            }
+            text += "\(key.path.last ?? "") = \(key.written(self))\n"
         }
         return text
     }
@@ -17,56 +18,52 @@ extension Settings {
     /// The names of all keys, with their tables.
     package static var keyNames: [String] { SettingKey.all.map(\.name) }
 
-    /// Sets one key from the words of `--set key=value`, with the complaints that a file would get.
+    /// Sets one key from the words of `--set key=value`, with the complaint that a file would get.
     ///
     /// Text needs no quotes here: `ban.first`, `1h`. One weight alone can be set as `ban.classes.helo`; the others stay.
     package mutating func set(_ name: String, _ text: String) throws(Complaint) {
-        func complaint(_ text: String, value: SettingValue? = nil) -> Complaint {
-            Complaint(file: "--set", line: nil, key: Record.escaped(name.utf8, limit: 60), value: value?.shown, text: text)
+        let path = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        var node = SettingNode(value: SettingValue(argument: text), line: 1)
+        var complaint = Complaint(file: "--set", key: Record.escaped(name.utf8, limit: 60), value: node.value.shown, text: "")
+        var keyPath = path
+        if path.count == 3, let classes = path.last, path.dropLast() == ["ban", "classes"] {
+            var members = ban.classes.reduce(into: [:]) { members, weight in
+                members[weight.key.rawValue] = SettingNode(value: .number(weight.value), line: 1)
+            }
+            members[classes] = node
+            node.value = .table(members)
+            keyPath.removeLast()
         }
-        var value = SettingValue(argument: text)
-        var name = name
-        let weights = "ban.classes."
-        if name.hasPrefix(weights) {
-            var members: [String: SettingValue] = [:]
-            for (rejectionClass, weight) in ban.classes { members[rejectionClass.rawValue] = .number(weight) }
-            members[String(name.dropFirst(weights.count))] = value
-            value = .table(members)
-            name = "ban.classes"
-        }
-        guard let key = SettingKey.named(name) else {
-            throw complaint("unknown key" + unknownHint(name.split(separator: ".").map(String.init).nonEmpty, isTable: false))
+        guard let key = SettingKey.all.first(where: { $0.path == keyPath }) else {
+            complaint.value = nil
+            complaint.text = "unknown key" + unknownHint(path, isTable: false)
+            throw complaint
         }
         var changed = self
         var faults: [Fault] = []
-        key.read(value, &changed, &faults)
+        key.read(node.value, &changed, &faults)
         if let fault = faults.first {
-            var wrong = complaint(fault.text, value: value)
-            if let shown = fault.shown { wrong.value = shown }
-            throw wrong
+            if let part = fault.node { complaint.value = part.value.shown }
+            complaint.text = fault.text
+            throw complaint
         }
         if let fault = changed.disagreement, disagreement == nil {
-            throw complaint("\(fault.key) = \(fault.value) is " + fault.text, value: value)
+            complaint.text = "\(fault.key) = \(fault.value) is " + fault.text
+            throw complaint
         }
         self = changed
     }
 }
 
 extension SettingValue {
-    /// A value from the command line: what TOML reads as a number, a flag, a list or a table is that; all else is text.
+    /// A value from the command line: what TOML reads as a value is that; all else is text.
     fileprivate init(argument text: String) {
-        let isOneLine = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
-        if isOneLine, let table = try? TOMLTable(string: "value = " + text), let value = SettingValue.members(table)["value"],
-            table.count == 1
-        {
-            self = value
+        var reader = TOMLReader("value = " + text)
+        let members = reader.read()
+        if reader.faults.isEmpty, members.count == 1, let node = members["value"] {
+            self = node.value
         } else {
             self = .text(text)
         }
     }
-}
-
-extension [String] {
-    /// Never empty, as a path of keys must be.
-    fileprivate var nonEmpty: [String] { isEmpty ? [""] : self }
 }
