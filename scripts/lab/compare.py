@@ -96,6 +96,7 @@ def _one(info, command, method, wave, directory, binaries, tell):
 class Guard:
     """A running guard, from its start to its end, and what it consumes."""
 
+    START_SECONDS = 3
     STATUS_EVERY = 3  # seconds between two questions to breakwaterd
 
     def __init__(self, info, command, method, directory, binaries):
@@ -115,8 +116,8 @@ class Guard:
                 preexec_fn=namespaces.end_with_parent)
 
     def __enter__(self):
-        # breakwaterd is ready when it answers; of another guard all one can see is that it stays.
-        deadline = time.monotonic() + 2
+        # breakwaterd is ready when its socket is there; of another guard one can see that it stays.
+        deadline = time.monotonic() + self.START_SECONDS
         while time.monotonic() < deadline and not os.path.exists(self.socket) and not self.ended():
             time.sleep(0.05)
         if self.ended():

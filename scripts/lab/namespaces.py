@@ -70,11 +70,10 @@ def keep_mounts_inside():
             mount(None, point, flags=MS_SLAVE)
 
 
-def enter(pid, root=None):
+def enter(pid):
     """Moves this process into the namespaces of `pid`; only its children see the pid namespace.
 
-    The file system becomes that of `pid`, which for a lab is the host's with the lab's /proc;
-    `root` (a path there) changes the root further.
+    The file system becomes that of `pid`, which for a lab is the host's with the lab's /proc.
     """
     try:
         namespaces = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
@@ -87,8 +86,6 @@ def enter(pid, root=None):
     # setns to a mount namespace takes that namespace's root; a lab in a chroot has another one.
     os.fchdir(top)
     os.chroot(".")
-    if root is not None:
-        os.chroot(root)
     for descriptor in [*namespaces, top]:
         os.close(descriptor)
 
@@ -98,15 +95,29 @@ def end_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-def run_inside(pid, argv, root=None):
+def run_inside(pid, argv, root=None, shown=()):
     """Runs `argv` in the namespaces of `pid` and returns its exit status (128 + N after signal N).
 
-    Signals sent to this process go on to the command, and the command does not outlive it.
+    With another root, the directories in `shown` are in it, too, under their usual paths. Signals
+    sent to this process go on to the command, and the command does not outlive it.
     """
     directory = os.getcwd()
-    enter(pid, root)
+    enter(pid)
+    if shown:
+        unshare(CLONE_NEWNS)
+        keep_mounts_inside()
+    for path in shown:
+        target = root + os.path.abspath(path)
+        try:
+            os.makedirs(target, exist_ok=True)
+            mount(path, target, flags=MS_BIND | MS_REC)
+        except OSError as error:
+            raise LabError(f"{path} cannot be shown in {root}: {error.strerror}; "
+                           "it has to be a directory outside of /usr") from None
+    if root is not None:
+        os.chroot(root)
     try:
-        os.chdir(directory if root is None else "/")
+        os.chdir(directory)
     except OSError:
         os.chdir("/")
     passed_on = [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT]
