@@ -46,6 +46,10 @@ struct KnownSenders {
         return until - old.until >= .days(1) || (authenticated && !old.isAuthenticated)
     }
 
+    func live(at now: Instant) -> [(address: IPAddress, until: Instant)] {
+        hosts.filter { $0.value.until > now }.map { ($0.key, $0.value.until) }.sorted { $0.address < $1.address }
+    }
+
     mutating func expire(at now: Instant) {
         hosts = hosts.filter { $0.value.until > now }
         blocks = blocks.filter { $0.value.until > now }

@@ -288,6 +288,17 @@ package struct Policy {
         return lifted
     }
 
+    /// A message from this peer slipped through: it counts like one listing, whatever the classes weigh.
+    package mutating func flag(_ peer: IPAddress, at now: Instant) {
+        guard !allowlist.allows(peer, at: now), ledger.ban(covering: peer) == nil else { return }
+        let block = sourceBlock(peer)
+        let (window, limit) = (settings.window, settings.score)
+        let isOver = sources.withSource(block.address, at: now) { source in
+            source.addWeight(1, window: window, at: now) >= limit - 1e-6
+        }
+        if isOver { ban(block, why: "flagged", at: now) }
+    }
+
     package mutating func disallow(_ prefix: Prefix) -> Bool { allowlist.remove(prefix) }
 
     // MARK: - After a restart
@@ -311,6 +322,9 @@ package struct Policy {
             $0.lastBanEnd = lastEnd
         }
     }
+
+    /// Known senders with the end of their time, in address order.
+    package func knownUntil(at now: Instant) -> [(address: IPAddress, until: Instant)] { known.live(at: now) }
 
     package mutating func adoptKnown(_ address: IPAddress, until: Instant, authenticated: Bool) {
         _ = known.note(address, block: sourceBlock(address).address, until: until, authenticated: authenticated)

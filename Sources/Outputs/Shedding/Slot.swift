@@ -1,4 +1,5 @@
 import Addresses
+import Netlink
 import ProcFS
 
 /// A process of the MTA that serves one connection, from when it was first seen.
@@ -34,6 +35,12 @@ extension Slot.Ends {
             let peer = address("TCPREMOTEIP"), let peerPort = number("TCPREMOTEPORT")
         else { return nil }
         self.init(local: local, localPort: localPort, peer: peer, peerPort: peerPort)
+    }
+
+    init(of connection: Connection) {
+        self.init(
+            local: connection.local, localPort: connection.localPort, peer: connection.peer,
+            peerPort: connection.peerPort)
     }
 }
 

@@ -51,9 +51,7 @@ struct SlotProver {
         if let own = held.first {
             return own == connection.inode ? .owner : .refused("it serves another connection")
         }
-        guard let ends = slot.ends, ends.peer == connection.peer, ends.peerPort == connection.peerPort,
-            ends.local == connection.local, ends.localPort == connection.localPort
-        else { return .refused("it serves another connection") }
+        guard slot.ends == Slot.Ends(of: connection) else { return .refused("it serves another connection") }
         guard let carrier = carriers?.carrier(of: connection.inode, listener: listener.pid) else {
             return .refused("whoever holds its connection was not found")
         }

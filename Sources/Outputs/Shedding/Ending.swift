@@ -1,0 +1,126 @@
+import CLinux
+import Events
+import Glibc
+import Netlink
+import Posix
+import ProcFS
+
+/// The end of a connection: not before its peer has been told, and only after the last proof.
+extension Shedder {
+    func tell(_ one: PendingShed, _ now: Int64) throws(SystemError) {
+        guard let connection = one.connection else {
+            // The peer has reset its connection: nothing can be told, and its slot is still held.
+            try end(one)
+            return
+        }
+        let delivery = try look(one, connection)
+        if delivery == .gone {
+            one.connection = nil
+            if one.slot == nil { finish(one, .gone, nil) } else { try end(one) }
+            return
+        }
+        let isLate = now - one.begun > settings.toldLimit.nanoseconds
+        if delivery == .delivered || !settings.waitsUntilTold || isLate {
+            // Without a line no reply was due, and without a process nothing is proved: then it is left open.
+            one.told = delivery == .delivered ? (one.isBehindLine && one.slot != nil ? true : nil) : false
+            try end(one)
+        } else {
+            one.lookLater(from: now)
+        }
+    }
+
+    private func look(_ one: PendingShed, _ connection: Connection) throws(SystemError) -> Delivery {
+        guard let slot = one.slot else { return try quietness(one, connection) }
+        if let own = slot.inode, own == connection.inode, ProcessEntry(slot.pid).socket(at: 0) == own {
+            one.carrier = nil
+        } else if one.carrier?.socket(at: 0) != connection.inode {
+            one.carrier = prover?.carriers?.carrier(of: connection.inode, listener: slot.listener)
+            if one.carrier == nil { return ProcessEntry(slot.pid).stat == nil ? .gone : .pending }
+        }
+        return try sockets.delivery(
+            connection, by: ProcessEntry(slot.pid), carrier: one.carrier, isTarpitTelling: one.isBehindLine)
+    }
+
+    /// Without a process to look at: an empty queue and nothing sent for a quarter of a second. That is no proof.
+    private func quietness(_ one: PendingShed, _ connection: Connection) throws(SystemError) -> Delivery {
+        guard let now = try sockets.current(connection) else { return .gone }
+        guard now.sendQueue == 0, let transfer = now.transfer else { return .pending }
+        return transfer.lastDataSentMilliseconds >= 250 && one.looks > 0 ? .delivered : .pending
+    }
+
+    func end(_ one: PendingShed) throws(SystemError) {
+        guard let slots, let prover, let slot = one.slot else {
+            try destroy(one)
+            return
+        }
+        // Opened before the proof: what is signalled is then the process that was proved, or nothing.
+        let pidfd = bw_pidfd_open(slot.pid)
+        guard pidfd >= 0 else {
+            if errno == ESRCH {
+                finish(one, .gone, nil)
+            } else {
+                finish(one, .failed, "\(SystemError("pidfd_open", "pid \(slot.pid)"))")
+            }
+            return
+        }
+        one.pidfd = Descriptor(owning: pidfd)
+        let listener = slots.listeners.listeners.first { $0.pid == slot.listener }
+        switch prover.prove(slot, listener, one.connection) {
+        case .gone:
+            finish(one, .gone, nil)
+            return
+        case .refused(let why):
+            finish(one, .refused, why)
+            return
+        case .owner, .carried, .abandoned: break
+        }
+        if !signals, one.connection != nil {
+            try destroy(one)
+            return
+        }
+        guard bw_pidfd_send_signal(pidfd, SIGTERM) == 0 else {
+            if errno == ESRCH {
+                finish(one, .gone, nil)
+            } else {
+                finish(one, .failed, "\(SystemError("pidfd_send_signal", "pid \(slot.pid)"))")
+            }
+            return
+        }
+        try awaitEnd(one, pidfd)
+    }
+
+    private func destroy(_ one: PendingShed) throws(SystemError) {
+        guard let connection = one.connection else {
+            finish(one, .gone, nil)
+            return
+        }
+        switch try sockets.destroy(connection) {
+        case .gone: finish(one, .gone, nil)
+        case .refused(let code): finish(one, .refused, "the kernel will not destroy it: \(errnoText(code))")
+        case .done:
+            one.isDestroyed = true
+            if let pidfd = one.pidfd?.number { try awaitEnd(one, pidfd) } else { finish(one, .done, nil) }
+        }
+    }
+
+    /// A pidfd becomes readable when its process ends.
+    private func awaitEnd(_ one: PendingShed, _ pidfd: Int32) throws(SystemError) {
+        one.stage = .ending
+        one.nextLook = MonotonicClock.nanoseconds() + Shedder.endLimit
+        try loop.add(pidfd) { [weak self, weak one] in
+            guard let self, let one, !one.isFinished else { return }
+            self.finish(one, .done, one.connection == nil ? "its peer had gone" : nil)
+        }
+    }
+
+    /// The process has not ended within `endLimit`. It is never sent SIGKILL: that would leave Courier's temporary
+    /// files behind and whatever else it was in the middle of.
+    func giveUpWaiting(_ one: PendingShed) {
+        let seconds = Shedder.endLimit / 1_000_000_000
+        if one.isDestroyed {
+            finish(one, .done, "its connection is destroyed; the process has not ended within \(seconds) s")
+        } else {
+            finish(one, .failed, "it did not end within \(seconds) s of SIGTERM")
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Addresses
+import Events
+import Netlink
+import Posix
+import ProcFS
+
+/// One connection on its way from the order to the freed slot.
+final class PendingShed {
+    enum Stage {
+        /// Looking for its socket and its process.
+        case locating
+        /// Waiting until its peer has been told.
+        case telling
+        /// Signalled; waiting for the process's end.
+        case ending
+    }
+
+    let order: Shed
+    let peer: Endpoint
+    var stage = Stage.locating
+    /// When the order was taken, and when to look again; both on the monotonic clock.
+    let begun: Int64
+    var nextLook: Int64
+    var looks = 0
+    var connection: Connection?
+    var slot: Slot?
+    var carrier: ProcessEntry?
+    var told: Bool?
+    var pidfd: Descriptor?
+    var isDestroyed = false
+    var isFinished = false
+
+    init(_ order: Shed, peer: Endpoint, connection: Connection? = nil, begun: Int64) {
+        self.order = order
+        self.peer = peer
+        self.connection = connection
+        self.begun = begun
+        nextLook = begun
+    }
+
+    /// Whether the order names a connection by the log line of its rejection, so that a reply was due.
+    var isBehindLine: Bool {
+        if case .all = order.extent { return false }
+        return true
+    }
+
+    /// Sets the next look after a growing delay.
+    func lookLater(from now: Int64) {
+        let delays = PendingShed.delaysMilliseconds
+        nextLook = now + delays[min(looks, delays.count - 1)] * 1_000_000
+        looks += 1
+    }
+
+    /// The event loop waits in whole milliseconds. The first look is made at once.
+    private static let delaysMilliseconds: [Int64] = [1, 1, 2, 3, 5, 8, 13, 20]
+}

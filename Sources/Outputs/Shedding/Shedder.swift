@@ -1,0 +1,202 @@
+import Addresses
+import Events
+import Netlink
+import Posix
+import ProcFS
+
+/// Ends connections to free their slots, and reports what came of it.
+///
+/// `shed` returns at once: what must be waited for (the peer's acknowledgement, the process's end) is looked at again
+/// from the event loop. One report for each connection an order meant, and at least one for each order.
+package final class Shedder {
+    package struct Settings: Sendable {
+        package var model: ProcessModel
+        package var method: ShedMethod
+        /// Never end a connection before its peer has its reply, within `toldLimit`.
+        package var waitsUntilTold: Bool
+        package var ports: [UInt16]
+        package var toldLimit: Duration = .seconds(2)
+        package var pendingLimit = 10_000
+
+        package init(
+            model: ProcessModel, method: ShedMethod = .auto, waitsUntilTold: Bool = true, ports: [UInt16] = [25]
+        ) {
+            self.model = model
+            self.method = method
+            self.waitsUntilTold = waitsUntilTold
+            self.ports = ports
+        }
+    }
+
+    /// Orders that found `pendingLimit` connections waiting already.
+    package private(set) var overflowed = 0
+    package private(set) var pendingCount = 0
+    /// `nil` for an MTA whose processes are not known.
+    package let slots: SlotIndex?
+
+    let settings: Settings
+    let sockets: SockDiag
+    let prover: SlotProver?
+    let loop: EventLoop
+    let clock: AnchoredClock
+    private let report: (Decision) -> Void
+    private var pending: [PendingShed] = []
+    var byPeer: [Endpoint: PendingShed] = [:]
+    /// Orders that wait for a dump.
+    var dumpOrders: [Shed] = []
+    var nextDump: Int64 = .min
+    var isIndexFresh = false
+    /// For an MTA whose processes are not known: the local ends seen in dumps.
+    var localEnds: [Endpoint] = []
+    private var timer: (id: Int, deadline: Int64)?
+    private var isTicking = false
+
+    /// Looks made in one round of the loop; the rest follows in the next.
+    private static let looksPerTick = 256
+    /// How long a signalled process may take. Courier's handler waits up to 10 s for its submit.
+    static let endLimit: Int64 = 15_000_000_000
+
+    package init(
+        loop: EventLoop, sockets: SockDiag, clock: AnchoredClock, settings: Settings,
+        report: @escaping (Decision) -> Void
+    ) {
+        self.loop = loop
+        self.sockets = sockets
+        self.clock = clock
+        self.settings = settings
+        self.report = report
+        if case .processPerConnection(let programs) = settings.model {
+            let listeners = ListenerProcesses(sockets: sockets, ports: settings.ports, program: programs.listener)
+            slots = SlotIndex(listeners: listeners, program: programs.slot)
+            prover = SlotProver(programs: programs, carriers: programs.carrier.map { CarrierIndex(program: $0) })
+        } else {
+            slots = nil
+            prover = nil
+        }
+    }
+
+    /// Whether connections end by SIGTERM to their process; otherwise the kernel destroys the socket.
+    var signals: Bool {
+        settings.method == .signal || settings.method == .auto && slots != nil
+    }
+
+    // MARK: - Taking orders
+
+    package func shed(_ orders: [Shed]) {
+        for order in orders {
+            if settings.method == .off {
+                finish(order, port: nil, .refused, "shedding is off")
+                continue
+            }
+            if settings.method == .signal, slots == nil {
+                finish(order, port: nil, .refused, "the processes of this MTA are not known, so none is signalled")
+                continue
+            }
+            guard pendingCount + dumpOrders.count < settings.pendingLimit else {
+                overflowed += 1
+                finish(order, port: nil, .failed, "\(settings.pendingLimit) connections are being shed already")
+                continue
+            }
+            switch order.extent {
+            case .connection(let port): take(order, Endpoint(address: order.peer, port: port), nil)
+            case .only, .all: needDump(order)
+            }
+        }
+        tick()
+    }
+
+    func take(_ order: Shed, _ peer: Endpoint, _ connection: Connection?) {
+        if byPeer[peer] != nil {
+            finish(order, port: peer.port, .already, "it is being shed")
+            return
+        }
+        let one = PendingShed(order, peer: peer, connection: connection, begun: MonotonicClock.nanoseconds())
+        byPeer[peer] = one
+        pending.append(one)
+        pendingCount += 1
+    }
+
+    // MARK: - The round
+
+    /// Looks at everything that is due, at most `looksPerTick`, then sets the timer for the next.
+    private func tick() {
+        // A report may give new orders; they are taken in the round that is running, or by its timer.
+        if isTicking { return }
+        isTicking = true
+        isIndexFresh = false
+        let now = MonotonicClock.nanoseconds()
+        if !dumpOrders.isEmpty, now >= nextDump { dumpForOrders() }
+        var looksLeft = Shedder.looksPerTick
+        var index = 0
+        while index < pending.count, looksLeft > 0 {
+            let one = pending[index]
+            if !one.isFinished, one.nextLook <= now {
+                looksLeft -= 1
+                advance(one, now)
+            }
+            index += 1
+        }
+        pending.removeAll { $0.isFinished }
+        isTicking = false
+        setTimer()
+    }
+
+    private func setTimer() {
+        var next = pending.lazy.filter { !$0.isFinished }.map(\.nextLook).min()
+        if !dumpOrders.isEmpty { next = min(next ?? .max, nextDump) }
+        guard let next else {
+            if let timer { loop.cancel(timer.id) }
+            timer = nil
+            return
+        }
+        if let timer {
+            if timer.deadline == next { return }
+            loop.cancel(timer.id)
+        }
+        let id = loop.schedule(at: next) { [weak self] in
+            self?.timer = nil
+            self?.tick()
+        }
+        timer = (id, next)
+    }
+
+    private func advance(_ one: PendingShed, _ now: Int64) {
+        do throws(SystemError) {
+            switch one.stage {
+            case .locating: try locate(one, now)
+            case .telling: try tell(one, now)
+            case .ending: giveUpWaiting(one)
+            }
+        } catch {
+            finish(one, .failed, "\(error)")
+        }
+    }
+
+    // MARK: - Reporting
+
+    func finish(_ one: PendingShed, _ outcome: Outcome, _ detail: String?) {
+        one.isFinished = true
+        pendingCount -= 1
+        if byPeer[one.peer] === one { byPeer[one.peer] = nil }
+        if one.stage == .ending, let number = one.pidfd?.number { loop.remove(number) }
+        one.pidfd = nil
+        if outcome == .done, let slot = one.slot { slots?.forget(slot.pid) }
+        finish(one.order, port: one.peer.port, outcome, detail, pid: one.slot?.pid, told: one.told, peer: one.peer.address)
+    }
+
+    func finish(
+        _ order: Shed, port: UInt16?, _ outcome: Outcome, _ detail: String?, pid: Int32? = nil, told: Bool? = nil,
+        peer: IPAddress? = nil
+    ) {
+        let now = clock.now
+        var decision = Decision(
+            .shed, at: now, prefix: peer.map { Prefix($0) } ?? Shedder.prefix(of: order), why: order.why,
+            outcome: outcome)
+        decision.latency = now - order.since
+        decision.port = port
+        decision.pid = pid
+        decision.told = outcome == .done ? told : nil
+        decision.detail = detail
+        report(decision)
+    }
+}
