@@ -71,6 +71,7 @@ def run(name, chosen_guards, runs, options, wave, out, binaries, tell):
                 info = instance.up(name, options, tell)
                 rows.append({"guard": label, **_one(info, command, method, wave, directory, binaries, tell)})
                 shutil.copy(info["log"], os.path.join(directory, "mail.log"))
+                _keep_ruleset(name, directory)
             finally:
                 instance.down(name)
             # After each run, so that an interrupted comparison leaves what it has.
@@ -89,8 +90,15 @@ def _one(info, command, method, wave, directory, binaries, tell):
         result = trial.run(info["name"], wave, directory, guard.watch)
         guard.watch()
         if guard.ended():
-            tell(f"this guard ended before the wave did, status {guard.ended()}; see {guard.log}")
+            tell(f"this guard ended before the wave did, status {guard.ended_early}; see {guard.log}")
     return {**result, "cpu_s": guard.cpu, "rss_mb": guard.rss / 2**20, "ended_early": guard.ended_early}
+
+
+def _keep_ruleset(name, directory):
+    """What a guard has left in the kernel: a ban outlives the daemon, and its counters tell."""
+    with open(os.path.join(directory, "ruleset.nft"), "wb") as output:
+        subprocess.run([sys.executable, os.path.join(HERE, "lab"), "exec", "--name", name, "--in", "server", "--",
+                        "nft", "list", "ruleset"], stdin=subprocess.DEVNULL, stdout=output)
 
 
 class Guard:

@@ -46,6 +46,9 @@ def configure(root, options):
     write("etc/courier/locals", "localhost\nmail.example\nmx.mail.example\n")
     write("etc/courier/esmtpacceptmailfor.dir/lab", "mail.example\n")
     write("etc/courier/aliases/system", "root: bob\npostmaster: bob\nmailer-daemon: bob\n")
+    for block in options["blocks"]:
+        if set(block) & set("\"'$`\\"):
+            raise LabError(f"--block {block!r}: quotes, $, ` and \\ do not survive courier's two shells")
     blocks = " ".join(shlex.quote(f"-block={block}") for block in options["blocks"])
     esmtpd = _read(root, "etc/courier/esmtpd")
     for key, value in {**LIMITS,

@@ -10,7 +10,8 @@ import time
 import instance
 import measure
 import namespaces
-import wave
+import outcome
+import plan
 from errors import LabError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -30,7 +31,7 @@ def run(name, chosen, out, watch=None):
         raise LabError(f"--out {out}: {error.strerror}") from None
     out = os.path.abspath(out)
     given = {**chosen, "out": out, "start": time.monotonic() + 1}  # time for two programs to start
-    measured = {"out": out, "start": given["start"], "seconds": wave.length(chosen),
+    measured = {"out": out, "start": given["start"], "seconds": plan.length(chosen),
                 "root": os.path.join(instance.directory(name), "root")}
     with contextlib.ExitStack() as ending:
         measurer = _inside(name, "server", "measure.py", measured, ending)
@@ -41,7 +42,7 @@ def run(name, chosen, out, watch=None):
             raise LabError(f"the wave ended early with status {zombies.returncode}")
         if measurer.wait() != 0:
             raise LabError(f"the measurer ended early with status {measurer.returncode}")
-    result = {**wave.summary(out, chosen), "server": _server(out, limit), "wave": chosen, "options": state["options"]}
+    result = {**outcome.summary(out, chosen), "server": _server(out, limit), "wave": chosen, "options": state["options"]}
     with open(os.path.join(out, "summary.json"), "w") as file:
         json.dump(result, file, indent=2)
     return result
