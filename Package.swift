@@ -33,6 +33,7 @@ let package = Package(
         // What we hear.
         .ours("Inputs", "LogIntake", ["Events", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
+        .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
         .ours("Inputs", "MailServer", ["Posix", "ProcFS", "Netlink"]),
         // What we conclude; pure.
         .ours("Logic", "Addresses"),
@@ -49,7 +50,7 @@ let package = Package(
         .program(
             "breakwaterd",
             [
-                "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "Policy",
+                "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -57,7 +58,7 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "Policy",
+                "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
