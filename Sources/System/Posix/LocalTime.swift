@@ -10,6 +10,19 @@ package enum LocalTime {
         return localtime_r(&time, &parts) == nil ? 0 : parts.tm_gmtoff
     }
 
+    /// Seconds east of UTC when the host's clocks show `time`; of an hour that comes twice, either.
+    package static func offsetSeconds(showing time: CivilTime) -> Int {
+        var parts = tm()
+        parts.tm_year = Int32(clamping: time.year - 1900)
+        parts.tm_mon = Int32(clamping: time.month - 1)
+        parts.tm_mday = Int32(clamping: time.day)
+        parts.tm_hour = Int32(clamping: time.hour)
+        parts.tm_min = Int32(clamping: time.minute)
+        parts.tm_sec = Int32(clamping: time.second)
+        parts.tm_isdst = -1
+        return mktime(&parts) == -1 ? 0 : parts.tm_gmtoff
+    }
+
     /// `23:22:10`, on another day than `now` with the date in front: `2026-11-20 23:22:10`.
     package static func clock(_ instant: Instant, now: Instant? = nil) -> String {
         let there = CivilTime(instant, offsetSeconds: offsetSeconds(at: instant))
