@@ -37,13 +37,15 @@ extension Shedder {
             if slots == nil { noteLocal(Endpoint(address: connection.local, port: connection.localPort)) }
         }
         for order in orders {
-            let found: [Connection]
+            var found: [Connection]
             switch order.extent {
             case .all(let prefix):
                 found = prefix.isHost ? byAddress[prefix.address] ?? [] : all.filter { prefix.contains($0.peer) }
             case .only: found = byAddress[order.peer] ?? []
             case .connection(let port): found = (byAddress[order.peer] ?? []).filter { $0.peerPort == port }
             }
+            // A network that is banned by hand may hold peers that are allowed.
+            found.removeAll { !mayShed($0.peer) }
             if found.isEmpty {
                 finish(order, port: nil, .gone, "no connection")
             } else if case .only = order.extent, found.count > 1 {

@@ -39,6 +39,7 @@ package final class Shedder {
     let prover: SlotProver?
     let loop: EventLoop
     let clock: AnchoredClock
+    let mayShed: (IPAddress) -> Bool
     private let report: (Decision) -> Void
     private var pending: [PendingShed] = []
     var byPeer: [Endpoint: PendingShed] = [:]
@@ -56,14 +57,16 @@ package final class Shedder {
     /// How long a signalled process may take. Courier's handler waits up to 10 s for its submit.
     static let endLimit: Int64 = 15_000_000_000
 
+    /// - Parameter mayShed: the allowlist's word, asked for every peer that an order did not name itself.
     package init(
         loop: EventLoop, sockets: SockDiag, clock: AnchoredClock, settings: Settings,
-        report: @escaping (Decision) -> Void
+        mayShed: @escaping (IPAddress) -> Bool = { _ in true }, report: @escaping (Decision) -> Void
     ) {
         self.loop = loop
         self.sockets = sockets
         self.clock = clock
         self.settings = settings
+        self.mayShed = mayShed
         self.report = report
         if case .processPerConnection(let programs) = settings.model {
             let listeners = ListenerProcesses(sockets: sockets, ports: settings.ports, program: programs.listener)

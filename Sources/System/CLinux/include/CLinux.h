@@ -26,6 +26,8 @@ int bw_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 
 /* Opens with O_CLOEXEC added; open(2) is variadic. */
 int bw_open(const char *path, int flags, uint32_t mode);
+/* accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK, the peer's address not asked for. */
+int bw_accept(int fd);
 /* fcntl(F_SETFL, flags | O_NONBLOCK). */
 int bw_set_nonblocking(int fd);
 

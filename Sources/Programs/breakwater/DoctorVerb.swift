@@ -1,0 +1,290 @@
+import ArgumentParser
+import CLinux
+import Configuration
+import ControlProtocol
+import Dialects
+import Events
+import Glibc
+import LogIntake
+import MailServer
+import Netfilter
+import Netlink
+import Posix
+import ProcFS
+import SettingsFiles
+import Shedding
+
+struct Doctor: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check the MTA, its log, rights, the firewall and what holds slots; each finding with its remedy.",
+        discussion: "Needs no daemon. Looks and changes nothing, but for a scratch table made and removed at once. Exit 1 when something fails.")
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        var examination = Examination(common)
+        examination.all()
+        if common.json {
+            let findings = examination.findings.map {
+                JSON.object([
+                    ("level", .string($0.level.rawValue)), ("subject", .string($0.subject)), ("text", .string($0.text)),
+                    ("remedy", JSON($0.remedy)),
+                ])
+            }
+            common.say(JSON.document("doctor", [("findings", .array(findings))]).description)
+        } else {
+            for finding in examination.findings { common.say(finding.line(common.style)) }
+        }
+        if examination.findings.contains(where: { $0.level == .fail }) { throw Failure(ExitStatus.no, "") }
+    }
+}
+
+/// One thing looked at: `FAIL nft  cannot write ...: CAP_NET_ADMIN missing -> run as root`.
+struct Finding {
+    enum Level: String { case ok, warn, fail }
+    let level: Level
+    let subject: String
+    let text: String
+    let remedy: String?
+
+    func line(_ style: Style) -> String {
+        let word: String
+        switch level {
+        case .ok: word = style.good("ok  ")
+        case .warn: word = style.bold("WARN")
+        case .fail: word = style.bad("FAIL")
+        }
+        let name = subject.padding(to: 8)
+        return "\(word) \(name)  \(text)" + (remedy.map { " -> \($0)" } ?? "")
+    }
+}
+
+extension String {
+    fileprivate func padding(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}
+
+/// The checks, in the order an administrator would go.
+private struct Examination {
+    private let common: CommonOptions
+    private(set) var findings: [Finding] = []
+    private var settings = Settings()
+    private var listener: Int32?
+
+    init(_ common: CommonOptions) { self.common = common }
+
+    mutating func all() {
+        checkConfiguration()
+        checkRights()
+        checkMailServer()
+        checkLog()
+        checkCourier()
+        checkFirewall()
+        checkKernel()
+        checkState()
+        checkDaemon()
+    }
+
+    private mutating func add(_ level: Finding.Level, _ subject: String, _ text: String, _ remedy: String? = nil) {
+        findings.append(Finding(level: level, subject: subject, text: text, remedy: remedy))
+    }
+
+    private mutating func checkConfiguration() {
+        do {
+            let reading = try readConfiguration(common.config)
+            settings = reading.settings
+            for complaint in reading.complaints {
+                add(.fail, "config", complaint.description, "mend it; breakwater check tells when it is right")
+            }
+            if reading.complaints.isEmpty {
+                let exists = access(common.config, F_OK) == 0
+                add(.ok, "config", exists ? "\(shown(common.config)) is right" : "\(shown(common.config)) is missing: the defaults hold")
+            }
+        } catch let failure as Failure {
+            add(.fail, "config", failure.text, "name it with --config, or run as root")
+        } catch { add(.fail, "config", "\(error)") }
+    }
+
+    private mutating func checkRights() {
+        if geteuid() == 0 {
+            add(.ok, "rights", "running as root")
+        } else {
+            add(.warn, "rights", "not root: some of what follows cannot be seen", "sudo breakwater doctor")
+        }
+    }
+
+    private mutating func checkMailServer() {
+        let ports = settings.mta.ports.map(String.init).joined(separator: ", ")
+        do {
+            let sockets = try SockDiag()
+            let listening = try sockets.listeners(ports: settings.mta.ports)
+            guard !listening.isEmpty else {
+                return add(
+                    .fail, "mta", "nobody listens on port \(ports)", "start the mail server, or set [mta] ports to where it listens")
+            }
+            let open = Set(listening.map(\.localPort))
+            for port in settings.mta.ports where !open.contains(port) {
+                add(.warn, "mta", "nobody listens on port \(port)", "take it out of [mta] ports")
+            }
+            let processes = ListenerProcesses(sockets: sockets, ports: settings.mta.ports, program: "couriertcpd")
+            try processes.refresh()
+            guard let found = processes.listeners.first else {
+                return add(
+                    .fail, "mta", "port \(ports) is served, but not by a couriertcpd that can be seen",
+                    geteuid() == 0
+                        ? "this version knows Courier only; bans work from a Courier log all the same" : "run as root to see it")
+            }
+            listener = found.pid
+            add(.ok, "mta", "Courier: couriertcpd pid \(found.pid) listens on port \(found.ports.map(String.init).joined(separator: ", "))")
+        } catch { add(.fail, "mta", "\(error)", "the kernel has no sock_diag: is inet_diag built or loadable?") }
+    }
+
+    private mutating func checkLog() {
+        let path: String
+        do { path = try logPath(settings) } catch {
+            return add(.fail, "log", (error as? Failure)?.text ?? "\(error)", "set [mta] log; is a syslog daemon running?")
+        }
+        do {
+            let tail = try lastBytes(of: path, count: 1 << 18)
+            var dialect = Courier(rblTexts: settings.mta.rblTexts)
+            var (lines, events, rejections) = (0, 0, 0)
+            for line in tail.split(separator: 0x0a) {
+                lines += 1
+                let copy = Array(line)
+                guard let header = LogLine(copy.span), let event = dialect.read(header, in: copy.span) else { continue }
+                events += 1
+                if event.rejectionClass == .rbl { rejections += 1 }
+            }
+            if events == 0 {
+                add(
+                    .warn, "log", "\(shown(path)): none of the last \(lines) lines is Courier's",
+                    "is it the mail log? breakwater parse \(shown(path)) shows what is read; set [mta] log")
+            } else {
+                add(.ok, "log", "\(shown(path)): \(events) of the last \(lines) lines are read, \(rejections) are DNSBL rejections")
+            }
+        } catch let error as SystemError {
+            add(
+                .fail, "log", "\(shown(path)): \(errnoText(error.code))",
+                error.code == EACCES ? "run as root" : "set [mta] log; is a syslog daemon running?")
+        } catch { add(.fail, "log", "\(error)") }
+    }
+
+    private mutating func checkCourier() {
+        guard let listener else { return }
+        let (courier, file) = CourierHost.settings(listener: listener)
+        if let file {
+            add(.ok, "courier", "read \(file) and the arguments of couriertcpd")
+        } else {
+            add(.warn, "courier", "its configuration is not where it is looked for", "run as root; TARPIT cannot be told otherwise")
+        }
+        if let limit = courier.maxDaemons {
+            add(.ok, "slots", "MAXDAEMONS serves \(limit) connections at once, about \(limit * 600 / 1000) MB when all are taken")
+            if case .count(let set) = settings.mta.slots, set != limit {
+                add(.warn, "slots", "[mta] slots = \(set), but couriertcpd serves \(limit)", "set it to \"auto\"")
+            }
+        } else {
+            add(.warn, "slots", "MAXDAEMONS is not known", "set [mta] slots to the number of connections that are served")
+        }
+        if let limit = courier.maxPerNetwork, limit < 10 {
+            add(
+                .warn, "slots", "MAXPERC=\(limit): one /24 gets no more than \(limit) connections at once, and a refusal is not logged",
+                "raise it if large senders share a network with each other")
+        }
+        if courier.isTarpitOn ?? true {
+            add(
+                .warn, "tarpit",
+                "TARPIT is on: a rejected client gets its reply after 8, 16, 32 s and holds its slot meanwhile; "
+                    + "25 such clients a second are 200 slots, whoever reads the log how fast",
+                "TARPIT=0 in esmtpd and a restart of Courier give back 8 slot-seconds for each rejected recipient "
+                    + "(16 and 32 for a second and third)")
+        } else {
+            add(.ok, "tarpit", "TARPIT=0: replies come at once")
+        }
+        add(
+            .ok, "timeout",
+            "a silent client holds its slot for 600 s (300 s in DATA) after its last command; Courier has no setting for that: "
+                + "shedding ends it")
+        for block in courier.blocksThatCannotWork {
+            add(
+                .warn, "dnsbl", "\(shown(block)) may list nobody: without a text it asks for ANY, which many resolvers do not answer",
+                "write it as -block=ZONE,BLOCK,* (the list's text) or -block=ZONE,BLOCK,text, quoted in BLACKLISTS")
+        }
+        if courier.blocks.isEmpty {
+            add(.warn, "dnsbl", "Courier asks no DNSBL", "set BLACKLISTS in esmtpd: without rejections there is nobody to ban")
+        } else if courier.blocksThatCannotWork.count < courier.blocks.count {
+            add(.ok, "dnsbl", "\(courier.blocks.count - courier.blocksThatCannotWork.count) lists are asked")
+        }
+    }
+
+    private mutating func checkFirewall() {
+        switch settings.firewall.backend {
+        case .none: add(.warn, "firewall", "backend = \"none\": nobody is banned", "set [firewall] backend = \"nft\"")
+        case .xtRecent:
+            for finding in XTRecent().doctorFindings(ports: settings.mta.ports) {
+                add(finding.isGood ? .ok : .fail, "firewall", finding.text, finding.remedy)
+            }
+        case .nft:
+            for finding in FeatureProbe().findings() {
+                add(finding.isGood ? .ok : .fail, "nft", finding.text, finding.remedy)
+            }
+        }
+    }
+
+    private mutating func checkKernel() {
+        if let listener {
+            let entry = ProcessEntry(listener)
+            if entry.sockets() == nil {
+                add(.fail, "proc", "/proc/\(listener)/fd cannot be read: nobody can be shed", "CAP_SYS_PTRACE, or run as root")
+            } else if access("/proc/\(listener)/task/\(listener)/children", R_OK) != 0 {
+                add(.fail, "proc", "no /proc/PID/task/TID/children: nobody can be shed by signal", "a kernel with CONFIG_PROC_CHILDREN, or [shed] method = \"destroy\"")
+            } else {
+                add(.ok, "proc", "the processes that serve connections can be seen")
+            }
+        }
+        do {
+            let pidfd = try Descriptor("pidfd_open", "", bw_pidfd_open(getpid()))
+            _ = pidfd.number
+            add(.ok, "kernel", "pidfd and sock_diag work")
+        } catch { add(.fail, "kernel", "\(error)", "Linux 5.3 or later") }
+    }
+
+    private mutating func checkState() {
+        let path = settings.stateDirectory
+        if access(path, F_OK) != 0 {
+            add(.ok, "state", "\(shown(path)) does not exist yet; the daemon makes it")
+        } else if access(path, W_OK) != 0 {
+            add(geteuid() == 0 ? .fail : .warn, "state", "\(shown(path)): \(errnoText(errno))", "run as root, or mend its owner and mode")
+        } else {
+            var space = statvfs()
+            let free = statvfs(path, &space) == 0 ? Int(space.f_bavail) * Int(space.f_frsize) / 1_000_000 : nil
+            if let free, free < 50 {
+                add(.warn, "state", "\(shown(path)): \(free) MB free", "make room: history is not written on a full disk, bans work all the same")
+            } else {
+                add(.ok, "state", "\(shown(path)) can be written" + (free.map { ", \(grouped($0)) MB free" } ?? ""))
+            }
+        }
+    }
+
+    private mutating func checkDaemon() {
+        do {
+            var status = Record("row")
+            try common.connect().ask(.status) { status = $0 }
+            add(.ok, "daemon", "it answers, \(status["mode"] ?? "?"), \(status["bans"] ?? "?") bans")
+            if let problems = status["problems"], !problems.isEmpty { add(.warn, "daemon", problems) }
+        } catch {
+            add(.warn, "daemon", (error as? Failure)?.text ?? "\(error)")
+        }
+    }
+}
+
+/// The last `count` bytes of a file, from the first whole line on.
+private func lastBytes(of path: String, count: Int) throws -> [UInt8] {
+    let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
+    var status = stat()
+    guard fstat(file.number, &status) == 0 else { throw SystemError("fstat", path) }
+    let size = Int(status.st_size)
+    lseek(file.number, max(0, size - count), SEEK_SET)
+    var bytes = [UInt8](repeating: 0, count: min(size, count))
+    let read = try bytes.withUnsafeMutableBytes { try file.read(into: $0) } ?? 0
+    bytes.removeLast(bytes.count - read)
+    if size > count, let newline = bytes.firstIndex(of: 0x0a) { bytes.removeFirst(newline + 1) }
+    return bytes
+}

@@ -1,0 +1,204 @@
+import Addresses
+import ArgumentParser
+import Configuration
+import ControlProtocol
+import Dialects
+import Events
+import LogIntake
+import Policy
+import Posix
+import SettingsFiles
+
+struct Replay: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "What if: old logs against the policy, nothing touched.",
+        discussion: """
+            Lines are judged by the dates they carry. Files are read in the order given: oldest first.
+            --set changes a setting for this run: --set ban.first=1h --set 'ban.classes={rbl=1.0, unknown-user=0.2}'
+            """)
+    @Argument(help: "Log files, - for standard input.")
+    var files: [String] = []
+    @Option(name: .customLong("set"), help: ArgumentHelp("A setting for this run.", valueName: "key=value"))
+    var changes: [String] = []
+    @Option(help: ArgumentHelp("How long a rejected connection holds its slot when nothing is done.", valueName: "duration"))
+    var hold = "608s"
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        var settings = try readSettings(common)
+        for change in changes {
+            guard let equals = change.firstIndex(of: "=") else {
+                throw Failure(ExitStatus.usage, "--set \(shown(change)): expected key=value")
+            }
+            do throws(Complaint) {
+                try settings.set(String(change[..<equals]), String(change[change.index(after: equals)...]))
+            } catch { throw Failure(ExitStatus.usage, error.description) }
+        }
+        let paths = try files.isEmpty ? [logPath(settings)] : files
+        guard let held = try readSpan(hold) else { return }
+        var run = ReplayRun(settings, hold: held)
+        for path in paths { try eachLine(of: path) { run.hear($0) } }
+        guard run.lines > run.unread else {
+            throw Failure(ExitStatus.no, "not one line of Courier's in \(paths.map(shown).joined(separator: ", "))")
+        }
+        if common.json { common.say(run.json.description) } else { for line in run.report { common.say(line) } }
+    }
+}
+
+/// Lines through parser and policy, with the clock of the log.
+private struct ReplayRun {
+    private let settings: Settings
+    private let hold: Duration
+    private var dialect: Courier
+    private var policy: Policy
+    private let reference = LocalTime.now
+    private(set) var lines = 0
+    private(set) var unread = 0
+    private var first: Instant?
+    private var last: Instant = .distantPast
+    /// Each source that would have been banned, with the number of its bans.
+    private var banned: [Prefix: Int] = [:]
+    private var bans = 0
+    private var sheds: Set<Endpoint> = []
+    private var accepted: [IPAddress: Int] = [:]
+    /// A connection rejected: from when, until when its slot would be held.
+    private struct Endpoint: Hashable {
+        let peer: IPAddress
+        let port: UInt16
+        let second: Int64
+    }
+    private var slots = SlotCurve()
+
+    init(_ settings: Settings, hold: Duration) {
+        self.settings = settings
+        self.hold = hold
+        dialect = Courier(rblTexts: settings.mta.rblTexts)
+        policy = Policy(settings.ban, allowlist: Allowlist(configured: settings.allow.nets))
+    }
+
+    mutating func hear(_ bytes: Span<UInt8>) {
+        lines += 1
+        guard let header = LogLine(bytes), let event = dialect.read(header, in: bytes) else {
+            unread += 1
+            return
+        }
+        // A stamp that is not understood, or runs backwards, counts as the time of the line before.
+        let stamp = header.time(in: bytes, reference: reference) { LocalTime.offsetSeconds(showing: $0) } ?? last
+        let now = max(stamp, last)
+        if first == nil { first = now }
+        last = now
+        _ = policy.advance(to: now)
+        policy.judge(event, at: now)
+        if event.kind == .acceptance, let peer = event.peer { accepted[peer, default: 0] += 1 }
+        if event.kind == .connect, let peer = event.peer, let port = event.port {
+            slots.begin(peer, port, at: now, refused: policy.ledger.ban(covering: peer) != nil)
+        }
+        if event.kind == .disconnect, let peer = event.peer, let port = event.port { slots.end(peer, port, at: now) }
+        var isShed = false
+        for order in policy.takeOrders() {
+            switch order {
+            case .ban(let ban):
+                bans += 1
+                banned[ban.prefix, default: 0] += 1
+            case .shed(let shed):
+                isShed = true
+                if case .connection(let port) = shed.extent {
+                    sheds.insert(Endpoint(peer: shed.peer, port: port, second: 0))
+                } else {
+                    sheds.insert(Endpoint(peer: shed.peer, port: 0, second: now.seconds))
+                }
+            case .unban, .remember, .alarm: break
+            }
+        }
+        if event.kind == .rejection || event.kind == .authFailure, event.code != nil, let peer = event.peer {
+            slots.reject(peer, event.port ?? 0, at: now, hold: hold, isShed: isShed)
+        }
+    }
+
+    /// Banned sources that also delivered mail in these logs: what to look at first.
+    private var alsoAccepted: [(prefix: Prefix, messages: Int)] {
+        var found: [Prefix: Int] = [:]
+        for (peer, count) in accepted {
+            let block = policy.sourceBlock(peer)
+            if banned[block] != nil { found[block, default: 0] += count }
+        }
+        return found.map { ($0.key, $0.value) }.sorted { $0.prefix < $1.prefix }
+    }
+
+    private var span: Duration { first.map { last - $0 } ?? .zero }
+
+    var report: [String] {
+        let curve = slots.result
+        var text =
+            "\(StatusAnswer.age(span)), \(grouped(lines)) lines, \(grouped(unread)) unread; would ban \(grouped(banned.count)) "
+            + "sources \(grouped(bans)) times and end \(grouped(sheds.count)) connections; "
+            + "slot-seconds of rejected connections at most \(grouped(curve.secondsBefore)) -> \(grouped(curve.secondsAfter)), "
+            + "peak \(grouped(curve.peakBefore)) -> \(grouped(curve.peakAfter))"
+        let both = alsoAccepted
+        text += both.isEmpty ? "; none of them sent accepted mail" : "; \(both.count) of them also sent accepted mail:"
+        return [text]
+            + both.prefix(50).map { "  \($0.prefix.shortDescription)  \($0.messages) message\($0.messages == 1 ? "" : "s") accepted" }
+            + (both.count > 50 ? ["  ... and \(both.count - 50) more (--json lists all)"] : [])
+    }
+
+    var json: JSON {
+        let curve = slots.result
+        return .document("replay", [
+            ("lines", JSON(lines)), ("unread", JSON(unread)), ("seconds", .integer(span.nanoseconds / 1_000_000_000)),
+            ("bans", JSON(bans)), ("sheds", JSON(sheds.count)), ("slot_seconds_before", JSON(curve.secondsBefore)),
+            ("slot_seconds_after", JSON(curve.secondsAfter)), ("peak_before", JSON(curve.peakBefore)),
+            ("peak_after", JSON(curve.peakAfter)), ("also_accepted", .array(alsoAccepted.map { .string($0.prefix.description) })),
+            ("sources", JSON(banned.count)), ("hold_s", .integer(hold.nanoseconds / 1_000_000_000)),
+        ])
+    }
+}
+
+/// How many slots rejected connections held, as they were and as they would have been. An estimate: a log tells when a
+/// connection began and was rejected, not when it ended, so an end that is not logged is `hold` after the rejection.
+private struct SlotCurve {
+    private var open: [IPAddress: [UInt16: (begin: Instant, refused: Bool)]] = [:]
+    private var openCount = 0
+    private var steps: [(at: Int64, before: Int, after: Int)] = []
+    private var secondsBefore: Int64 = 0
+    private var secondsAfter: Int64 = 0
+    /// Connections remembered at once: without a logged end nothing says that one is over.
+    private static let limit = 500_000
+
+    mutating func begin(_ peer: IPAddress, _ port: UInt16, at now: Instant, refused: Bool) {
+        if openCount >= SlotCurve.limit {
+            open = [:]
+            openCount = 0
+        }
+        if open[peer, default: [:]].updateValue((now, refused), forKey: port) == nil { openCount += 1 }
+    }
+
+    mutating func end(_ peer: IPAddress, _ port: UInt16, at now: Instant) {
+        if open[peer]?.removeValue(forKey: port) != nil { openCount -= 1 }
+    }
+
+    /// Counted once for each connection, at its first rejection.
+    mutating func reject(_ peer: IPAddress, _ port: UInt16, at now: Instant, hold: Duration, isShed: Bool) {
+        guard let entry = open[peer]?.removeValue(forKey: port) else { return }
+        openCount -= 1
+        let end = now + hold
+        secondsBefore += (end - entry.begin).nanoseconds / 1_000_000_000
+        steps.append((entry.begin.seconds, 1, entry.refused ? 0 : 1))
+        steps.append((end.seconds, -1, 0))
+        if !entry.refused {
+            let endAfter = isShed ? now : end
+            secondsAfter += (endAfter - entry.begin).nanoseconds / 1_000_000_000
+            steps.append((endAfter.seconds, 0, -1))
+        }
+    }
+
+    var result: (secondsBefore: Int, secondsAfter: Int, peakBefore: Int, peakAfter: Int) {
+        var (before, after, peakBefore, peakAfter) = (0, 0, 0, 0)
+        for step in steps.sorted(by: { $0.at != $1.at ? $0.at < $1.at : $0.before + $0.after < $1.before + $1.after }) {
+            before += step.before
+            after += step.after
+            peakBefore = max(peakBefore, before)
+            peakAfter = max(peakAfter, after)
+        }
+        return (Int(clamping: secondsBefore), Int(clamping: secondsAfter), peakBefore, peakAfter)
+    }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import Configuration
+import ControlProtocol
+import Events
+import MailServer
+import Posix
+import SettingsFiles
+
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Is the configuration right? Needs no daemon.",
+        discussion: "conf.d/*.toml beside the file is read too. --verbose prints the settings that come of it.")
+    @Argument(help: "The configuration file.")
+    var file: String?
+    @ArgumentParser.Flag(name: .shortAndLong, help: "Print the settings in force.")
+    var verbose = false
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let path = file ?? common.config
+        let reading = try readConfiguration(path)
+        if common.json {
+            common.say(
+                JSON.document("check", [
+                    ("file", .string(path)), ("complaints", .array(reading.complaints.map { .string($0.description) })),
+                ]).description)
+        } else if !common.quiet {
+            for complaint in reading.complaints { Terminal.write(complaint.description + "\n", to: 2) }
+        }
+        guard reading.complaints.isEmpty else { throw Failure(ExitStatus.configuration, "") }
+        if verbose { common.say(reading.settings.toml) }
+        for note in reading.notes where verbose { common.say("# " + note) }
+        if !common.json, !verbose { common.say("\(shown(path)): right") }
+    }
+}
+
+/// Reads a configuration for a verb.
+func readConfiguration(_ path: String) throws -> SettingsReading {
+    do throws(SystemError) { return try SettingsFiles.read(path) } catch {
+        throw Failure(ExitStatus.noInput, "\(shown(path)): \(errnoText(error.code))")
+    }
+}
+
+/// The settings in force; complaints end the program.
+func readSettings(_ common: CommonOptions) throws -> Settings {
+    let reading = try readConfiguration(common.config)
+    guard reading.complaints.isEmpty else {
+        throw Failure(ExitStatus.configuration, reading.complaints.map(\.description).joined(separator: "\n"))
+    }
+    return reading.settings
+}
+
+/// The socket that the configuration names; the default when it cannot be read (as by the group that may only ask).
+func configuredSocketPath(_ path: String) -> String {
+    guard let reading = try? SettingsFiles.read(path), reading.complaints.isEmpty else { return Settings().controlSocket }
+    return reading.settings.controlSocket
+}
+
+/// The log that is configured, or the one found.
+func logPath(_ settings: Settings) throws -> String {
+    switch settings.mta.log {
+    case .files(let paths): return paths[0]
+    case .auto:
+        let found = MailLog.find()
+        guard found.exists else {
+            throw Failure(
+                ExitStatus.noInput,
+                "no mail log found (looked for \(MailLog.usualPaths.joined(separator: ", "))); name one, or set [mta] log")
+        }
+        return found.path
+    }
+}

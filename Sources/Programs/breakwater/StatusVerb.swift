@@ -1,0 +1,128 @@
+import ArgumentParser
+import ControlProtocol
+import Events
+import Posix
+
+struct Status: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Is it alive, and what does it do.")
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        var status = Record("row")
+        try common.connect().ask(.status) { status = $0 }
+        if common.json { return common.say(StatusAnswer.json(status).description) }
+        for line in StatusAnswer.lines(status, common.style) { common.say(line) }
+    }
+}
+
+struct Top: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "One line: slots, new connections, bans, sheds.")
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        var status = Record("row")
+        try common.connect().ask(.status) { status = $0 }
+        if common.json { return common.say(StatusAnswer.json(status).description) }
+        common.say(StatusAnswer.top(status))
+    }
+}
+
+/// A status row of the daemon as sentences and as JSON.
+enum StatusAnswer {
+    static func lines(_ row: Record, _ style: Style) -> [String] {
+        let now = LocalTime.now
+        func number(_ key: String) -> String { grouped(row.integer(key) ?? 0) }
+        let mode = row["mode"] ?? "?"
+        var first = (mode == "enforcing" ? style.good(mode) : style.bold(mode)) + "  " + (row["backend"] ?? "?")
+        if let since = row.instant("since") {
+            first += "  since \(LocalTime.clock(since, now: now)) (\(age(now - since)))"
+        }
+        if let until = row.instant("mode_until") { first += ", until \(LocalTime.clock(until, now: now))" }
+        var lines = [first]
+        let lastLine = row.instant("last_line").map { "last line \(shortAge(now - $0)) ago" } ?? "no line yet"
+        lines.append(
+            "mta        \(row["mta"] ?? "?"), \(row["log"] ?? "?"), \(lastLine), "
+                + "\(number("unread")) unread lines of \(number("lines"))")
+        var slots = "slots      \(number("slots_used"))"
+        if let limit = row.integer("slots_limit") { slots += " of \(grouped(limit))" }
+        slots += "   connections \(number("connections"))   new \(row["new_per_second"] ?? "0")/s"
+        if let limit = row.integer("limit"), limit > 0 { slots += " (limit \(limit)/s)" }
+        if let peak = row.integer("peak"), let at = row.instant("peak_at") {
+            slots += "   peak today \(grouped(peak)) at \(LocalTime.clock(at).prefix(5))"
+        }
+        lines.append(slots)
+        lines.append(
+            "bans       \(number("bans")) (\(number("by_hand")) by hand, \(number("networks")) networks)   "
+                + "dropped \(number("dropped")) SYN, \(number("limited")) over the limit")
+        var shed = "shed       \(number("sheds"))"
+        if let p50 = row.integer("free_p50_us") { shed += ", median \(milliseconds(p50)) after the rejection" }
+        shed += "; \(number("told")) of \(number("sheds")) had their 5xx"
+        lines.append(shed)
+        if let observed = row.integer("observed"), observed > 0 {
+            lines.append("observed   \(grouped(observed)) orders only noted. to act: breakwater enforce on")
+        }
+        if let problems = row["problems"], !problems.isEmpty { lines.append(style.bad("problem") + "    " + problems) }
+        return lines
+    }
+
+    static func top(_ row: Record) -> String {
+        let used = row.integer("slots_used") ?? 0
+        let limit = row.integer("slots_limit") ?? 0
+        let filled = limit > 0 ? min(10, (used * 10 + limit / 2) / limit) : 0
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 10 - filled)
+        return "slots \(used)\(limit > 0 ? "/\(limit) \(bar)" : "")  connections \(row["connections"] ?? "0")  "
+            + "new \(row["new_per_second"] ?? "0")/s  bans \(row["bans"] ?? "0")  sheds \(row["sheds"] ?? "0")  "
+            + (row["mode"] ?? "?")
+    }
+
+    static func json(_ row: Record) -> JSON {
+        func integer(_ key: String) -> JSON { JSON(row.integer(key)) }
+        func time(_ key: String) -> JSON { JSON(row.instant(key)?.rfc3339) }
+        func percentiles(_ key: String) -> JSON {
+            .object([("p50", integer("\(key)_p50_us")), ("p99", integer("\(key)_p99_us"))])
+        }
+        let counters = [
+            "lines", "unread", "rejections", "bans_made", "sheds", "told", "observed", "allowed", "authenticated",
+            "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "tracked", "evicted", "dropped", "limited",
+        ]
+        return .document("status", [
+            ("mode", JSON(row["mode"])), ("mode_until", time("mode_until")), ("backend", JSON(row["backend"])),
+            ("since", time("since")), ("mta", JSON(row["mta"])), ("log", JSON(row["log"])), ("last_line", time("last_line")),
+            ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
+            ("connections", integer("connections")), ("new_per_second", JSON(row["new_per_second"])),
+            ("bans", integer("bans")), ("by_hand", integer("by_hand")), ("networks", integer("networks")),
+            ("known_senders", integer("known")),
+            ("suspended_zones", .array((row["suspended"] ?? "").split(separator: " ").map { .string(String($0)) })),
+            (
+                "counters",
+                .object(counters.map { ($0 == "bans_made" ? "bans" : $0, integer($0)) })
+            ),
+            (
+                "latency_us",
+                .object([("line_to_ban", percentiles("ban")), ("line_to_free", percentiles("free"))])
+            ),
+            ("rss_bytes", integer("rss_bytes")),
+            ("problems", JSON(row["problems"])),
+        ])
+    }
+
+    /// `4 h 39 min`.
+    static func age(_ span: Duration) -> String {
+        let minutes = max(0, span.nanoseconds / 60_000_000_000)
+        if minutes < 60 { return "\(minutes) min" }
+        if minutes < 48 * 60 { return "\(minutes / 60) h \(minutes % 60) min" }
+        return "\(minutes / 1440) days"
+    }
+
+    /// `0.4 s`, `12 s`, `3 min`.
+    static func shortAge(_ span: Duration) -> String {
+        let tenths = max(0, span.milliseconds / 100)
+        return tenths < 100 ? "\(tenths / 10).\(tenths % 10) s" : tenths < 1200 ? "\(tenths / 10) s" : age(span)
+    }
+
+    /// `0.4 ms` from microseconds.
+    static func milliseconds(_ microseconds: Int) -> String {
+        microseconds < 100_000
+            ? "\(microseconds / 1000).\(microseconds % 1000 / 100) ms" : "\(microseconds / 1_000_000).\(microseconds % 1_000_000 / 100_000) s"
+    }
+}

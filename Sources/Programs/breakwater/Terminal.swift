@@ -1,0 +1,89 @@
+import CLinux
+import ControlProtocol
+import Events
+import Glibc
+import Posix
+
+/// What is printed where: answers on stdout, diagnosis on stderr, both in one place so that a closed pipe or a full
+/// disk ends the program with one line instead of a trap.
+enum Terminal {
+    static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+    static var isInputTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+
+    static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+
+    static func warn(_ text: String) { write("breakwater: " + text + "\n", to: STDERR_FILENO) }
+
+    static func write(_ text: String, to descriptor: Int32) {
+        var text = text
+        text.withUTF8 { bytes in
+            var written = 0
+            while written < bytes.count {
+                let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    // The reader has gone (EPIPE: `| head`): nothing is left to say.
+                    exit(errno == EPIPE ? 0 : 74)
+                }
+                written += count
+            }
+        }
+    }
+
+    /// Asks on a terminal; nil when there is none to ask on.
+    static func confirm(_ question: String) -> Bool? {
+        guard isInputTerminal, isatty(STDERR_FILENO) == 1 else { return nil }
+        write(question + " [y/N] ", to: STDERR_FILENO)
+        let answer = readLine(strippingNewline: true) ?? ""
+        return answer == "y" || answer == "Y" || answer == "yes"
+    }
+}
+
+/// Colour for a terminal, never meaning by colour alone (https://no-color.org).
+struct Style {
+    enum Choice: String, CaseIterable { case auto, always, never }
+    private let isOn: Bool
+
+    init(_ choice: Choice) {
+        switch choice {
+        case .always: isOn = true
+        case .never: isOn = false
+        case .auto:
+            let noColor = environment("NO_COLOR").map { !$0.isEmpty } ?? false
+            isOn = Terminal.isOutputTerminal && !noColor && environment("TERM") != "dumb"
+        }
+    }
+
+    func bold(_ text: String) -> String { isOn ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+    func bad(_ text: String) -> String { isOn ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
+    func good(_ text: String) -> String { isOn ? "\u{1b}[32m\(text)\u{1b}[0m" : text }
+}
+
+func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+/// Columns padded to their widest cell; numbers to the right.
+func table(_ rows: [[String]], rightAligned: Set<Int> = []) -> [String] {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    return rows.map { row in
+        var line = ""
+        for (column, cell) in row.enumerated() {
+            let fill = String(repeating: " ", count: max(0, widths[column] - cell.count))
+            line += rightAligned.contains(column) ? fill + cell : cell + fill
+            if column < row.count - 1 { line += "  " }
+        }
+        while line.last == " " { line.removeLast() }
+        return line
+    }
+}
+
+/// `1,204`: thousands as people read them.
+func grouped(_ value: Int) -> String {
+    let digits = String(value.magnitude)
+    var text = ""
+    for (index, digit) in digits.enumerated() {
+        if index > 0, (digits.count - index) % 3 == 0 { text += "," }
+        text.append(digit)
+    }
+    return value < 0 ? "-" + text : text
+}

@@ -1,0 +1,180 @@
+import Addresses
+import ArgumentParser
+import ControlProtocol
+import Events
+import Glibc
+import LogIntake
+import Posix
+
+/// `export` and `import`: bans out and in again.
+struct Export: ParsableCommand {
+    enum Form: String, CaseIterable, ExpressibleByArgument { case nft, dnsbl, jsonl, tsv }
+    static let configuration = CommandConfiguration(
+        abstract: "The bans for other programs.",
+        discussion: """
+            nft: a script for `nft -f` that adds the elements. dnsbl: rbldnsd's ip4set/ip6trie form.
+            jsonl, tsv: what `import` reads back.
+            """)
+    @Argument(help: "nft, dnsbl, jsonl or tsv")
+    var form: Form
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let now = LocalTime.now
+        for row in try BanRow.all(common) { common.say(line(row, now)) }
+    }
+
+    private func line(_ row: BanRow, _ now: Instant) -> String {
+        let left = row.left(now)
+        switch form {
+        case .nft:
+            let set = (row.prefix.isHost ? "banned" : "banned_nets") + (row.prefix.isIPv4 ? "4" : "6")
+            let timeout = left == .forever ? "" : " timeout \(max(1, left.nanoseconds / 1_000_000_000))s"
+            return "add element inet breakwater \(set) { \(row.prefix.shortDescription)\(timeout) }"
+        case .dnsbl: return row.prefix.shortDescription
+        case .jsonl: return row.json(now).description
+        case .tsv:
+            let end = left == .forever ? "forever" : "\(max(1, left.nanoseconds / 1_000_000_000))s"
+            return "\(row.prefix.shortDescription)\t\(end)\t\(Record.escaped(row.why.utf8))"
+        }
+    }
+}
+
+struct Import: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ban what a file lists.",
+        discussion: """
+            A line each: a network, and after a tab or blank a span (90s 10m 1h 7d forever) and a reason, as `export tsv`
+            writes them. `#` begins a comment. - reads standard input. Open connections are left alone.
+            """)
+    @Argument(help: "A file, or -")
+    var file: String
+    @Option(name: .customLong("for"), help: ArgumentHelp("Span for lines that name none.", valueName: "duration"))
+    var span: String?
+    @Flag(help: "Do not ask, however wide a network.")
+    var yes = false
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let fallback = try readSpan(span)
+        let text = try readText(file)
+        let client = try common.connect()
+        var (imported, skipped, bad) = (0, 0, 0)
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let fields = line.split(maxSplits: 2, omittingEmptySubsequences: true) { $0 == "\t" || $0 == " " || $0 == "\r" }
+            guard let first = fields.first, !first.hasPrefix("#") else { continue }
+            do {
+                let prefix = try Prefix(parsing: String(first))
+                let duration = fields.count > 1 ? Duration(span: fields[1]) : fallback
+                if fields.count > 1, duration == nil { throw Failure(ExitStatus.usage, "no duration: \(shown(String(fields[1])))") }
+                if isWide(prefix), !yes { throw Failure(ExitStatus.usage, "\(prefix) is wide: needs --yes") }
+                let why = fields.count > 2 ? String(fields[2].prefix(200)) : "imported"
+                try client.ask(
+                    .ban(
+                        prefix, for: duration, why: why, origin: .imported, shed: false, dryRun: change.dryRun,
+                        confirmed: yes))
+                imported += 1
+            } catch let error as PrefixError {
+                bad += 1
+                Terminal.warn("\(shown(file)):\(number + 1): \(error)")
+            } catch let failure as Failure {
+                // A line the daemon refuses (allowed, own) is skipped; a daemon that is gone ends it all.
+                if failure.code == ExitStatus.unavailable || failure.code == ExitStatus.noPermission { throw failure }
+                if failure.code == ExitStatus.no { skipped += 1 } else { bad += 1 }
+                Terminal.warn("\(shown(file)):\(number + 1): \(failure.text)")
+            }
+        }
+        let text2 = "\(change.dryRun ? "would import" : "imported") \(imported), skipped \(skipped) (allowed), \(bad) bad line\(bad == 1 ? "" : "s")"
+        if common.json {
+            common.say(
+                JSON.document("import", [("imported", JSON(imported)), ("skipped", JSON(skipped)), ("bad", JSON(bad))]).description)
+        } else {
+            common.say(text2)
+        }
+        if imported == 0 { throw Failure(ExitStatus.no, "") }
+    }
+}
+
+/// `flag`: a message that slipped through makes its source count.
+struct FlagVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flag",
+        abstract: "A message that slipped through: its source counts.",
+        discussion: """
+            Reads the headers of a message and takes the peer from the topmost Received line, the one the own server wrote.
+            Lines below it were written by others and are not believed.
+            """)
+    @Argument(help: "A message file, or -")
+    var file: String
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let text = try readText(file)
+        guard let peer = ReceivedHeader.peer(ofTopmost: text) else {
+            throw Failure(
+                ExitStatus.usage,
+                "\(shown(file)): no address in its topmost Received line; is this a message as the server stored it?")
+        }
+        let last = try common.connect().ask(.flag(peer, dryRun: change.dryRun))
+        if common.json {
+            common.say(JSON.document("flag", [("peer", .string(peer.description)), ("text", JSON(last["text"]))]).description)
+        } else if let text = last["text"] {
+            common.say(text)
+        }
+        try finish(last)
+    }
+}
+
+enum ReceivedHeader {
+    /// The address in brackets of the first Received header (RFC 5321, 4.4), folded lines joined; `nil` without one.
+    static func peer(ofTopmost message: String) -> IPAddress? {
+        var header: String?
+        for line in message.split(separator: "\n", maxSplits: 2000, omittingEmptySubsequences: false) {
+            let bare = line.hasSuffix("\r") ? line.dropLast() : line
+            if header != nil {
+                guard bare.hasPrefix(" ") || bare.hasPrefix("\t") else { break }
+                header? += bare
+            } else if bare.isEmpty {
+                break
+            } else if bare.lowercased().hasPrefix("received:") {
+                header = String(bare)
+            }
+        }
+        guard let header else { return nil }
+        // `from NAME (rdns [192.0.2.7])`: the server writes the last bracket before ` by `.
+        let upTo = header.range(of: " by ")?.lowerBound ?? header.endIndex
+        guard let open = header[..<upTo].lastIndex(of: "["),
+            let close = header[open...].firstIndex(of: "]")
+        else { return nil }
+        var text = header[header.index(after: open)..<close]
+        if text.lowercased().hasPrefix("ipv6:") { text = text.dropFirst(5) }
+        return IPAddress(text)
+    }
+}
+
+extension StringProtocol {
+    /// The first place of `part`, without Foundation.
+    fileprivate func range(of part: String) -> Range<Index>? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(part) { return start..<index(start, offsetBy: part.count) }
+            formIndex(after: &start)
+        }
+        return nil
+    }
+}
+
+/// A file or standard input (`-`) as text, at most 64 MiB; what is no UTF-8 is replaced.
+func readText(_ file: String) throws -> String {
+    let path = file == "-" ? "/dev/stdin" : file
+    do {
+        return String(decoding: try contents(of: path, limit: 64 << 20), as: UTF8.self)
+    } catch {
+        throw Failure(ExitStatus.noInput, "\(shown(file)): \(errnoText(error.code))")
+    }
+}
+
+/// Typed text as it may be shown again.
+func shown(_ text: String) -> String { Record.escaped(text.utf8, limit: 80) }

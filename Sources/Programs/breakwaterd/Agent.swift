@@ -1,0 +1,285 @@
+import Addresses
+import ConnectionSampler
+import ControlProtocol
+import Dialects
+import Events
+import Configuration
+import Glibc
+import LogIntake
+import MailServer
+import Netfilter
+import Netlink
+import Policy
+import Posix
+import ProcFS
+import Shedding
+import Store
+
+/// The loop in which everything meets: lines come in, policy judges them, orders go out, outcomes are written down.
+///
+/// One thread owns all of it. Nothing here waits: the log and the store write from threads of their own, the firewall
+/// and the socket tables answer at once, and what needs time (a peer that has not acknowledged its 5xx) is a timer.
+final class Agent {
+    let options: AgentOptions
+    let loop: EventLoop
+    let clock = AnchoredClock()
+    let journal: Journal
+    let store: StoreWriter
+    let started: Instant
+    /// Held for life: one daemon for a state directory.
+    private let lock: StateLock?
+
+    var settings: Settings
+    var policy: Policy
+    var dialect: Courier
+    let logPath: String
+    let follower: LogFollower
+    var tally = Tally()
+    var mode: Mode
+    var firewall: any Firewall
+    private let sockets: SockDiag
+    let shedder: Shedder
+    let sampler: Sampler
+    let schedule: SampleSchedule
+    var control: ControlServer?
+    var monitor: TableMonitor?
+    var backend = "none (observing)"
+    var slotLimit: Int?
+    /// Networks allowed by hand.
+    var allowEntries: [AllowEntry] = []
+
+    /// What each banned prefix has cost it and us since its ban began.
+    var costs: [Prefix: BanCost] = [:]
+    var evidence: [Prefix: [[UInt8]]] = [:]
+    /// Prefixes still to be looked up in this sweep over all bans.
+    var sweep: ArraySlice<Prefix> = []
+    /// What is wrong and lasts, by kind, for `status`.
+    var problems: [String: String] = [:]
+    var isMoreLogWaiting = false
+    var positionTimer: Int?
+    let serviceManager = ServiceManager()
+
+    /// Whether orders are carried out, and when that falls back by itself.
+    struct Mode {
+        var isEnforcing: Bool
+        var until: Instant?
+    }
+
+    struct BanCost {
+        var hits = 0
+        /// The element's own counter when it was last read.
+        var lastPackets: UInt64 = 0
+        var shed = 0
+    }
+
+    // MARK: - Start
+
+    /// Prepares everything; nothing is decided or changed in the kernel before `run`, but for adopting what is there.
+    init(_ options: AgentOptions) throws {
+        self.options = options
+        settings = try Agent.readSettings(options.configPath)
+        journal = try Journal(level: options.isVerbose ? .debug : .notice)
+        loop = try EventLoop()
+        started = clock.now
+        let directory = StateDirectory(settings.stateDirectory)
+        lock = try Agent.lockState(directory, journal)
+        let clock = self.clock
+        store = try StoreWriter(directory) { clock.now }
+        let memory = Agent.recall(store, settings, at: started, journal)
+        let isEnforcing = memory.mode.map(\.enforces) ?? (settings.mode == .enforce)
+        let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }
+        allowEntries = memory.allowed
+        policy = memory.policy
+        dialect = Courier(rblTexts: settings.mta.rblTexts)
+        logPath = Agent.logPath(settings, journal)
+        follower = try LogFollower(path: logPath, start: Agent.start(of: logPath, memory, options))
+        firewall = NoFirewall()
+
+        sockets = try SockDiag()
+        let relay = Relay()
+        shedder = Shedder(
+            loop: loop, sockets: sockets, clock: clock, settings: Agent.shedding(settings),
+            mayShed: { [relay] peer in relay.agent.map { !$0.policy.allowlist.allows(peer, at: $0.clock.now) } ?? false },
+            report: { [relay] in relay.agent?.noteShed($0) })
+        let index = shedder.slots
+        sampler = Sampler(sockets: sockets, ports: settings.mta.ports, clock: clock) {
+            guard let index else { return nil }
+            do { try index.refresh() } catch { return nil }
+            return index.listeners.listeners.isEmpty ? nil : index.count
+        }
+        schedule = SampleSchedule(from: MonotonicClock.nanoseconds(), every: settings.sample.every)
+        mode = Mode(isEnforcing: false, until: nil)
+        relay.agent = self
+        try finishStart(isEnforcing: isEnforcing && !options.isObserving, until: modeEnd)
+    }
+
+    /// Lets closures made during `init` reach the agent afterwards.
+    private final class Relay {
+        weak var agent: Agent?
+    }
+
+    private func finishStart(isEnforcing: Bool, until: Instant?) throws(StartFailure) {
+        if isEnforcing {
+            do throws(FirewallError) { try takeUpFirewall() } catch {
+                throw StartFailure(
+                    error.kind == .notPermitted ? 77 : 69, "the firewall cannot be used: \(error.description)")
+            }
+            mode = Mode(isEnforcing: true, until: until)
+        } else {
+            leaveNoRules()
+        }
+        slotLimit = findSlotLimit()
+        do throws(SystemError) {
+            control = try ControlServer(
+                path: settings.controlSocket, group: controlGroup(), loop: loop, answer: { [unowned self] in answer($0) })
+        } catch {
+            throw StartFailure(
+                error.code == EADDRINUSE ? 75 : 73,
+                error.code == EADDRINUSE
+                    ? "another breakwaterd answers at \(settings.controlSocket)"
+                    : "the control socket cannot be made: \(error); set control_socket, or run as root")
+        }
+        var record = Record("start", [("version", Breakwaterd.version), ("mode", mode.isEnforcing ? "enforcing" : "observing")])
+        record.add("log", logPath)
+        record.add("ports", settings.mta.ports.map { "\($0)" }.joined(separator: ","))
+        record.add("slots", slotLimit)
+        record.add("bans", policy.ledger.count)
+        record.add("known", policy.knownSenders)
+        journal.log.notice("\(record)")
+    }
+
+    // MARK: - The loop
+
+    func run() throws {
+        let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
+        try loop.add(signals.descriptor.number) { [unowned self] in
+            while let signal = signals.next() {
+                if signal == SIGHUP { _ = reload() } else { loop.stop() }
+            }
+        }
+        try loop.add(follower.descriptor) { [unowned self] in readLog() }
+        loop.afterRound = { [unowned self] in carryOutOrders() }
+        try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
+        scheduleSample()
+        readLog()
+        serviceManager.notify("READY=1\nSTATUS=\(mode.isEnforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
+        try loop.run()
+        stop()
+    }
+
+    /// Bans stay in the kernel; only our own traces go.
+    private func stop() {
+        serviceManager.notify("STOPPING=1")
+        postPosition()
+        postCounters()
+        control?.close()
+        if !store.close(timeout: .seconds(2)) { journal.warn("store", "the disk did not take the last records in time") }
+        journal.note("stopped; \(policy.ledger.count) bans stay in the kernel")
+        journal.drain()
+    }
+
+    // MARK: - The log
+
+    /// Reads what has been written, a bounded piece at a time, so that the rest of the loop has its turn.
+    func readLog() {
+        let now = clock.now
+        do {
+            isMoreLogWaiting = try follower.readAvailable(maxBytes: 1 << 18) { bytes, info in
+                hear(bytes, at: now)
+            }
+        } catch {
+            journal.warn("log", "\(error)")
+        }
+        if isMoreLogWaiting { loop.schedule(after: .zero) { [unowned self] in readLog() } }
+        notePosition()
+    }
+
+    private func hear(_ bytes: Span<UInt8>, at now: Instant) {
+        tally.lines += 1
+        guard let event = dialect.read(bytes) else { return }
+        tally.lastEvent = now
+        tally.count(event)
+        if event.kind == .saturation { heardSaturation(event, at: now) }
+        if policy.judge(event, at: now) > 0, let peer = event.peer {
+            let prefix = policy.ledger.ban(covering: peer)?.prefix ?? policy.sourceBlock(peer)
+            keepEvidence(excerpt(bytes), for: prefix)
+        }
+    }
+
+    /// The line as evidence: at most 300 bytes.
+    private func excerpt(_ bytes: Span<UInt8>) -> [UInt8] {
+        var copy: [UInt8] = []
+        let count = min(300, bytes.count)
+        copy.reserveCapacity(count)
+        for index in 0..<count { copy.append(bytes[index]) }
+        return copy
+    }
+
+    /// Lines wait for the decision they led to. More than this without one and the oldest are of no use any more.
+    private func keepEvidence(_ line: [UInt8], for prefix: Prefix) {
+        if evidence.count >= 20_000 { evidence = [:] }
+        if evidence[prefix, default: []].count < StoreRecord.mostEvidenceLines { evidence[prefix]?.append(line) }
+    }
+
+    private func heardSaturation(_ event: Event, at now: Instant) {
+        var decision = Decision(.saturation, at: now, why: event.isAtLimit ? "at the limit" : "near the limit", outcome: .done)
+        decision.detail = event.connections.map { "\($0) connections" }
+        write(decision)
+    }
+
+    /// The position reaches the store a little later, once for many reads; it is never ahead of what was carried out.
+    private func notePosition() {
+        guard positionTimer == nil else { return }
+        positionTimer = loop.schedule(after: .milliseconds(300)) { [unowned self] in
+            positionTimer = nil
+            postPosition()
+        }
+    }
+
+    func postPosition() {
+        store.post(.logPosition(path: logPath, text: follower.position.record.description))
+    }
+
+    /// The store lost its file and has a new one, or writes nothing for now.
+    private func hearStore() {
+        let now = clock.now
+        for notice in store.takeNotices() {
+            write(Decision(.note, at: now, why: notice.description, outcome: .done))
+            guard notice.asksForAll else { continue }
+            for ban in policy.ledger.bans { store.post(.ban(stored(ban))) }
+            for sender in policy.knownUntil(at: now) {
+                store.post(
+                    .known(
+                        KnownSender(
+                            Prefix(sender.address), until: sender.until,
+                            isAuthenticated: policy.isAuthenticated(sender.address, at: now))))
+            }
+        }
+    }
+
+    func stored(_ ban: Ban) -> StoredBan {
+        let cost = costs[ban.prefix]
+        return StoredBan(ban, hits: cost?.hits ?? 0, sheds: cost?.shed ?? 0)
+    }
+
+    // MARK: - Decisions
+
+    /// Says, stores and publishes what was decided.
+    func write(_ decision: Decision) {
+        journal.decision(decision)
+        let key = decision.prefix.map { $0.isHost ? policy.sourceBlock($0.address) : $0 }
+        let lines = key.flatMap { evidence.removeValue(forKey: $0) } ?? []
+        store.post(.decision(decision, evidence: lines))
+        if let control, control.hasSubscribers { control.publish(decision.timedRecord) }
+    }
+
+    /// Something is wrong and lasts: shown by `status` until it is over.
+    func problem(_ kind: String, _ text: String?) {
+        if let text {
+            problems[kind] = text
+            journal.warn(kind, text)
+        } else if problems.removeValue(forKey: kind) != nil {
+            journal.note("\(kind): over")
+        }
+    }
+}

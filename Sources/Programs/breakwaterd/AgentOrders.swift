@@ -1,0 +1,124 @@
+import Addresses
+import Events
+import Netfilter
+import Policy
+import Shedding
+import Store
+
+/// Carrying orders out: bans first, so that nobody who is shed comes straight back.
+extension Agent {
+    /// Everything policy ordered in this round, as one batch.
+    func carryOutOrders() {
+        guard policy.hasOrders else { return }
+        let orders = policy.takeOrders()
+        let now = clock.now
+        var changes: [FirewallChange] = []
+        var bans: [Prefix: Ban] = [:]
+        var sheds: [Shed] = []
+        for order in orders {
+            switch order {
+            case .ban(let ban):
+                bans[ban.prefix] = ban
+                changes.append(.ban(ban.prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now))
+            case .unban(let prefix, let why):
+                changes.append(.unban(prefix))
+                noteUnban(prefix, why: why, at: now)
+            case .remember(let prefix, let until):
+                changes.append(.remember(prefix, timeout: until - now))
+                let isAuthenticated = policy.isAuthenticated(prefix.address, at: now)
+                store.post(.known(KnownSender(prefix, until: until, isAuthenticated: isAuthenticated)))
+            case .shed(let shed):
+                sheds.append(shed)
+            case .alarm(let alarm):
+                write(Decision(.note, at: now, why: alarm.text, outcome: .done))
+                problem("zone \(alarm.zone)", alarm.kind == .zoneSuspended ? alarm.text : nil)
+            }
+        }
+        if mode.isEnforcing {
+            apply(changes, bans: bans)
+            if settings.shed.method != .off, !sheds.isEmpty { shedder.shed(sheds) }
+        } else {
+            observe(bans: bans, sheds: sheds, at: now)
+        }
+    }
+
+    private func apply(_ changes: [FirewallChange], bans: [Prefix: Ban]) {
+        guard !changes.isEmpty else { return }
+        var firstError: FirewallError?
+        for result in firewall.apply(changes, at: clock.now) {
+            if let error = result.error, firstError == nil { firstError = error }
+            if result.outcome == .failed { tally.failed += 1 }
+            guard case .ban(let prefix, _) = result.change, let ban = bans[prefix] else { continue }
+            noteBan(ban, result.outcome, detail: result.error?.description)
+        }
+        problem("firewall", firstError?.description)
+    }
+
+    /// A new ban is a decision; a refreshed one is the same ban with a later end.
+    private func noteBan(_ ban: Ban, _ outcome: Outcome, detail: String?) {
+        let now = clock.now
+        let isNew = costs[ban.prefix] == nil
+        if isNew { costs[ban.prefix] = BanCost() } else { costs[ban.prefix]?.lastPackets = 0 }
+        store.post(.ban(stored(ban)))
+        guard isNew else { return }
+        var decision = Decision(.ban, at: now, prefix: ban.prefix, why: ban.why, outcome: outcome)
+        decision.timeout = ban.timeout
+        decision.count = ban.count
+        decision.latency = max(.zero, now - ban.since)
+        decision.detail = detail
+        if outcome == .done {
+            tally.bans += 1
+            if ban.origin == .local { tally.lineToBan.add(max(.zero, now - ban.since)) }
+        }
+        write(decision)
+    }
+
+    private func noteUnban(_ prefix: Prefix, why: String, at now: Instant) {
+        costs[prefix] = nil
+        store.post(.unban(prefix, at: now))
+        var decision = Decision(.unban, at: now, prefix: prefix, why: why, outcome: .done)
+        decision.isObserved = !mode.isEnforcing
+        write(decision)
+    }
+
+    /// A ban has run its time: what it cost is written down and forgotten.
+    func noteEnd(_ ban: Ban) {
+        store.post(.ban(stored(ban)))
+        costs[ban.prefix] = nil
+        if mode.isEnforcing, !firewall.endsBansByItself { _ = firewall.apply([.unban(ban.prefix)], at: clock.now) }
+    }
+
+    private func observe(bans: [Prefix: Ban], sheds: [Shed], at now: Instant) {
+        for ban in bans.values.sorted(by: { $0.prefix < $1.prefix }) where costs[ban.prefix] == nil {
+            costs[ban.prefix] = BanCost()
+            tally.observed += 1
+            var decision = Decision(.ban, at: now, prefix: ban.prefix, why: ban.why, outcome: .done)
+            decision.timeout = ban.timeout
+            decision.count = ban.count
+            decision.isObserved = true
+            write(decision)
+        }
+        for shed in sheds {
+            tally.observed += 1
+            var decision = Decision(.shed, at: now, prefix: Prefix(shed.peer), why: shed.why, outcome: .done)
+            if case .connection(let port) = shed.extent { decision.port = port }
+            decision.isObserved = true
+            write(decision)
+        }
+    }
+
+    /// What came of a shed, whenever it is known.
+    func noteShed(_ decision: Decision) {
+        if decision.outcome == .done {
+            tally.sheds += 1
+            if decision.told == true { tally.told += 1 }
+            if let latency = decision.latency { tally.lineToFree.add(latency) }
+            if let peer = decision.prefix?.address, let ban = policy.ledger.ban(covering: peer) {
+                costs[ban.prefix]?.shed += 1
+            }
+        } else if decision.outcome == .failed {
+            tally.failed += 1
+        }
+        write(decision)
+    }
+}

@@ -1,0 +1,298 @@
+import Addresses
+import Configuration
+import ConnectionSampler
+import Dialects
+import Events
+import Glibc
+import LogIntake
+import MailServer
+import Netfilter
+import Netlink
+import Policy
+import Posix
+import SettingsFiles
+import Shedding
+import Store
+
+/// Coming up: configuration, store, what is in the kernel, and the listeners, in an order that leaves nothing
+/// half-done when one of them fails.
+extension Agent {
+    /// Reads the configuration; every complaint is said before the start is given up.
+    static func readSettings(_ path: String) throws(StartFailure) -> Settings {
+        let reading: SettingsReading
+        do throws(SystemError) { reading = try SettingsFiles.read(path) } catch {
+            throw StartFailure(error.code == EACCES ? 77 : 66, "\(error)")
+        }
+        guard reading.complaints.isEmpty else {
+            let lines = reading.complaints.map(\.description).joined(separator: "\n")
+            throw StartFailure(78, "the configuration is wrong:\n\(lines)")
+        }
+        return reading.settings
+    }
+
+    /// One daemon for a state directory. A directory that cannot be used is no reason not to protect.
+    static func lockState(_ directory: StateDirectory, _ journal: Journal) throws(StartFailure) -> StateLock? {
+        do throws(StateLock.Failure) { return try StateLock(directory) } catch {
+            if case .alreadyRunning = error { throw StartFailure(StateLock.Failure.exitCode, error.description) }
+            journal.warn("state", "\(error); going on without memory")
+            return nil
+        }
+    }
+
+    /// What the store knows from before.
+    struct Memory {
+        var policy: Policy
+        var mode: ModeOverride?
+        var allowed: [AllowEntry] = []
+        var positions: [String: String] = [:]
+    }
+
+    /// Bans put into the ledger here have not been compared with the kernel yet.
+    static func recall(_ store: StoreWriter, _ settings: Settings, at now: Instant, _ journal: Journal) -> Memory {
+        func ask<Value>(_ question: () throws -> Value) -> Value? {
+            do { return try question() } catch {
+                journal.warn("store-read", "\(error)")
+                return nil
+            }
+        }
+        let reader = store.reader
+        let allowed = ask { try reader.allowEntries(at: now) } ?? []
+        var policy = Policy(settings.ban, allowlist: allowlist(settings, allowed))
+        let former = ask { try reader.formerBans(at: now, atMost: settings.ban.maxSources) } ?? []
+        for entry in former {
+            policy.adoptHistory(entry.ban.prefix, count: entry.ban.count, lastEnd: entry.ban.until, at: now)
+        }
+        for entry in ask({ try reader.bans(at: now) }) ?? [] { policy.adopt(entry.ban, at: now) }
+        for sender in ask({ try reader.knownSenders(at: now) }) ?? [] {
+            policy.adoptKnown(sender.prefix.address, until: sender.until, authenticated: sender.isAuthenticated)
+        }
+        return Memory(
+            policy: policy, mode: ask { try reader.modeOverride(at: now) } ?? nil, allowed: allowed,
+            positions: ask { try reader.logPositions() } ?? [:])
+    }
+
+    static func start(of path: String, _ memory: Memory, _ options: AgentOptions) -> LogFollower.Start {
+        if options.fromStart { return .beginning }
+        guard let text = memory.positions[path], let record = Record(line: Array(text.utf8)),
+            let position = LogPosition(record)
+        else { return .end }
+        return .resume(position)
+    }
+
+    static func logPath(_ settings: Settings, _ journal: Journal) -> String {
+        switch settings.mta.log {
+        case .files(let paths):
+            if paths.count > 1 { journal.warn("log", "only the first of \(paths.count) logs is followed by this version") }
+            return paths[0]
+        case .auto:
+            let found = MailLog.find()
+            if !found.exists {
+                journal.warn("log", "none of \(MailLog.usualPaths.joined(separator: ", ")) exists; waiting for \(found.path)")
+            }
+            return found.path
+        }
+    }
+
+    static func shedding(_ settings: Settings) -> Shedder.Settings {
+        let method: ShedMethod =
+            switch settings.shed.method {
+            case .auto: .auto
+            case .signal: .signal
+            case .destroy: .destroy
+            case .off: .off
+            }
+        var shedding = Shedder.Settings(
+            model: .courier, method: method, waitsUntilTold: settings.shed.told, ports: settings.mta.ports)
+        shedding.toldLimit = settings.shed.toldTimeout
+        return shedding
+    }
+
+    /// What the configuration says, or what the MTA that runs says of itself.
+    func findSlotLimit() -> Int? {
+        if case .count(let count) = settings.mta.slots { return count }
+        guard let index = shedder.slots else { return nil }
+        do { try index.refresh() } catch { journal.warn("slots", "\(error)") }
+        return CourierHost.settings(listener: index.listeners.listeners.first?.pid).settings.maxDaemons
+    }
+
+    /// The group that may read; its absence is said once and costs only those who would be in it.
+    func controlGroup() -> UInt32? {
+        guard !settings.controlGroup.isEmpty else { return nil }
+        guard let group = getgrnam(settings.controlGroup) else {
+            journal.note("no group \"\(settings.controlGroup)\": only root may ask over the control socket")
+            return nil
+        }
+        return group.pointee.gr_gid
+    }
+
+    static func allowlist(_ settings: Settings, _ added: [AllowEntry]) -> Allowlist {
+        var list = Allowlist(configured: settings.allow.nets, own: ownAddresses())
+        for entry in added { list.add(entry.prefix, until: entry.until) }
+        return list
+    }
+
+    static func makeFirewall(_ settings: Settings) throws(FirewallError) -> any Firewall {
+        switch settings.firewall.backend {
+        case .nft: try NFTables()
+        case .xtRecent: NoFirewall()
+        case .none: NoFirewall()
+        }
+    }
+
+    var plan: FirewallPlan {
+        FirewallPlan(
+            ports: settings.mta.ports, newPerSecond: settings.limit.newPerSecond, burst: settings.limit.burst,
+            perSource: settings.limit.perSource, allowed: policy.allowlist.entries.map(\.prefix))
+    }
+
+    /// Takes the firewall up: what is in the kernel is adopted, what only the store knows is put back.
+    func takeUpFirewall() throws(FirewallError) {
+        let made = try Agent.makeFirewall(settings)
+        let adoption = try made.start(plan, at: clock.now)
+        firewall = made
+        for warning in adoption.warnings { journal.warn("firewall-start", warning) }
+        if let tables = made as? NFTables {
+            let monitor = try TableMonitor(passingOver: tables.portID)
+            self.monitor = monitor
+            do { try loop.add(monitor.descriptor) { monitor.receive() } } catch {
+                journal.warn("monitor", "\(error)")
+            }
+        }
+        adopt(adoption.elements)
+        backend = made.form == "nft" ? "nft inet/breakwater" : made.form
+    }
+
+    private func adopt(_ elements: [Element]) {
+        let now = clock.now
+        var adopted = 0
+        var inKernel: Set<Prefix> = []
+        for element in elements {
+            inKernel.insert(element.prefix)
+            switch element.place {
+            case .known:
+                policy.adoptKnown(element.prefix.address, until: now + (element.expires ?? .forever), authenticated: false)
+            case .banned:
+                // What policy has already is what the store told; the kernel knows best how long it has left.
+                var ban =
+                    policy.ledger[element.prefix]
+                    ?? Ban(
+                        prefix: element.prefix, since: now, until: now, timeout: element.timeout ?? .forever,
+                        why: "found in the set", origin: .manual)
+                ban.until = now + (element.expires ?? .forever)
+                policy.adopt(ban, at: now)
+                if policy.ledger[element.prefix] != nil {
+                    var cost = costs[element.prefix] ?? BanCost()
+                    cost.lastPackets = element.packets
+                    costs[element.prefix] = cost
+                    adopted += 1
+                }
+            }
+        }
+        let missing = policy.ledger.bans.filter { !inKernel.contains($0.prefix) && $0.until > now }
+        let changes = missing.map {
+            FirewallChange.ban($0.prefix, timeout: $0.until == .distantFuture ? .forever : $0.until - now)
+        }
+        let restored = firewall.apply(changes, at: now).filter { $0.outcome == .done }.count
+        let known = policy.knownUntil(at: now).filter { !inKernel.contains(Prefix($0.address)) }
+        _ = firewall.apply(known.map { .remember(Prefix($0.address), timeout: $0.until - now) }, at: now)
+        journal.note("adopted \(adopted) bans from the kernel, put back \(restored) from the store")
+    }
+
+    // MARK: - Mode
+
+    /// From noting to acting, or back. Going back takes the rules out and leaves the sets: nothing is dropped any more,
+    /// and acting again finds every ban that has not run out.
+    func setMode(enforcing: Bool, until: Instant?, why: String) {
+        let now = clock.now
+        do throws(FirewallError) {
+            if enforcing, !mode.isEnforcing {
+                try takeUpFirewall()
+            } else if !enforcing, mode.isEnforcing {
+                var idle = plan
+                idle.ports = []
+                try firewall.change(to: idle)
+                letGoOfFirewall()
+            }
+        } catch {
+            problem("firewall", error.description)
+            if enforcing { return }
+        }
+        mode = Mode(isEnforcing: enforcing, until: until)
+        store.post(.mode(ModeOverride(enforces: enforcing, until: until ?? .distantFuture)))
+        var decision = Decision(.note, at: now, why: "\(enforcing ? "enforcing" : "observing"): \(why)", outcome: .done)
+        decision.timeout = until.map { $0 - now }
+        write(decision)
+        serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
+    }
+
+    /// Observing acts on nothing, also not by rules that an earlier, enforcing run left behind.
+    func leaveNoRules() {
+        guard settings.firewall.backend == .nft, geteuid() == 0 else { return }
+        do throws(FirewallError) {
+            if try NFTables().takeOutRules() { journal.note("took out the rules that were in force; the sets stay") }
+        } catch { journal.warn("firewall", error.description) }
+    }
+
+    func letGoOfFirewall() {
+        if let monitor { loop.remove(monitor.descriptor) }
+        monitor = nil
+        firewall = NoFirewall()
+        backend = "none (observing)"
+        sweep = []
+    }
+
+    // MARK: - Reload
+
+    /// Reads the configuration again. With a complaint everything stays as it is; the answer is a sentence.
+    func reload() -> (isDone: Bool, text: String) {
+        serviceManager.notify("RELOADING=1\nMONOTONIC_USEC=\(MonotonicClock.nanoseconds() / 1000)")
+        defer { serviceManager.notify("READY=1") }
+        let new: Settings
+        do throws(StartFailure) { new = try Agent.readSettings(options.configPath) } catch {
+            journal.warn("reload", error.text)
+            return (false, error.text + "\nnothing changed")
+        }
+        var restart: [String] = []
+        if new.stateDirectory != settings.stateDirectory { restart.append("state_directory") }
+        if new.controlSocket != settings.controlSocket || new.controlGroup != settings.controlGroup {
+            restart.append("control_socket")
+        }
+        if new.mta != settings.mta { restart.append("[mta]") }
+        if new.shed != settings.shed { restart.append("[shed]") }
+        if new.firewall != settings.firewall { restart.append("[firewall]") }
+        if new.sample != settings.sample { restart.append("[sample]") }
+        let old = settings
+        settings.ban = new.ban
+        settings.limit = new.limit
+        settings.allow = new.allow
+        if new.mode != old.mode {
+            settings.mode = new.mode
+            setMode(enforcing: new.mode == .enforce && !options.isObserving, until: nil, why: "configuration")
+        }
+        refreshAllowlist(force: true)
+        if mode.isEnforcing, old.limit != new.limit {
+            do throws(FirewallError) { try firewall.change(to: plan) } catch { problem("firewall", error.description) }
+        }
+        let text = restart.isEmpty ? "reloaded" : "reloaded; needs a restart: \(restart.joined(separator: ", "))"
+        journal.note(text)
+        return (true, text)
+    }
+
+    /// The host's addresses may have changed, and entries may have ended.
+    func refreshAllowlist(force: Bool = false) {
+        let now = clock.now
+        allowEntries.removeAll { $0.until <= now }
+        let list = Agent.allowlist(settings, allowEntries)
+        let before = policy.allowlist.entries.map(\.prefix)
+        policy.reconfigure(settings.ban, allowlist: list)
+        guard force || before != list.entries.map(\.prefix) else { return }
+        for ban in policy.ledger.bans where list.entry(covering: ban.prefix, at: now) != nil {
+            _ = policy.unban(ban.prefix, why: "allowed")
+        }
+        if mode.isEnforcing {
+            do throws(FirewallError) { try firewall.setAllowed(list.entries.map(\.prefix)) } catch {
+                problem("firewall", error.description)
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Addresses
+import ConnectionSampler
+import Events
+import Netfilter
+import Policy
+import Posix
+import ProcFS
+import Store
+
+/// What happens by the clock: the sample every few seconds, and on its back everything else that is periodic, so that
+/// an idle daemon wakes for nothing else.
+extension Agent {
+    func scheduleSample() {
+        loop.schedule(at: schedule.next(after: MonotonicClock.nanoseconds())) { [unowned self] in
+            tick()
+            scheduleSample()
+        }
+    }
+
+    private func tick() {
+        let now = clock.now
+        if follower.poll() { readLog() }
+        problem("log", follower.problem.map { "\($0)" })
+        takeSample(now)
+        endMode(now)
+        looksDue(now)
+        for ban in policy.advance(to: now) { noteEnd(ban) }
+        if mode.isEnforcing { keepFirewall(now) }
+        if tally.ticks % 12 == 0 { eachMinute(now) }
+        tally.ticks += 1
+        if serviceManager.watchdog != nil { serviceManager.notify("WATCHDOG=1") }
+    }
+
+    private func takeSample(_ now: Instant) {
+        do {
+            sampler.noteStarted(tally.takeConnects())
+            let sample = try sampler.sample()
+            let slots = sample.slots ?? sample.connections
+            tally.lastSample = sample
+            if tally.peak.map({ slots > $0.slots || !isSameDay($0.at, now) }) ?? true {
+                tally.peak = (slots, now)
+            }
+            store.post(
+                .sample(
+                    StoredSample(time: now, connections: sample.connections, slots: slots, new: sample.new ?? 0)))
+        } catch {
+            journal.warn("sample", "\(error)")
+        }
+    }
+
+    /// `enforce on --for 1h` has run out.
+    private func endMode(_ now: Instant) {
+        guard let until = mode.until, until <= now else { return }
+        setMode(enforcing: settings.mode == .enforce && !options.isObserving, until: nil, why: "its time is over")
+    }
+
+    /// Bans that end before the next tick are asked for packets first: one that was hit starts anew.
+    private func looksDue(_ now: Instant) {
+        guard mode.isEnforcing, settings.ban.refresh else { return }
+        let due = policy.ledger.due(by: now + settings.sample.every + .seconds(1)).map(\.prefix)
+        for start in stride(from: 0, to: due.count, by: 1000) {
+            look(at: Array(due[start..<min(start + 1000, due.count)]), now)
+        }
+    }
+
+    /// Reads the counters of these bans and begins those anew that have been hit.
+    private func look(at prefixes: [Prefix], _ now: Instant) {
+        guard !prefixes.isEmpty else { return }
+        do {
+            for element in try firewall.elements(for: prefixes, in: .banned) { note(element, now) }
+        } catch { problem("firewall", error.description) }
+    }
+
+    /// Counts what an element has dropped since it was last read.
+    func note(_ element: Element, _ now: Instant) {
+        guard var cost = costs[element.prefix] else { return }
+        let new = element.packets >= cost.lastPackets ? element.packets - cost.lastPackets : element.packets
+        guard new > 0 else { return }
+        cost.hits += Int(clamping: new)
+        cost.lastPackets = element.packets
+        costs[element.prefix] = cost
+        policy.refresh(element.prefix, at: now)
+    }
+
+    /// Others may have changed our table; narrower networks may be due; a sweep goes on.
+    private func keepFirewall(_ now: Instant) {
+        for result in firewall.advance(to: now) where result.outcome == .failed { tally.failed += 1 }
+        guard let monitor, monitor.isDisturbed else { return }
+        monitor.isDisturbed = false
+        do {
+            let repairs = try firewall.repair()
+            if repairs.total > 0 {
+                tally.repaired += repairs.total
+                write(Decision(.note, at: now, why: "put back in the firewall: \(repairs)", outcome: .done))
+            }
+            startSweep()
+        } catch { problem("firewall", error.description) }
+    }
+
+    /// Looks at all bans, a slice for each turn of the loop, for counters and for what is missing.
+    func startSweep() {
+        guard sweep.isEmpty, mode.isEnforcing else { return }
+        sweep = policy.ledger.bans.map(\.prefix)[...]
+        continueSweep()
+    }
+
+    private func continueSweep() {
+        guard !sweep.isEmpty else { return }
+        let now = clock.now
+        let slice = sweep.prefix(256)
+        sweep = sweep.dropFirst(256)
+        let wanted: [FirewallChange] = slice.compactMap { prefix in
+            guard let ban = policy.ledger[prefix], ban.until > now + .seconds(2) else { return nil }
+            return .ban(prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now)
+        }
+        do {
+            let result = try firewall.reconcile(wanted, at: now)
+            for element in result.found where element.place == .banned { note(element, now) }
+            let restored = result.restored.filter { $0.outcome == .done }
+            if !restored.isEmpty {
+                tally.repaired += restored.count
+                for change in restored { costs[change.change.prefix]?.lastPackets = 0 }
+                write(Decision(.note, at: now, why: "put back \(restored.count) bans that were gone", outcome: .done))
+            }
+        } catch { problem("firewall", error.description) }
+        if !sweep.isEmpty { loop.schedule(after: .milliseconds(1)) { [unowned self] in continueSweep() } }
+    }
+
+    private func eachMinute(_ now: Instant) {
+        startSweep()
+        postCounters()
+        policy.expireKnown(at: now)
+        refreshAllowlist()
+    }
+
+    func postCounters() {
+        let counters = [
+            ("lines", tally.lines), ("rejections", tally.rejections), ("bans", tally.bans), ("sheds", tally.sheds),
+            ("told", tally.told),
+        ]
+        for (name, value) in counters { store.post(.counter(name, Int64(value))) }
+    }
+
+    private func isSameDay(_ left: Instant, _ right: Instant) -> Bool {
+        func day(_ instant: Instant) -> Int64 { (instant.seconds + Int64(LocalTime.offsetSeconds(at: instant))) / 86400 }
+        return day(left) == day(right)
+    }
+}
