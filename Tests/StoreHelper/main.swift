@@ -25,7 +25,7 @@ func residentKilobytes() -> String {
     return status.split(separator: "\n").first { $0.hasPrefix("VmRSS") }.map(String.init) ?? "VmRSS unknown"
 }
 
-setvbuf(stdout, nil, _IOLBF, 0)
+
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else { exit(64) }
 let directory = StateDirectory(arguments[2])
@@ -46,6 +46,7 @@ case "write":
         }
         guard writer.flush(timeout: .minutes(1)) else { exit(1) }
         print("flushed \(count)")
+        fflush(nil)
     }
 case "memory":
     let total = arguments.count > 3 ? Int(arguments[3]) ?? 0 : 0

@@ -40,7 +40,8 @@ private func outputOfKilledHelper(_ arguments: [String], after count: Int) throw
     var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     var pid = pid_t()
-    let code = posix_spawn(&pid, path, &actions, nil, &words, environ)
+    var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+    let code = posix_spawn(&pid, path, &actions, nil, &words, &environment)
     close(pipes[1])
     try #require(code == 0, "\(path): \(errnoText(code))")
     var lines: [String] = []
