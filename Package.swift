@@ -82,7 +82,11 @@ let package = Package(
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Events", "LogIntake", "Posix"]),
         .tests("MailServerTests", ["MailServer"]),
-        .tests("StoreTests", ["Addresses", "Events", "Store", "Posix"]),
+        .tests("StoreTests", ["Addresses", "Events", "Store", "Posix", "StoreHelper"]),
+        // A process of its own, for the test that ends it with SIGKILL.
+        .executableTarget(
+            name: "StoreHelper", dependencies: ["Addresses", "Events", "Store", "Posix"], path: "Tests/StoreHelper",
+            swiftSettings: strict),
         // Started by scripts/test inside a network namespace of their own.
         .tests("Namespaces", [
             "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix", "CLinux",
