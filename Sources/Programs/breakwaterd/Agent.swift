@@ -218,7 +218,8 @@ final class Agent {
     /// Lines wait for the decision they led to. More than this without one and the oldest are of no use any more.
     private func keepEvidence(_ line: [UInt8], for prefix: Prefix) {
         if evidence.count >= 20_000 { evidence = [:] }
-        if evidence[prefix, default: []].count < StoreRecord.mostEvidenceLines { evidence[prefix]?.append(line) }
+        let count = evidence[prefix]?.count ?? 0
+        if count < StoreRecord.mostEvidenceLines { evidence[prefix, default: []].append(line) }
     }
 
     private func heardSaturation(_ event: Event, at now: Instant) {
