@@ -49,39 +49,42 @@ extension Courier {
     }
 
     private static func knownClass(_ reply: Reply, _ bytes: Span<UInt8>) -> RejectionClass? {
-        for known in knownTexts where known.codes.contains(reply.code) {
-            var reader = Reader(reply.text)
-            if reader.skip(known.start, in: bytes) { return known.rejectionClass }
+        for known in knownTexts where known.first <= reply.code && reply.code <= known.last {
+            if reply.text.count >= known.start.utf8CodeUnitCount,
+                bytes.hasBytes(of: known.start, at: reply.text.lowerBound)
+            {
+                return known.rejectionClass
+            }
         }
         return nil
     }
 
     /// How Courier's own replies begin: submit.C and submit2.C of 1.0.16, module.esmtp/esmtp.c, module.local/local.c.
-    /// `""` is every text with that code.
-    private static let knownTexts: [(codes: ClosedRange<UInt16>, start: StaticString, rejectionClass: RejectionClass)] = [
-        (513...513, "Syntax error", .recipient),
-        (513...513, "", .relayDenied),
-        (517...517, "HELO ", .helo),
-        (517...517, "", .sender),
-        (417...417, "HELO ", .helo),
-        (417...417, "DNS lookup on HELO ", .helo),
-        (417...417, "", .sender),
-        (511...511, "Unknown user.", .unknownUser),
-        (511...511, "Undeliverable address.", .recipient),
-        (511...511, "Headers specify no receipients.", .content),
-        (558...558, "", .content),
-        (400...599, "User <", .unknownUser),
-        (400...599, "<", .other),
-        (400...599, "Invalid address", .recipient),
-        (400...599, "Remote address.", .recipient),
-        (400...599, "Too many recipients.", .recipient),
-        (400...599, "Address unavailable.", .recipient),
-        (400...599, "Address temporarily unavailable.", .recipient),
-        (400...599, "You are whitelisted by this recipient", .recipient),
-        (400...599, "You are not whitelisted by this recipient", .recipient),
-        (500...599, "Spam refused.", .content),
-        (500...599, "Message ", .content),
-        (500...599, "Routing loop detected", .content),
-        (500...599, "Delivery not authorized, message refused.", .content),
+    /// Codes from `first` to `last`; `""` is every text.
+    private static let knownTexts: [(first: UInt16, last: UInt16, start: StaticString, rejectionClass: RejectionClass)] = [
+        (513, 513, "Syntax error", .recipient),
+        (513, 513, "", .relayDenied),
+        (517, 517, "HELO ", .helo),
+        (517, 517, "", .sender),
+        (417, 417, "HELO ", .helo),
+        (417, 417, "DNS lookup on HELO ", .helo),
+        (417, 417, "", .sender),
+        (511, 511, "Unknown user.", .unknownUser),
+        (511, 511, "Undeliverable address.", .recipient),
+        (511, 511, "Headers specify no receipients.", .content),
+        (558, 558, "", .content),
+        (400, 599, "User <", .unknownUser),
+        (400, 599, "<", .other),
+        (400, 599, "Invalid address", .recipient),
+        (400, 599, "Remote address.", .recipient),
+        (400, 599, "Too many recipients.", .recipient),
+        (400, 599, "Address unavailable.", .recipient),
+        (400, 599, "Address temporarily unavailable.", .recipient),
+        (400, 599, "You are whitelisted by this recipient", .recipient),
+        (400, 599, "You are not whitelisted by this recipient", .recipient),
+        (500, 599, "Spam refused.", .content),
+        (500, 599, "Message ", .content),
+        (500, 599, "Routing loop detected", .content),
+        (500, 599, "Delivery not authorized, message refused.", .content),
     ]
 }

@@ -100,8 +100,8 @@ struct ListTexts: Sendable {
             }
             end += 1
         }
-        // A sentence's full stop may end it, a second dot may not.
-        if end < limit, bytes[end] == UInt8(ascii: ".") || bytes[end] == UInt8(ascii: "@") { return nil }
+        // A sentence's full stop may end it; a second dot, a user's name or a byte of no domain name may not.
+        if end < limit, bytes[end] >= 0x80 || [0x2e, 0x40, 0x5f, 0x25].contains(bytes[end]) { return nil }
         if end == labelStart {
             end -= 1
             dots -= 1

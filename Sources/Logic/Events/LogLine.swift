@@ -205,12 +205,10 @@ extension Span where Element == UInt8 {
     package func hasBytes(of text: StaticString, at position: Int) -> Bool {
         let length = text.utf8CodeUnitCount
         guard position >= 0, count - position >= length else { return false }
+        // One check of the bounds for all of them: the compiler sees that the loop stays within the part.
+        let part = extracting(position..<(position + length))
         return text.withUTF8Buffer { wanted in
-            var index = 0
-            while index < length {
-                if self[position + index] != wanted[index] { return false }
-                index += 1
-            }
+            for index in part.indices where part[index] != wanted[index] { return false }
             return true
         }
     }
