@@ -1,0 +1,103 @@
+import Addresses
+import Events
+import Glibc
+import Netfilter
+import Posix
+import Testing
+
+extension NetfilterTests {
+    /// Sizes as they come in a wave. The figures are printed; only what must be true is expected.
+    @Suite(.serialized) struct Measures {
+        static func hosts(_ count: Int) -> [Prefix] {
+            (0..<count).map { Prefix(IPAddress(v4: 0x0a00_0000 | UInt32($0))) }
+        }
+        static func blocks(_ count: Int) -> [Prefix] {
+            (0..<count).map { Prefix(IPAddress(high: 0x2001_0db8_0000_0000 | UInt64($0) * 2, low: 0), bits: 64) }
+        }
+
+        @Test(arguments: ["hosts", "blocks"])
+        func `ten thousand at once`(kind: String) throws {
+            let firewall = try freshTable()
+            let prefixes = kind == "hosts" ? Self.hosts(10_000) : Self.blocks(10_000)
+            let bans = prefixes.map { FirewallChange.ban($0, timeout: .hours(1)) }
+            for name in ["new", "again"] {
+                let begun = MonotonicClock.nanoseconds()
+                let results = firewall.apply(bans, at: start)
+                print("10,000 \(kind) \(name): \((MonotonicClock.nanoseconds() - begun) / 1_000_000) ms")
+                #expect(results.allSatisfy { $0.outcome == .done }, "\(results.first { $0.outcome != .done }?.brief ?? "")")
+            }
+            #expect(try firewall.elements(for: prefixes, in: .banned).count == 10_000)
+        }
+
+        @Test(arguments: ["hosts", "blocks"])
+        func `one at a time`(kind: String) throws {
+            let firewall = try freshTable()
+            let prefixes = kind == "hosts" ? Self.hosts(5_000) : Self.blocks(5_000)
+            var spans: [Int64] = []
+            for prefix in prefixes {
+                let begun = MonotonicClock.nanoseconds()
+                _ = firewall.apply([.ban(prefix, timeout: .hours(1))], at: start)
+                spans.append(MonotonicClock.nanoseconds() - begun)
+            }
+            spans.sort()
+            print("one \(kind): p50 \(spans[2500] / 1000) us, p99 \(spans[4950] / 1000) us, max \(spans[4999] / 1000) us")
+            #expect(try firewall.elements(for: prefixes, in: .banned).count == 5_000)
+        }
+
+        @Test(arguments: ["hosts", "blocks"])
+        func `fifty thousand adopted`(kind: String) throws {
+            let prefixes = kind == "hosts" ? Self.hosts(50_000) : Self.blocks(50_000)
+            let before = residentKilobytes()
+            do {
+                let firewall = try freshTable()
+                let begun = MonotonicClock.nanoseconds()
+                _ = firewall.apply(prefixes.map { .ban($0, timeout: .hours(1)) }, at: start)
+                print("50,000 \(kind) added: \((MonotonicClock.nanoseconds() - begun) / 1_000_000) ms")
+            }
+            let firewall = try NFTables()
+            var begun = MonotonicClock.nanoseconds()
+            let adoption = try firewall.start(FirewallPlan(ports: [2525]), at: start)
+            print("50,000 \(kind) adopted: \((MonotonicClock.nanoseconds() - begun) / 1_000_000) ms")
+            #expect(Set(adoption.elements.map(\.prefix)) == Set(prefixes))
+            #expect(adoption.elements.allSatisfy { ($0.expires ?? .zero) > .seconds(3500) && $0.timeout == .hours(1) })
+
+            let dump = try ElementDump()
+            var steps: [Int64] = []
+            var count = 0
+            reading: while true {
+                begun = MonotonicClock.nanoseconds()
+                let step = try dump.step()
+                steps.append(MonotonicClock.nanoseconds() - begun)
+                switch step {
+                case .elements(let part): count += part.count
+                case .waiting: Issue.record("the kernel has its next datagram ready")
+                case .finished: break reading
+                }
+            }
+            steps.sort()
+            #expect(count == 50_000 && dump.isWhole)
+            print(
+                "50,000 \(kind) dumped in \(steps.count) steps: p50 \(steps[steps.count / 2] / 1000) us, p99",
+                "\(steps[steps.count * 99 / 100] / 1000) us, max \(steps[steps.count - 1] / 1000) us,",
+                "sum \(steps.reduce(0, +) / 1_000_000) ms")
+
+            begun = MonotonicClock.nanoseconds()
+            #expect(try firewall.elements(for: prefixes, in: .banned).count == 50_000)
+            print("50,000 \(kind) looked up by key: \((MonotonicClock.nanoseconds() - begun) / 1_000_000) ms")
+            var slices: [Int64] = []
+            for index in stride(from: 0, to: 50_000, by: 400) {
+                begun = MonotonicClock.nanoseconds()
+                _ = try firewall.elements(for: Array(prefixes[index..<index + 400]), in: .banned)
+                slices.append(MonotonicClock.nanoseconds() - begun)
+            }
+            slices.sort()
+            print("400 \(kind) looked up: p50 \(slices[62] / 1000) us, max \(slices[124] / 1000) us")
+            print("resident: \(before) KB before, \(residentKilobytes()) KB after")
+        }
+    }
+}
+
+private func residentKilobytes() -> Int {
+    let fields = (try? contents(of: "/proc/self/statm"))?.split(separator: 0x20) ?? []
+    return fields.count > 1 ? (Int(String(decoding: fields[1], as: UTF8.self)) ?? 0) * 4 : 0
+}
