@@ -44,7 +44,7 @@ let package = Package(
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
-        .ours("Outputs", "Shedding", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
+        .ours("Outputs", "Shedding", ["Addresses", "Events", "Netlink", "ProcFS", "Posix", "CLinux"]),
         .ours("Outputs", "Store", ["Addresses", "Events", "Posix", "CSQLite"]),
         // What people run.
         .program(
@@ -79,6 +79,8 @@ let package = Package(
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
+        .tests("ProcFSTests", ["ProcFS"]),
+        .tests("PolicyTests", ["Addresses", "Events", "Policy"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Events", "LogIntake", "Posix"]),
         .tests("MailServerTests", ["MailServer"]),

@@ -106,7 +106,7 @@ extension Shedder {
     /// A pidfd becomes readable when its process ends.
     private func awaitEnd(_ one: PendingShed, _ pidfd: Int32) throws(SystemError) {
         one.stage = .ending
-        one.nextLook = MonotonicClock.nanoseconds() + Shedder.endLimit
+        one.nextLook = MonotonicClock.nanoseconds() + settings.endLimit.nanoseconds
         try loop.add(pidfd) { [weak self, weak one] in
             guard let self, let one, !one.isFinished else { return }
             self.finish(one, .done, one.connection == nil ? "its peer had gone" : nil)
@@ -116,11 +116,11 @@ extension Shedder {
     /// The process has not ended within `endLimit`. It is never sent SIGKILL: that would leave Courier's temporary
     /// files behind and whatever else it was in the middle of.
     func giveUpWaiting(_ one: PendingShed) {
-        let seconds = Shedder.endLimit / 1_000_000_000
+        let limit = settings.endLimit.span
         if one.isDestroyed {
-            finish(one, .done, "its connection is destroyed; the process has not ended within \(seconds) s")
+            finish(one, .done, "its connection is destroyed; the process has not ended within \(limit)")
         } else {
-            finish(one, .failed, "it did not end within \(seconds) s of SIGTERM")
+            finish(one, .failed, "it did not end within \(limit) of SIGTERM")
         }
     }
 }
