@@ -64,7 +64,7 @@ struct SampleTests {
     }
 }
 
-@Suite(.serialized, .enabled(if: isInNamespace, namespaceReason))
+@Suite(.serialized, .enabled(if: isInNamespace, outsideNamespace))
 struct SamplerTests {
     @Test("connections count from the first, waiting ones included; new ones as the log or the kernel has them")
     func sample() throws {

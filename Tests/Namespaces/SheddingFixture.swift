@@ -32,7 +32,7 @@ final class SlotServer {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         output = Descriptor(owning: ends[0])
-        let source = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.endIndex))
+        let source = "\(#filePath)".split(separator: "/").dropLast().map { "/" + $0 }.joined()
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)

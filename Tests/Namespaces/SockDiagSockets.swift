@@ -1,10 +1,6 @@
 import Glibc
 import Testing
 
-/// Started by scripts/test inside a network namespace of its own, as root.
-let isInNamespace = getenv("BREAKWATER_NAMESPACE") != nil && getuid() == 0
-let namespaceReason: Comment = "needs root and a network namespace of its own: scripts/test makes both"
-
 /// A TCP socket for tests; closed with its owner.
 final class TestSocket {
     let number: Int32
@@ -50,7 +46,7 @@ final class TestSocket {
 
     func accepted() throws -> TestSocket { try TestSocket(accept(number, nil, nil)) }
 
-    func send(_ text: String) { _ = Array(text.utf8).withUnsafeBytes { Glibc.send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) } }
+    func send(_ text: String) { _ = Array(text.utf8).withUnsafeBytes { Glibc.send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) } }
 
     /// What has arrived within `milliseconds`; empty at the end, `nil` when nothing came or the peer has reset.
     func receive(milliseconds: Int32 = 5000) -> String? {

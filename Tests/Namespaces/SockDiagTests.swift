@@ -4,7 +4,7 @@ import Netlink
 import Testing
 
 /// Against the running kernel, on loopback.
-@Suite(.serialized, .enabled(if: isInNamespace, namespaceReason))
+@Suite(.serialized, .enabled(if: isInNamespace, outsideNamespace))
 struct SockDiagTests {
     let diag: SockDiag
 

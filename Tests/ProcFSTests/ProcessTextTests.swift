@@ -14,7 +14,7 @@ struct ProcessTextTests {
             ("empty name", "9 () T 5 \(rest) 8 1\n", "", "T", 5, 8),
         ] as [(String, String, String, String, Int32, UInt64)])
     func stat(_ name: String, _ text: String, command: String, state: String, parent: Int32, start: UInt64) throws {
-        let found = try #require(ProcFSTests.stat(of: text), "\(name)")
+        let found = try #require(readStat(of: text), "\(name)")
         #expect(found.command == command, "\(name)")
         #expect(String(decoding: [found.state], as: UTF8.self) == state, "\(name)")
         #expect(found.parent == parent && found.startTicks == start, "\(name)")
@@ -27,13 +27,13 @@ struct ProcessTextTests {
             "99999999999 (x) S 2 \(rest) 5", "1 (x) S 2 \(rest) 18446744073709551616 1", "x (x) S 2 \(rest) 5", "1 (x)",
         ])
     func badStat(_ text: String) {
-        #expect(ProcFSTests.stat(of: text) == nil)
+        #expect(readStat(of: text) == nil)
     }
 
     @Test("stat: every beginning of a line is read or refused, never a trap")
     func truncatedStat() {
         let whole = "121 (a) b) S 117 \(Self.rest) 349442 1 2\n"
-        let lengths = (0...whole.utf8.count).filter { ProcFSTests.stat(of: String(whole.prefix($0))) != nil }
+        let lengths = (0...whole.utf8.count).filter { readStat(of: String(whole.prefix($0))) != nil }
         // Only those that reach into the last field wanted.
         let needed = whole.utf8.count - "49442 1 2\n".utf8.count
         #expect(lengths == Array(needed...whole.utf8.count))
@@ -46,7 +46,7 @@ struct ProcessTextTests {
             ("12x 5 ", [5]), ("99999999999999999999 7 ", [7]), ("0 8 ", [8]),
         ] as [(String, [Int32])])
     func children(_ text: String, expected: [Int32]) {
-        #expect(ProcFSTests.children(in: text) == expected)
+        #expect(readChildren(in: text) == expected)
     }
 
     @Test(
@@ -105,8 +105,8 @@ struct ProcessTextTests {
 }
 
 // The readers take spans, which a macro's argument cannot be.
-private func stat(of text: String) -> ProcessStat? { ProcessStat(Array(text.utf8).span) }
-private func children(in text: String) -> [Int32] { childList(Array(text.utf8).span) }
+private func readStat(of text: String) -> ProcessStat? { ProcessStat(Array(text.utf8).span) }
+private func readChildren(in text: String) -> [Int32] { childList(Array(text.utf8).span) }
 private func peerAddress(in text: String) -> String? { environmentValue("TCPREMOTEIP", in: Array(text.utf8).span) }
 private func systemCall(in text: String) -> Int? { systemCallNumber(Array(text.utf8).span) }
 private func residentBytes(in text: String) -> UInt64? { kilobyteField("VmRSS", in: Array(text.utf8).span) }

@@ -108,7 +108,9 @@ extension Shedder {
         one.stage = .ending
         one.nextLook = MonotonicClock.nanoseconds() + settings.endLimit.nanoseconds
         try loop.add(pidfd) { [weak self, weak one] in
-            guard let self, let one, !one.isFinished else { return }
+            // Within one round of the loop the number may have passed from another descriptor to this one.
+            var state = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+            guard let self, let one, !one.isFinished, poll(&state, 1, 0) == 1 else { return }
             self.finish(one, .done, one.connection == nil ? "its peer had gone" : nil)
         }
     }
