@@ -46,7 +46,7 @@ let package = Package(
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
-        .ours("Outputs", "Shedding", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
+        .ours("Outputs", "Shedding", ["Addresses", "Events", "Netlink", "ProcFS", "Posix", "CLinux"]),
         .ours("Outputs", "Store", ["Addresses", "Events", "Posix", "CSQLite"]),
         // What people run.
         .program(
@@ -81,6 +81,7 @@ let package = Package(
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
+        .tests("ProcFSTests", ["ProcFS"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Events", "LogIntake", "Posix"]),
         .tests("MailServerTests", ["MailServer"]),
@@ -92,6 +93,6 @@ let package = Package(
         // Started by scripts/test inside a network namespace of their own.
         .tests("Namespaces", [
             "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix", "CLinux",
-        ]),
+        ], exclude: ["Fixtures"]),
     ]
 )

@@ -15,6 +15,12 @@ package struct Sample: Equatable, Sendable {
     /// `new` was counted from the kernel's passive opens, which are those of all ports of the host.
     package var isNewOfAllPorts = false
 
+    package init(time: Instant, connectionsByPort: [UInt16: Int], slots: Int? = nil) {
+        self.time = time
+        self.connectionsByPort = connectionsByPort
+        self.slots = slots
+    }
+
     package var connections: Int { connectionsByPort.values.reduce(0, +) }
 }
 

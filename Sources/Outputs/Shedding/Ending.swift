@@ -106,9 +106,11 @@ extension Shedder {
     /// A pidfd becomes readable when its process ends.
     private func awaitEnd(_ one: PendingShed, _ pidfd: Int32) throws(SystemError) {
         one.stage = .ending
-        one.nextLook = MonotonicClock.nanoseconds() + Shedder.endLimit
+        one.nextLook = MonotonicClock.nanoseconds() + settings.endLimit.nanoseconds
         try loop.add(pidfd) { [weak self, weak one] in
-            guard let self, let one, !one.isFinished else { return }
+            // Within one round of the loop the number may have passed from another descriptor to this one.
+            var state = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+            guard let self, let one, !one.isFinished, poll(&state, 1, 0) == 1 else { return }
             self.finish(one, .done, one.connection == nil ? "its peer had gone" : nil)
         }
     }
@@ -116,11 +118,11 @@ extension Shedder {
     /// The process has not ended within `endLimit`. It is never sent SIGKILL: that would leave Courier's temporary
     /// files behind and whatever else it was in the middle of.
     func giveUpWaiting(_ one: PendingShed) {
-        let seconds = Shedder.endLimit / 1_000_000_000
+        let limit = settings.endLimit.span
         if one.isDestroyed {
-            finish(one, .done, "its connection is destroyed; the process has not ended within \(seconds) s")
+            finish(one, .done, "its connection is destroyed; the process has not ended within \(limit)")
         } else {
-            finish(one, .failed, "it did not end within \(seconds) s of SIGTERM")
+            finish(one, .failed, "it did not end within \(limit) of SIGTERM")
         }
     }
 }

@@ -17,6 +17,8 @@ package final class Shedder {
         package var ports: [UInt16]
         package var toldLimit: Duration = .seconds(2)
         package var pendingLimit = 10_000
+        /// How long a signalled process may take. Courier's handler waits up to 10 s for its submit.
+        package var endLimit: Duration = .seconds(15)
 
         package init(
             model: ProcessModel, method: ShedMethod = .auto, waitsUntilTold: Bool = true, ports: [UInt16] = [25]
@@ -54,8 +56,6 @@ package final class Shedder {
 
     /// Looks made in one round of the loop; the rest follows in the next.
     private static let looksPerTick = 256
-    /// How long a signalled process may take. Courier's handler waits up to 10 s for its submit.
-    static let endLimit: Int64 = 15_000_000_000
 
     /// - Parameter mayShed: the allowlist's word, asked for every peer that an order did not name itself.
     package init(

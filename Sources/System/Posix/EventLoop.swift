@@ -14,6 +14,7 @@ package final class EventLoop {
     private var timers: [(id: Int, deadline: Int64, handler: Handler)] = []
     private var nextTimer = 1
     private var isStopping = false
+    private var events = [epoll_event](repeating: epoll_event(), count: 64)
     /// Called once after each round of handlers: where work gathered in a round is carried out as one batch.
     package var afterRound: Handler = {}
 
@@ -59,17 +60,19 @@ package final class EventLoop {
 
     /// Runs until `stop`.
     package func run() throws(SystemError) {
-        var events = [epoll_event](repeating: epoll_event(), count: 64)
-        while !isStopping {
-            let count = epoll_wait(epoll.number, &events, Int32(events.count), timeoutMilliseconds())
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw SystemError("epoll_wait")
-            }
-            for event in events[..<Int(count)] { handlers[event.data.fd]?() }
-            fireTimers()
-            afterRound()
+        while !isStopping { try turn() }
+    }
+
+    /// Waits once, and calls whoever that concerns.
+    package func turn() throws(SystemError) {
+        let count = epoll_wait(epoll.number, &events, Int32(events.count), timeoutMilliseconds())
+        if count < 0 {
+            if errno == EINTR { return }
+            throw SystemError("epoll_wait")
         }
+        for event in events[..<Int(count)] { handlers[event.data.fd]?() }
+        fireTimers()
+        afterRound()
     }
 
     /// Rounded up, so that a deadline has passed when the wait ends.

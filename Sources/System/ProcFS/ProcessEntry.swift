@@ -58,12 +58,12 @@ package struct ProcessEntry: Hashable, Sendable {
     private func text(_ name: String, limit: Int) -> [UInt8]? {
         let path = "/proc/\(pid)/\(name)"
         // A process that is gone, or may not be read: the same answer for whoever asks.
-        guard limit <= 4096 else { return try? contents(of: path, limit: limit) }
-        // One read gives the whole of a file this small, as the kernel makes its text at the first one.
+        guard limit <= 65536 else { return try? contents(of: path, limit: limit) }
+        // One read gives the whole of such a file: only a list of many records comes in pieces.
         guard let file = try? Descriptor.open(path, O_RDONLY) else { return nil }
-        return withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
+        return withUnsafeTemporaryAllocation(byteCount: limit, alignment: 8) { buffer in
             guard let count = try? file.read(into: buffer) else { return nil }
-            return Array(buffer[..<min(count, limit)])
+            return Array(buffer[..<count])
         }
     }
 }

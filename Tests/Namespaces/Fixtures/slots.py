@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""A stand-in for couriertcpd and its courieresmtpd: listens, and starts a process for each connection.
+
+    slots.py DIRECTORY PORT        prints "ready PID", then "line PEER PORT PID" as each slot logs
+
+DIRECTORY receives copies of the interpreter named couriertcpd, courieresmtpd and couriertls, so that comm and the
+program's file name are those of the real ones. What a slot does, its client says in its first line (BEHAVIOURS).
+"""
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import time
+
+REPLY = b"511 no\r\n"
+
+
+def log():
+    os.write(2, ("line %s %s %d\n" % (os.environ["TCPREMOTEIP"], os.environ["TCPREMOTEPORT"], os.getpid())).encode())
+
+
+def run_as(directory, program, *arguments):
+    os.execv(os.path.join(directory, program), [program, os.path.abspath(__file__), directory, *arguments])
+
+
+def read_line():
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            sys.exit(0)
+        line += byte
+    return line.strip().decode()
+
+
+def wait_for_client():
+    while True:
+        select.select([0], [], [])
+        if not os.read(0, 4096):
+            sys.exit(0)
+
+
+# What a slot does; each begins after the client's first line.
+
+def wait(directory):
+    """The usual: log, reply, wait for the next command."""
+    log()
+    os.write(1, REPLY)
+    wait_for_client()
+
+
+def late(directory):
+    """Logs long before it replies, and is busy in between: the log line alone means nothing."""
+    log()
+    end = time.monotonic() + 0.4
+    while time.monotonic() < end:
+        pass
+    os.write(1, REPLY)
+    wait_for_client()
+
+
+def tarpit(directory):
+    """Replies, and sleeps before its next one."""
+    log()
+    os.write(1, REPLY)
+    time.sleep(3600)
+
+
+def silent(directory):
+    """Sleeps before its first reply, and has logged nothing."""
+    os.write(2, b"asleep\n")
+    time.sleep(3600)
+
+
+def full(directory):
+    """Replies with more than the peer ever takes."""
+    log()
+    sock = socket.socket(fileno=os.dup(1))
+    try:
+        sock.sendall(b"x" * (64 << 20))
+    except OSError:
+        pass
+    wait_for_client()
+
+
+def two(directory):
+    """Holds a second connection."""
+    other = socket.create_connection(("127.0.0.1", int(os.environ["TCPLOCALPORT"])))
+    wait(directory)
+    other.close()
+
+
+def listening(directory):
+    """Holds a listening socket beside its connection."""
+    other = socket.create_server(("127.0.0.1", 0))
+    wait(directory)
+    other.close()
+
+
+def execs(directory):
+    """Becomes another program once the client says so, connection and all."""
+    log()
+    os.write(1, REPLY)
+    read_line()
+    os.execv(os.path.join(directory, "other"), ["courieresmtpd", "-c", "import time; time.sleep(3600)"])
+
+
+def grandchild(directory):
+    """Leaves its connection to a child of its own."""
+    if os.fork() == 0:
+        wait(directory)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    time.sleep(3600)
+
+
+def tls(directory):
+    """As after STARTTLS: a detached carrier has the connection, and a socket pair leads to it."""
+    slot_end, carrier_end = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        if os.fork():
+            os._exit(0)
+        os.dup2(carrier_end.fileno(), 7)
+        os.set_inheritable(7, True)
+        os.set_inheritable(0, True)
+        run_as(directory, "couriertls", "carrier")
+    os.waitpid(child, 0)
+    carrier_end.close()
+    os.dup2(slot_end.fileno(), 0)
+    os.dup2(slot_end.fileno(), 1)
+    slot_end.close()
+    wait(directory)
+
+
+def stubborn(directory):
+    """Does not end on SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    wait(directory)
+
+
+BEHAVIOURS = {f.__name__: f for f in (
+    wait, late, tarpit, silent, full, two, listening, execs, grandchild, tls, stubborn)}
+
+
+def carrier():
+    while True:
+        for source in select.select([0, 7], [], [])[0]:
+            data = os.read(source, 4096)
+            if not data:
+                return
+            os.write(7 if source == 0 else 0, data)
+
+
+def listen(directory, port):
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
+    print("ready %d" % os.getpid(), flush=True)
+    while True:
+        connection, peer = listener.accept()
+        if os.fork() == 0:
+            local = connection.getsockname()
+            os.environ.update(
+                TCPREMOTEIP=peer[0], TCPREMOTEPORT=str(peer[1]), TCPLOCALIP=local[0], TCPLOCALPORT=str(local[1]))
+            os.dup2(connection.fileno(), 0)
+            os.dup2(connection.fileno(), 1)
+            run_as(directory, "courieresmtpd", "slot")
+        connection.close()
+
+
+def install(directory):
+    os.environ["PYTHONHOME"] = sys.base_prefix
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    os.environ["LD_LIBRARY_PATH"] = os.path.join(sys.base_prefix, "lib")
+    for name in ("couriertcpd", "courieresmtpd", "couriertls", "other"):
+        shutil.copy(os.path.realpath(sys.executable), os.path.join(directory, name))
+
+
+if __name__ == "__main__":
+    directory, role = sys.argv[1:3]
+    if role == "slot":
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        BEHAVIOURS[read_line()](directory)
+    elif role == "carrier":
+        carrier()
+    elif role == "listen":
+        os.dup2(1, 2)
+        listen(directory, int(sys.argv[3]))
+    else:
+        install(directory)
+        run_as(directory, "couriertcpd", "listen", role)

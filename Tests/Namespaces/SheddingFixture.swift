@@ -1,0 +1,116 @@
+import Addresses
+import CLinux
+import Events
+import Glibc
+import Netlink
+import Posix
+import Shedding
+import Testing
+
+/// The stand-in MTA of Fixtures/slots.py, a shedder for it, and the loop that drives the shedder.
+final class SlotServer {
+    let port: UInt16
+    let pid: Int32
+    let loop: EventLoop
+    let shedder: Shedder
+    let sockets: SockDiag
+    let clock = AnchoredClock()
+    private let process: Int32
+    private let output: Descriptor
+    private let directory: String
+    private let box = Box()
+    private var unread: [UInt8] = []
+
+    private final class Box { var decisions: [Decision] = [] }
+
+    init(_ adjust: (inout Shedder.Settings) -> Void = { _ in }) throws {
+        var template = Array("/tmp/breakwater-slots.XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // A port that is free now; nobody else is in this namespace.
+        port = try TestSocket.listener("::").port
+        var ends: [Int32] = [0, 0]
+        try #require(pipe(&ends) == 0)
+        output = Descriptor(owning: ends[0])
+        let source = "\(#filePath)".split(separator: "/").dropLast().map { "/" + $0 }.joined()
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+        posix_spawn_file_actions_addclose(&actions, ends[0])
+        let arguments = ["python3", source + "/Fixtures/slots.py", directory, String(port)].map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var started: Int32 = 0
+        let code = posix_spawnp(&started, "python3", &actions, nil, arguments, environ)
+        posix_spawn_file_actions_destroy(&actions)
+        close(ends[1])
+        try #require(code == 0, "python3 does not start: \(errnoText(code))")
+        process = started
+        pid = started
+
+        loop = try EventLoop()
+        sockets = try SockDiag()
+        var settings = Shedder.Settings(model: .courier, ports: [port])
+        adjust(&settings)
+        shedder = Shedder(loop: loop, sockets: sockets, clock: clock, settings: settings) { [box] in
+            box.decisions.append($0)
+        }
+        try #require(nextWords().first == "ready")
+    }
+
+    deinit {
+        // Its slots first: they are its children as long as it lives.
+        for child in (try? contents(of: "/proc/\(process)/task/\(process)/children")).map({
+            String(decoding: $0, as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
+        }) ?? [] { kill(child, SIGKILL) }
+        kill(process, SIGKILL)
+        waitpid(process, nil, 0)
+        for name in ["couriertcpd", "courieresmtpd", "couriertls", "other"] { unlink("\(directory)/\(name)") }
+        rmdir(directory)
+    }
+
+    /// The words of its next line.
+    func nextWords() throws -> [String] {
+        while true {
+            if let end = unread.firstIndex(of: 0x0a) {
+                let line = String(decoding: unread[..<end], as: UTF8.self)
+                unread.removeSubrange(...end)
+                return line.split(separator: " ").map(String.init)
+            }
+            var wanted = pollfd(fd: output.number, events: Int16(POLLIN), revents: 0)
+            try #require(poll(&wanted, 1, 20_000) == 1, "the stand-in is silent")
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = read(output.number, &buffer, buffer.count)
+            try #require(count > 0, "the stand-in has ended")
+            unread += buffer[..<count]
+        }
+    }
+
+    /// A client whose slot has logged its rejection; `pid` is its slot's.
+    func client(_ behaviour: String, from source: String = "127.0.0.1") throws -> (socket: TestSocket, pid: Int32) {
+        let socket = try TestSocket.connected(
+            to: source.contains(":") ? "::1" : "127.0.0.1", port: port, from: source)
+        socket.send(behaviour + "\n")
+        let words = try nextWords()
+        return (socket, words.count == 4 ? Int32(words[3]) ?? 0 : 0)
+    }
+
+    func order(_ client: TestSocket, from source: String = "127.0.0.1", extent: Shed.Extent? = nil) throws -> Shed {
+        Shed(
+            peer: try #require(IPAddress(source)), extent: extent ?? .connection(port: client.port), why: "rbl:test",
+            since: clock.now)
+    }
+
+    /// Carries out orders and waits until as many decisions have come, or ten seconds.
+    func decisions(_ orders: [Shed], count: Int? = nil) throws -> [Decision] {
+        box.decisions = []
+        let wanted = count ?? orders.count
+        var isLate = false
+        loop.schedule(after: .zero) { [shedder] in shedder.shed(orders) }
+        let limit = loop.schedule(after: .seconds(10)) { isLate = true }
+        while box.decisions.count < wanted, !isLate { try loop.turn() }
+        loop.cancel(limit)
+        return box.decisions
+    }
+
+    func isRunning(_ pid: Int32) -> Bool { kill(pid, 0) == 0 }
+}

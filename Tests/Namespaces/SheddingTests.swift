@@ -1,0 +1,279 @@
+import Addresses
+import Events
+import Glibc
+import Netlink
+import Shedding
+import Testing
+
+/// Real sockets and processes; the MTA is Fixtures/slots.py, whose first line from a client says what its slot does.
+@Suite(.serialized, .enabled(if: isInNamespace, outsideNamespace))
+struct SheddingTests {
+    // MARK: - The peer has its reply
+
+    @Test(
+        "a slot is freed, and its peer has its reply before",
+        arguments: [
+            ("it waits for the next command", "wait", "127.0.0.1"), ("over IPv6", "wait", "::1"),
+            ("it is busy between its log line and its reply", "late", "127.0.0.1"),
+            ("it sleeps before its next reply", "tarpit", "127.0.0.1"),
+            ("a detached carrier has the connection", "tls", "127.0.0.1"),
+        ])
+    func told(_ name: String, behaviour: String, source: String) throws {
+        let server = try SlotServer()
+        let (client, pid) = try server.client(behaviour, from: source)
+        let decision = try #require(try server.decisions([server.order(client, from: source)]).first)
+        #expect(decision.outcome == .done, "\(name): \(decision.detail ?? "")")
+        #expect(decision.told == true, "\(name)")
+        #expect(decision.pid == pid && decision.port == client.port, "\(name)")
+        #expect(!server.isRunning(pid), "\(name)")
+        #expect(client.receive() == "511 no\r\n", "\(name)")
+        #expect(client.receive() == "", "\(name): then the end, and no reset")
+        #expect(server.shedder.pendingCount == 0)
+    }
+
+    @Test("a peer that takes nothing is not told, and goes at the bound")
+    func boundPassed() throws {
+        let server = try SlotServer { $0.toldLimit = .milliseconds(300) }
+        let (client, pid) = try server.client("full")
+        let decision = try #require(try server.decisions([server.order(client)]).first)
+        #expect(decision.outcome == .done && decision.told == false)
+        #expect(try #require(decision.latency) >= .milliseconds(300))
+        #expect(!server.isRunning(pid))
+    }
+
+    @Test("without told, the slot goes at once")
+    func untold() throws {
+        let server = try SlotServer { $0.waitsUntilTold = false }
+        let (client, pid) = try server.client("full")
+        let decision = try #require(try server.decisions([server.order(client)]).first)
+        #expect(decision.outcome == .done && decision.told == false)
+        #expect(!server.isRunning(pid))
+    }
+
+    // MARK: - The peer has gone
+
+    @Test("a reset connection leaves its slot asleep: it is freed all the same")
+    func reset() throws {
+        let server = try SlotServer()
+        var client: TestSocket? = try server.client("wait").socket
+        // Known while it lives, so that the index has it.
+        try server.shedder.slots?.refresh()
+        let (sleeper, pid) = try server.client("tarpit", from: "127.0.0.5")
+        let order = try server.order(sleeper, from: "127.0.0.5")
+        _ = sleeper.receive()
+        sleeper.resetOnClose()
+        let port = sleeper.port
+        _ = consume sleeper
+        client = nil
+        let decision = try #require(try server.decisions([order]).first)
+        #expect(decision.outcome == .done && decision.told == nil && decision.port == port)
+        #expect(!server.isRunning(pid))
+        _ = client
+    }
+
+    @Test("a connection that ended by itself is gone")
+    func gone() throws {
+        let server = try SlotServer()
+        let order: Shed
+        do {
+            let (client, pid) = try server.client("wait")
+            order = try server.order(client)
+            _ = client.receive()
+            _ = consume client
+            while server.isRunning(pid) { usleep(1000) }
+        }
+        #expect(try server.decisions([order]).map(\.outcome) == [.gone])
+    }
+
+    @Test("a connection that begins after the line was read is another one")
+    func tooYoung() throws {
+        let server = try SlotServer()
+        let (client, pid) = try server.client("wait")
+        var order = try server.order(client)
+        order.since = Instant(nanoseconds: order.since.nanoseconds - 60_000_000_000)
+        #expect(try server.decisions([order]).map(\.outcome) == [.gone])
+        #expect(server.isRunning(pid))
+    }
+
+    // MARK: - Never
+
+    @Test(
+        "what is no slot with exactly this connection is left alone",
+        arguments: [
+            ("two connections", "two", "it holds 2 TCP sockets"),
+            ("a listening socket", "listening", "it holds 2 TCP sockets"),
+            ("its connection is a child's", "grandchild", "whoever holds its connection was not found"),
+        ])
+    func refused(_ name: String, behaviour: String, detail: String) throws {
+        let server = try SlotServer { $0.toldLimit = .milliseconds(200) }
+        let (client, pid) = try server.client(behaviour)
+        let decision = try #require(try server.decisions([server.order(client)]).first)
+        #expect(decision.outcome == .refused && decision.detail == detail, "\(name)")
+        #expect(client.receive() == "511 no\r\n", "\(name)")
+        client.send("more\n")
+        #expect(client.receive(milliseconds: 50) == nil, "\(name): still open")
+        _ = pid
+    }
+
+    @Test("a slot that became another program since it was seen", arguments: [true, false])
+    func execed(isIndexed: Bool) throws {
+        let server = try SlotServer { $0.toldLimit = .milliseconds(200) }
+        let (client, pid) = try server.client("execs")
+        if isIndexed { try server.shedder.slots?.refresh() }
+        _ = client.receive()
+        client.send("now\n")
+        let stopAt = server.clock.now + .seconds(10)
+        while server.clock.now < stopAt {
+            let target = try #require(try? contents("/proc/\(pid)/comm"))
+            if target == "other\n" { break }
+            usleep(1000)
+        }
+        let decision = try #require(try server.decisions([server.order(client)]).first)
+        #expect(decision.outcome == .refused)
+        #expect(
+            decision.detail
+                == (isIndexed ? "it is not running courieresmtpd" : "no slot of the listener holds the connection"))
+        #expect(server.isRunning(pid))
+        kill(pid, SIGKILL)
+    }
+
+    @Test("a port that is none of ours")
+    func otherPort() throws {
+        let listening = try SlotServer()
+        let (client, pid) = try listening.client("wait")
+        // The same host, with a shedder that protects another port.
+        let other = try SlotServer()
+        let decision = try #require(try other.decisions([other.order(client)]).first)
+        #expect(decision.outcome == .gone)
+        #expect(listening.isRunning(pid))
+    }
+
+    @Test("one that does not end on SIGTERM is never killed")
+    func stubborn() throws {
+        let server = try SlotServer { $0.endLimit = .milliseconds(200) }
+        let (client, pid) = try server.client("stubborn")
+        let decision = try #require(try server.decisions([server.order(client)]).first)
+        #expect(decision.outcome == .failed)
+        #expect(server.isRunning(pid))
+        kill(pid, SIGKILL)
+    }
+
+    // MARK: - Extents
+
+    @Test("the only connection of a peer; with two, neither")
+    func only() throws {
+        let server = try SlotServer()
+        let (single, singlePid) = try server.client("wait", from: "127.0.0.2")
+        let (first, firstPid) = try server.client("wait", from: "127.0.0.3")
+        let (second, secondPid) = try server.client("wait", from: "127.0.0.3")
+        let decisions = try server.decisions([
+            server.order(single, from: "127.0.0.2", extent: .only),
+            server.order(first, from: "127.0.0.3", extent: .only),
+            server.order(first, from: "127.0.0.4", extent: .only),
+        ])
+        let outcomes = Dictionary(grouping: decisions, by: { "\($0.prefix?.address ?? IPAddress(v4: 0))" }).mapValues { $0.map(\.outcome) }
+        #expect(outcomes == ["127.0.0.2": [.done], "127.0.0.3": [.refused], "127.0.0.4": [.gone]])
+        #expect(!server.isRunning(singlePid) && server.isRunning(firstPid) && server.isRunning(secondPid))
+        _ = second
+    }
+
+    @Test("all connections of a prefix, and none beside it; what sleeps before its reply goes at the bound, untold")
+    func all() throws {
+        let server = try SlotServer { $0.toldLimit = .milliseconds(300) }
+        let (one, onePid) = try server.client("wait", from: "127.0.1.2")
+        let (two, twoPid) = try server.client("silent", from: "127.0.1.3")
+        let (other, otherPid) = try server.client("wait", from: "127.0.2.2")
+        let decisions = try server.decisions(
+            [server.order(one, from: "127.0.1.2", extent: .all(Prefix(parsing: "127.0.1.0/24")))], count: 2)
+        let told = Dictionary(grouping: decisions, by: { $0.port ?? 0 }).mapValues { $0.map(\.told) }
+        #expect(told == [one.port: [nil], two.port: [false]])
+        #expect(decisions.allSatisfy { $0.outcome == .done })
+        #expect(server.isRunning(otherPid) && !server.isRunning(onePid))
+        _ = (other, twoPid)
+    }
+
+    @Test("the same connection ordered again while it waits is merged")
+    func merged() throws {
+        let server = try SlotServer()
+        let (client, _) = try server.client("late")
+        let order = try server.order(client)
+        #expect(try server.decisions([order, order, order]).map(\.outcome) == [.already, .already, .done])
+    }
+
+    @Test("beyond the limit of pending ones orders fail, counted")
+    func overflow() throws {
+        let server = try SlotServer { $0.pendingLimit = 2 }
+        let clients = try (0..<4).map { _ in try server.client("late").socket }
+        let outcomes = try server.decisions(clients.map { try server.order($0) }).map(\.outcome)
+        #expect(outcomes.sorted { $0.rawValue < $1.rawValue } == [.done, .done, .failed, .failed])
+        #expect(server.shedder.overflowed == 2)
+    }
+
+    // MARK: - Methods
+
+    @Test("destroy ends the connection with a reset; its slot ends by itself")
+    func destroy() throws {
+        let server = try SlotServer { $0.method = .destroy }
+        let (client, pid) = try server.client("wait")
+        let decision = try #require(try server.decisions([server.order(client)]).first)
+        #expect(decision.outcome == .done && decision.told == true)
+        #expect(!server.isRunning(pid))
+        #expect(client.receive() == "511 no\r\n")
+        #expect(client.receive() == nil, "reset")
+    }
+
+    @Test("an MTA whose processes are not known: its socket is destroyed, and whether its peer was told stays open")
+    func unknown() throws {
+        let server = try SlotServer { $0.model = .unknown }
+        let (client, _) = try server.client("wait")
+        let (other, otherPid) = try server.client("wait", from: "127.0.0.3")
+        let decision = try #require(try server.decisions([server.order(client)]).first)
+        #expect(decision.outcome == .done && decision.told == nil && decision.pid == nil)
+        #expect(client.receive() == "511 no\r\n")
+        #expect(client.receive() == nil, "reset")
+        #expect(server.isRunning(otherPid))
+        _ = other
+    }
+
+    @Test("off, and a signal where there is nobody to signal, are refusals", arguments: [ShedMethod.off, .signal])
+    func refusingMethods(_ method: ShedMethod) throws {
+        let server = try SlotServer {
+            $0.method = method
+            if method == .signal { $0.model = .unknown }
+        }
+        let (client, pid) = try server.client("wait")
+        #expect(try server.decisions([server.order(client)]).map(\.outcome) == [.refused])
+        #expect(server.isRunning(pid))
+    }
+
+    // MARK: - The index
+
+    @Test("who holds which slot: by both ends, refreshed by new children only, forgotten at their end")
+    func index() throws {
+        let server = try SlotServer()
+        let slots = try #require(server.shedder.slots)
+        let (first, firstPid) = try server.client("wait")
+        try slots.refresh()
+        let slot = try #require(slots.slot(peer: IPAddress(v4: 0x7f00_0001), port: first.port))
+        #expect(slot.pid == firstPid && slot.listener == server.pid)
+        #expect(slots.slot(inode: try #require(slot.inode)) == slot)
+        #expect(slot.age < .seconds(60))
+        let (second, secondPid) = try server.client("wait", from: "::1")
+        #expect(slots.count == 1)
+        try slots.refresh()
+        #expect(slots.count == 2 && slots.slot(peer: IPAddress(high: 0, low: 1), port: second.port)?.pid == secondPid)
+        kill(firstPid, SIGKILL)
+        while server.isRunning(firstPid) { usleep(1000) }
+        try slots.refresh()
+        #expect(slots.all.map(\.pid) == [secondPid])
+        #expect(slots.listeners.walks == 1, "one walk over /proc for all of it")
+    }
+
+    private func contents(_ path: String) throws -> String {
+        let file = fopen(path, "r")
+        defer { if let file { fclose(file) } }
+        var buffer = [CChar](repeating: 0, count: 64)
+        guard let file, fgets(&buffer, 64, file) != nil else { return "" }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

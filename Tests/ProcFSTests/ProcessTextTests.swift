@@ -1,0 +1,138 @@
+import ProcFS
+import Testing
+
+struct ProcessTextTests {
+    static let rest = "0 0 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0"
+
+    @Test(
+        "stat: the name may hold anything",
+        arguments: [
+            ("plain", "121 (courieresmtpd) S 117 \(rest) 349442 1 2\n", "courieresmtpd", "S", 117, 349442),
+            ("blanks", "121 (a b c) R 117 \(rest) 7 1\n", "a b c", "R", 117, 7),
+            ("parentheses", "9 (a) S 1 (b) Z 5 \(rest) 8 1\n", "a) S 1 (b", "Z", 5, 8),
+            ("ends at the start time", "9 (x) D 5 \(rest) 18446744073709551615", "x", "D", 5, UInt64.max),
+            ("empty name", "9 () T 5 \(rest) 8 1\n", "", "T", 5, 8),
+        ] as [(String, String, String, String, Int32, UInt64)])
+    func stat(_ name: String, _ text: String, command: String, state: String, parent: Int32, start: UInt64) throws {
+        let found = try #require(readStat(of: text), "\(name)")
+        #expect(found.command == command, "\(name)")
+        #expect(String(decoding: [found.state], as: UTF8.self) == state, "\(name)")
+        #expect(found.parent == parent && found.startTicks == start, "\(name)")
+    }
+
+    @Test(
+        "stat: what is none",
+        arguments: [
+            "", "\n", "(", ")", "()", "1 ()", "1 (x", "1 x) S 2", "1 (x) S", "1 (x) S 2 \(rest)", "1 (x) S -2 \(rest) 5",
+            "99999999999 (x) S 2 \(rest) 5", "1 (x) S 2 \(rest) 18446744073709551616 1", "x (x) S 2 \(rest) 5", "1 (x)",
+        ])
+    func badStat(_ text: String) {
+        #expect(readStat(of: text) == nil)
+    }
+
+    @Test("stat: every beginning of a line is read or refused, never a trap")
+    func truncatedStat() {
+        let whole = "121 (a) b) S 117 \(Self.rest) 349442 1 2\n"
+        let lengths = (0...whole.utf8.count).filter { readStat(of: String(whole.prefix($0))) != nil }
+        // Only those that reach into the last field wanted.
+        let needed = whole.utf8.count - "49442 1 2\n".utf8.count
+        #expect(lengths == Array(needed...whole.utf8.count))
+    }
+
+    @Test(
+        "children",
+        arguments: [
+            ("", []), ("121 ", [121]), ("121 124 126 ", [121, 124, 126]), ("121", [121]), ("\n", []),
+            ("12x 5 ", [5]), ("99999999999999999999 7 ", [7]), ("0 8 ", [8]),
+        ] as [(String, [Int32])])
+    func children(_ text: String, expected: [Int32]) {
+        #expect(readChildren(in: text) == expected)
+    }
+
+    @Test(
+        "links of descriptors",
+        arguments: [
+            ("socket:[72934]", 72934), ("pipe:[72934]", nil), ("socket:[]", nil), ("socket:[-1]", nil),
+            ("socket:[4294967296]", nil), ("/tmp/socket:[1]", nil), ("socket:[1", nil), ("anon_inode:[eventpoll]", nil),
+        ] as [(String, UInt32?)])
+    func links(_ target: String, inode: UInt32?) {
+        #expect(socketInode(linkTarget: target) == inode)
+    }
+
+    @Test(
+        "program names",
+        arguments: [
+            ("/usr/lib/courier/courier/modules/esmtp/courieresmtpd", "courieresmtpd"),
+            ("/usr/sbin/courieresmtpd (deleted)", "courieresmtpd"), ("/", ""), ("", ""),
+            ("/tmp/courieresmtpd/x", "x"),
+        ])
+    func programs(_ target: String, name: String) {
+        #expect(programName(linkTarget: target) == name)
+    }
+
+    @Test(
+        "environment",
+        arguments: [
+            ("PATH=/bin\0TCPREMOTEIP=::ffff:192.0.2.7\0", "::ffff:192.0.2.7"),
+            ("TCPREMOTEIP=first\0TCPREMOTEIP=second\0", "first"),
+            ("XTCPREMOTEIP=no\0TCPREMOTEIPX=no\0", nil), ("TCPREMOTEIP\0", nil), ("TCPREMOTEIP=", ""), ("", nil),
+            ("A=TCPREMOTEIP=x\0", nil), ("\0\0TCPREMOTEIP=1\0", "1"),
+            ("TCPREMOTEIP=" + String(repeating: "1", count: 257) + "\0", nil),
+        ] as [(String, String?)])
+    func environment(_ text: String, value: String?) {
+        #expect(peerAddress(in: text) == value)
+    }
+
+    @Test(
+        "system calls",
+        arguments: [
+            ("230 0x0 0x0 0x7ffd8cb39510 0x7ffd8cb39510 0x1999999999999999 0x0 0x7ffd8cb394f8 0x7fc9f117b503\n", 230),
+            ("running\n", nil), ("-1 0x7ffd8cb394f8 0x7fc9f117b503\n", nil), ("", nil), ("230", nil),
+        ] as [(String, Int?)])
+    func systemCalls(_ text: String, number: Int?) {
+        #expect(systemCall(in: text) == number)
+    }
+
+    @Test(
+        "memory",
+        arguments: [
+            ("Name:\tx\nVmRSS:\t    5300 kB\nThreads:\t1\n", 5300 * 1024), ("XVmRSS: 1 kB\n", nil), ("VmRSS:", nil),
+            ("VmRSS: 18446744073709551615 kB\n", nil), ("VmRSS: kB\n", nil),
+        ] as [(String, UInt64?)])
+    func memory(_ text: String, bytes: UInt64?) {
+        #expect(residentBytes(in: text) == bytes)
+    }
+}
+
+// The readers take spans, which a macro's argument cannot be.
+private func readStat(of text: String) -> ProcessStat? { ProcessStat(Array(text.utf8).span) }
+private func readChildren(in text: String) -> [Int32] { childList(Array(text.utf8).span) }
+private func peerAddress(in text: String) -> String? { environmentValue("TCPREMOTEIP", in: Array(text.utf8).span) }
+private func systemCall(in text: String) -> Int? { systemCallNumber(Array(text.utf8).span) }
+private func residentBytes(in text: String) -> UInt64? { kilobyteField("VmRSS", in: Array(text.utf8).span) }
+
+struct ProcessEntryTests {
+    @Test("our own process is there")
+    func own() throws {
+        let own = ProcessEntry.own
+        let stat = try #require(own.stat)
+        #expect(stat.pid == own.pid)
+        #expect(!stat.hasEnded)
+        #expect(own.executable?.hasPrefix("/") == true)
+        #expect(own.commandLine?.first?.isEmpty == false)
+        #expect(try #require(own.residentBytes) > 1 << 20)
+        #expect(try #require(own.proportionalBytes) > 1 << 20)
+        #expect(ProcessEntry(stat.parent).stat != nil)
+        #expect(try #require(ProcessEntry.all()).contains(own))
+        #expect(ProcessClock.age(startTicks: stat.startTicks) < .seconds(86400))
+    }
+
+    @Test("a process that is not there is nil everywhere")
+    func absent() {
+        // Beyond the largest pid_max there is.
+        let absent = ProcessEntry(4_194_305)
+        #expect(absent.stat == nil && absent.executable == nil && absent.environment == nil && absent.sockets() == nil)
+        #expect(absent.commandLine == nil && absent.systemCall == nil && absent.residentBytes == nil)
+        #expect(absent.children.isEmpty && absent.isTCP(at: 0) == nil && absent.socket(at: 0) == nil)
+    }
+}
