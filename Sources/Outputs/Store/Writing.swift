@@ -4,7 +4,8 @@ import Events
 /// Puts what is pending into the tables; the caller opened the transaction.
 extension Database {
     func write(_ pending: Pending) throws(StoreError) {
-        for (prefix, change) in pending.bans {
+        // In the table's order neighbours share pages: ten thousand scattered bans would touch each page many times.
+        for (prefix, change) in pending.bans.sorted(by: { $0.key < $1.key }) {
             switch change {
             case .put(let ban): try write(ban)
             case .end(let time): try endBan(of: prefix, at: time)
