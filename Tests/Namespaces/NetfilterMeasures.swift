@@ -21,9 +21,9 @@ extension NetfilterTests {
             let prefixes = kind == "hosts" ? Self.hosts(10_000) : Self.blocks(10_000)
             let bans = prefixes.map { FirewallChange.ban($0, timeout: .hours(1)) }
             for name in ["new", "again"] {
-                let begun = MonotonicClock.nanoseconds()
+                let begun = processorTime()
                 let results = firewall.apply(bans, at: start)
-                print("10,000 \(kind) \(name): \((MonotonicClock.nanoseconds() - begun) / 1_000_000) ms")
+                print("10,000 \(kind) \(name): \((processorTime() - begun) / 1_000_000) ms")
                 #expect(results.allSatisfy { $0.outcome == .done }, "\(results.first { $0.outcome != .done }?.brief ?? "")")
             }
             #expect(try firewall.elements(for: prefixes, in: .banned).count == 10_000)
@@ -35,9 +35,9 @@ extension NetfilterTests {
             let prefixes = kind == "hosts" ? Self.hosts(5_000) : Self.blocks(5_000)
             var spans: [Int64] = []
             for prefix in prefixes {
-                let begun = MonotonicClock.nanoseconds()
+                let begun = processorTime()
                 _ = firewall.apply([.ban(prefix, timeout: .hours(1))], at: start)
-                spans.append(MonotonicClock.nanoseconds() - begun)
+                spans.append(processorTime() - begun)
             }
             spans.sort()
             print("one \(kind): p50 \(spans[2500] / 1000) us, p99 \(spans[4950] / 1000) us, max \(spans[4999] / 1000) us")
@@ -50,14 +50,14 @@ extension NetfilterTests {
             let before = residentKilobytes()
             do {
                 let firewall = try freshTable()
-                let begun = MonotonicClock.nanoseconds()
+                let begun = processorTime()
                 _ = firewall.apply(prefixes.map { .ban($0, timeout: .hours(1)) }, at: start)
-                print("50,000 \(kind) added: \((MonotonicClock.nanoseconds() - begun) / 1_000_000) ms")
+                print("50,000 \(kind) added: \((processorTime() - begun) / 1_000_000) ms")
             }
             let firewall = try NFTables()
-            var begun = MonotonicClock.nanoseconds()
+            var begun = processorTime()
             let adoption = try firewall.start(FirewallPlan(ports: [2525]), at: start)
-            print("50,000 \(kind) adopted: \((MonotonicClock.nanoseconds() - begun) / 1_000_000) ms")
+            print("50,000 \(kind) adopted: \((processorTime() - begun) / 1_000_000) ms")
             #expect(Set(adoption.elements.map(\.prefix)) == Set(prefixes))
             #expect(adoption.elements.allSatisfy { ($0.expires ?? .zero) > .seconds(3500) && $0.timeout == .hours(1) })
 
@@ -65,9 +65,9 @@ extension NetfilterTests {
             var steps: [Int64] = []
             var count = 0
             reading: while true {
-                begun = MonotonicClock.nanoseconds()
+                begun = processorTime()
                 let step = try dump.step()
-                steps.append(MonotonicClock.nanoseconds() - begun)
+                steps.append(processorTime() - begun)
                 switch step {
                 case .elements(let part): count += part.count
                 case .waiting: Issue.record("the kernel has its next datagram ready")
@@ -81,20 +81,27 @@ extension NetfilterTests {
                 "\(steps[steps.count * 99 / 100] / 1000) us, max \(steps[steps.count - 1] / 1000) us,",
                 "sum \(steps.reduce(0, +) / 1_000_000) ms")
 
-            begun = MonotonicClock.nanoseconds()
+            begun = processorTime()
             #expect(try firewall.elements(for: prefixes, in: .banned).count == 50_000)
-            print("50,000 \(kind) looked up by key: \((MonotonicClock.nanoseconds() - begun) / 1_000_000) ms")
+            print("50,000 \(kind) looked up by key: \((processorTime() - begun) / 1_000_000) ms")
             var slices: [Int64] = []
             for index in stride(from: 0, to: 50_000, by: 400) {
-                begun = MonotonicClock.nanoseconds()
+                begun = processorTime()
                 _ = try firewall.elements(for: Array(prefixes[index..<index + 400]), in: .banned)
-                slices.append(MonotonicClock.nanoseconds() - begun)
+                slices.append(processorTime() - begun)
             }
             slices.sort()
             print("400 \(kind) looked up: p50 \(slices[62] / 1000) us, max \(slices[124] / 1000) us")
             print("resident: \(before) KB before, \(residentKilobytes()) KB after")
         }
     }
+}
+
+/// This thread's, kernel included: on a shared machine it is the steadier clock.
+private func processorTime() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
 private func residentKilobytes() -> Int {

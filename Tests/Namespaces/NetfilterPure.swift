@@ -95,14 +95,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ("src=192.0.2.7 ttl: 0 last_seen: 4297041640 oldest_pkt: 1 4297041640", "192.0.2.7 4297041640"),
-        ("src=2001:0db8:0000:0000:0000:0000:0000:0007 ttl: 64 last_seen: 5 oldest_pkt: 2 4, 5", "2001:db8::7 5"),
+        ("src=192.0.2.7 ttl: 0 last_seen: 4297041640 oldest_pkt: 1 4297041640", "192.0.2.7 4297041640 1"),
+        ("src=2001:0db8:0000:0000:0000:0000:0000:0007 ttl: 64 last_seen: 5 oldest_pkt: 2 4, 5", "2001:db8::7 5 2"),
         ("", nil), ("src=", nil), ("src=192.0.2.7", nil), ("src=192.0.2.7 ttl: 0 last_seen:", nil),
-        ("src=192.0.2.7 ttl: 0 last_seen: x", nil), ("src=nonsense ttl: 0 last_seen: 5 oldest_pkt: 1 5", nil),
+        ("src=192.0.2.7 ttl: 0 last_seen: x", nil), ("src=192.0.2.7 ttl: 0 last_seen: 5", nil), ("src=nonsense ttl: 0 last_seen: 5 oldest_pkt: 1 5", nil),
         ("last_seen: 5", nil),
     ])
     func `a line of the xt_recent list`(line: String, meaning: String?) {
         let entry = XTRecent.entry(Array(line.utf8)[...])
-        #expect(entry.map { "\($0.address) \($0.lastSeen)" } == meaning)
+        #expect(entry.map { "\($0.address) \($0.trace.ticks) \($0.trace.index)" } == meaning)
     }
 }

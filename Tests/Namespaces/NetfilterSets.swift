@@ -11,8 +11,6 @@ extension NetfilterTests {
                 FirewallPlan(
                     ports: [25, 587], newPerSecond: 40, burst: 80, perSource: 5,
                     allowed: [prefix("127.0.0.0/8"), prefix("::1/128")]))
-            let text = try nftList()
-            print(text)
         }
 
         @Test(arguments: ["192.0.2.7", "2001:db8::7", "192.0.2.0/24", "2001:db8:1::/64", "255.0.0.0/8", "0.0.0.0/1", "ffff::/16"])

@@ -43,7 +43,6 @@ extension NetfilterTests {
             #expect(Connection(from: "2001:db8:66::1", to: "2001:db8::25", port: 2525) == nil)
             #expect(Connection(from: "192.0.2.2", to: "198.51.100.7", port: 2525) != nil)
             #expect(Set(try firewall.elements(for: [four, six], in: .banned).map(\.packets)) == [1], "a packet was seen")
-
             let next = XTRecent(list: list)
             #expect(Set(try next.start(plan, at: start).elements.map(\.prefix)) == [four, six])
             #expect(next.apply([.unban(four), .unban(four)], at: start).map(\.outcome) == [.done, .already])

@@ -9,6 +9,9 @@ import Glibc
 /// A new end for an element there already is given by add, delete and add in one transaction: before Linux 6.12 adding
 /// again changes nothing, since then it changes the timeout but a missing one would make it permanent. The first add
 /// makes the delete safe when the element is not there or has just expired. An element's counter begins at 0 again.
+///
+/// A network that does not stand there yet is only added: the kernel (6.18) finds no range to delete that was added in
+/// the same transaction over narrower ones just deleted, and refuses the whole.
 extension NFTables {
     static let perTransaction = 1_000
     /// Elements refused one by one in a transaction before the rest of it is given up.
@@ -118,7 +121,9 @@ extension NFTables {
         for prefix in network.remove { steps.append(Step(removing: prefix, from: .banned(prefix), change: change)) }
         for addition in network.add {
             let left = addition.until == .distantFuture ? .forever : addition.until - now
-            steps.append(Step(adding: addition.prefix, to: .banned(addition.prefix), left, change: change))
+            steps.append(
+                Step(
+                    adding: addition.prefix, to: .banned(addition.prefix), left, isRenewal: addition.isHeld, change: change))
         }
     }
 
@@ -205,14 +210,18 @@ extension NFTables {
     private func write(_ part: [Step]) {
         for isRemoval in [true, false] {
             for set in SetName.adopted {
-                let entries = part.indices.filter { part[$0].set == set && part[$0].isRemoval == isRemoval }.map {
-                    ElementEntry(
-                        prefix: part[$0].prefix, timeoutMilliseconds: part[$0].timeoutMilliseconds, owner: $0)
+                let indices = part.indices.filter { part[$0].set == set && part[$0].isRemoval == isRemoval }
+                guard !indices.isEmpty else { continue }
+                func entries(_ indices: [Int]) -> [ElementEntry] {
+                    indices.map {
+                        ElementEntry(
+                            prefix: part[$0].prefix, timeoutMilliseconds: part[$0].timeoutMilliseconds, owner: $0)
+                    }
                 }
-                guard !entries.isEmpty else { continue }
-                ElementWire.write(NFT_MSG_NEWSETELEM, "add", entries, set: set, to: batch)
-                ElementWire.write(NFT_MSG_DELSETELEM, "delete", entries, set: set, to: batch)
-                if !isRemoval { ElementWire.write(NFT_MSG_NEWSETELEM, "add", entries, set: set, to: batch) }
+                let renewed = entries(indices.filter { part[$0].isRenewal })
+                ElementWire.write(NFT_MSG_NEWSETELEM, "add", entries(indices), set: set, to: batch)
+                ElementWire.write(NFT_MSG_DELSETELEM, "delete", renewed, set: set, to: batch)
+                if !isRemoval { ElementWire.write(NFT_MSG_NEWSETELEM, "add", renewed, set: set, to: batch) }
             }
         }
     }
@@ -223,14 +232,17 @@ private struct Step {
     let set: SetName
     let prefix: Prefix
     let isRemoval: Bool
+    /// Whether it may stand there already, with another end.
+    let isRenewal: Bool
     let timeoutMilliseconds: UInt64?
     /// The change it is part of; `nil` when it came about by the end of another.
     var change: Int?
 
-    init(adding prefix: Prefix, to set: SetName, _ timeout: Duration, change: Int?) {
+    init(adding prefix: Prefix, to set: SetName, _ timeout: Duration, isRenewal: Bool = true, change: Int?) {
         self.set = set
         self.prefix = prefix
         isRemoval = false
+        self.isRenewal = isRenewal
         timeoutMilliseconds = ElementWire.timeoutMilliseconds(timeout)
         self.change = change
     }
@@ -239,6 +251,7 @@ private struct Step {
         self.set = set
         self.prefix = prefix
         isRemoval = true
+        isRenewal = true
         timeoutMilliseconds = nil
         self.change = change
     }

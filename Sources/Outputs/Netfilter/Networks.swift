@@ -25,6 +25,8 @@ struct Networks {
         struct Addition: Equatable {
             var prefix: Prefix
             var until: Instant
+            /// It stands in the kernel and is given a new end.
+            var isHeld = false
         }
     }
 
@@ -46,7 +48,7 @@ struct Networks {
             covered.insert(inner.prefix)
             if inner.value.isHeld { steps.remove.append(inner.prefix) }
         }
-        steps.add.append(.init(prefix: prefix, until: until))
+        steps.add.append(.init(prefix: prefix, until: until, isHeld: isHeld))
         return steps
     }
 

@@ -17,8 +17,14 @@ package final class XTRecent: Firewall {
     private var file: Descriptor?
     private var plan = FirewallPlan(ports: [])
     private var size = 0
-    /// The kernel keeps when it last saw a packet, not how many: every change since our own write is at least one.
-    private var seen: [IPAddress: (last: UInt64?, packets: UInt64)] = [:]
+    /// The kernel keeps the times of a few packets, not their number: a change since our own write is at least one.
+    private var seen: [IPAddress: (last: Trace?, packets: UInt64)] = [:]
+
+    /// What an entry tells of its last packet: the time in ticks, and the place of the next time in its ring.
+    struct Trace: Equatable {
+        var ticks: UInt64
+        var index: UInt64
+    }
 
     package init(list: String = XTRecent.defaultList) { self.list = list }
 
@@ -82,9 +88,9 @@ package final class XTRecent: Firewall {
         let wanted = Set(prefixes)
         for entry in try entries() where wanted.contains(Prefix(entry.address)) {
             let before = seen[entry.address]
-            let moved = before?.last.map { $0 != entry.lastSeen } ?? false
+            let moved = before?.last.map { $0 != entry.trace } ?? false
             let packets = (before?.packets ?? 0) + (moved ? 1 : 0)
-            seen[entry.address] = (entry.lastSeen, packets)
+            seen[entry.address] = (entry.trace, packets)
             result.append(Element(.banned, Prefix(entry.address), packets: packets))
         }
         return result
@@ -155,7 +161,7 @@ package final class XTRecent: Firewall {
         if let code { throw FirewallError("write", "\(path) \(text.dropLast())", code: code) }
     }
 
-    private func entries() throws(FirewallError) -> [(address: IPAddress, lastSeen: UInt64)] {
+    private func entries() throws(FirewallError) -> [(address: IPAddress, trace: Trace)] {
         let bytes: [UInt8]
         do {
             bytes = try contents(of: path, limit: max(size, 1_000) * XTRecent.longestLine)
@@ -166,14 +172,19 @@ package final class XTRecent: Firewall {
     }
 
     /// Reads `src=192.0.2.7 ttl: 0 last_seen: 4297 oldest_pkt: 1 4297` (net/netfilter/xt_recent.c, recent_seq_show).
-    static func entry(_ line: ArraySlice<UInt8>) -> (address: IPAddress, lastSeen: UInt64)? {
+    static func entry(_ line: ArraySlice<UInt8>) -> (address: IPAddress, trace: Trace)? {
         let words = line.split(separator: UInt8(ascii: " "))
         guard let first = words.first, first.starts(with: "src=".utf8), first.count <= 50,
             let address = IPAddress(String(decoding: first.dropFirst(4), as: UTF8.self)),
-            let label = words.firstIndex(where: { $0.elementsEqual("last_seen:".utf8) }), words.indices.contains(label + 1),
-            let lastSeen = UInt64(String(decoding: words[label + 1], as: UTF8.self))
+            let ticks = number(behind: "last_seen:", in: words), let index = number(behind: "oldest_pkt:", in: words)
         else { return nil }
-        return (address, lastSeen)
+        return (address, Trace(ticks: ticks, index: index))
+    }
+
+    private static func number(behind label: String, in words: [ArraySlice<UInt8>]) -> UInt64? {
+        guard let index = words.firstIndex(where: { $0.elementsEqual(label.utf8) }), words.indices.contains(index + 1)
+        else { return nil }
+        return UInt64(String(decoding: words[index + 1], as: UTF8.self))
     }
 
     /// How many sources a list holds; `nil` when the module is not there.
