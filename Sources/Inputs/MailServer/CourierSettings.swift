@@ -11,6 +11,8 @@ package struct CourierSettings: Equatable, Sendable {
     package var maxPerAddress: Int?
     /// Whether replies to a rejected client are delayed 8, 16, 32 ... s; on unless TARPIT=0.
     package var isTarpitOn: Bool?
+    /// ESMTP_LOG_DIALOG: the clients' own lines are in the log, and look like Courier's.
+    package var logsDialogue = false
     /// The options that name DNSBLs, as written: `-block=zen.example,BLOCK,*`.
     package var blocks: [String] = []
     /// PORT, as written: a number or a service, several separated by commas, each with an address in front perhaps.
@@ -30,6 +32,7 @@ package struct CourierSettings: Equatable, Sendable {
             case "MAXPERIP": maxPerAddress = Int(value)
             case "TARPIT": isTarpitOn = value != "0"
             case "PORT": port = value
+            case "ESMTP_LOG_DIALOG": logsDialogue = !value.isEmpty && value != "0"
             case "BLACKLISTS":
                 blocks = value.split(separator: " ").map { CourierSettings.unquoted($0) }.filter { $0.hasPrefix("-block=") }
             default: break

@@ -20,6 +20,9 @@ package struct Courier: Dialect {
     /// (courierd's still are). Set by the first line that begins like an SMTP command; never reset.
     package private(set) var hasDialogue = false
 
+    /// Lines of Courier's that were no event, for `status`: many of them mean that its wording has changed.
+    package private(set) var unread = 0
+
     let listTexts: ListTexts
     /// The reply whose inner lines (`511-...`) were read last.
     var openReply: OpenReply?
@@ -45,7 +48,8 @@ package struct Courier: Dialect {
                 event = listenerEvent(bytes, line.message, isOurs: program == .esmtpd)
             }
         }
-        if hasDialogue, program != .courierd { return nil }
+        if hasDialogue, program != .courierd { event = nil }
+        if event == nil { unread += 1 }
         event?.pid = line.pid
         return event
     }

@@ -202,6 +202,11 @@ private struct Examination {
             .ok, "timeout",
             "a silent client holds its slot for 600 s (300 s in DATA) after its last command; Courier has no setting for that: "
                 + "shedding ends it")
+        if courier.logsDialogue {
+            add(
+                .fail, "courier", "ESMTP_LOG_DIALOG is on: a client's lines stand in the log like Courier's own, so none can be believed",
+                "ESMTP_LOG_DIALOG=0 in esmtpd and a restart of Courier")
+        }
         for block in courier.blocksThatCannotWork {
             add(
                 .warn, "dnsbl", "\(shown(block)) may list nobody: without a text it asks for ANY, which many resolvers do not answer",

@@ -185,7 +185,8 @@ final class Agent {
         let now = clock.now
         do {
             isMoreLogWaiting = try follower.readAvailable(maxBytes: 1 << 18) { bytes, info in
-                hear(bytes, at: now)
+                // Half an address is another address: a line that was cut is not judged.
+                if info.isCut { tally.lines += 1 } else { hear(bytes, at: now) }
             }
         } catch {
             journal.warn("log", "\(error)")

@@ -73,7 +73,7 @@ extension Agent {
         row.add("log", logPath)
         row.add("last_line", tally.lastEvent?.nanoseconds)
         row.add("lines", tally.lines)
-        row.add("unread", tally.unread)
+        row.add("unread", dialect.unread)
         row.add("cut_lines", follower.counters.cutLines)
         if let sample = tally.lastSample {
             row.add("connections", sample.connections)

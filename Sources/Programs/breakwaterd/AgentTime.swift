@@ -21,6 +21,8 @@ extension Agent {
         let now = clock.now
         if follower.poll() { readLog() }
         problem("log", follower.problem.map { "\($0)" })
+        let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
+        problem("dialogue", dialect.hasDialogue ? dialogue : nil)
         takeSample(now)
         endMode(now)
         looksDue(now)

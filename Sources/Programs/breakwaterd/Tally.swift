@@ -4,8 +4,6 @@ import Events
 /// Counters since the start, and those of today.
 struct Tally {
     var lines = 0
-    /// Lines of our MTA that are no event of ours.
-    var unread = 0
     var rejections = 0
     var bans = 0
     var sheds = 0
