@@ -222,7 +222,35 @@ private struct Examination {
     private mutating func checkFirewall() {
         switch settings.firewall.backend {
         case .none: add(.warn, "firewall", "backend = \"none\": nobody is banned", "set [firewall] backend = \"nft\"")
-        case .xtRecent, .nft: break
+        case .xtRecent: checkRecent()
+        case .nft: checkTables()
+        }
+    }
+
+    private mutating func checkTables() {
+        do throws(FirewallError) {
+            let probe = try FeatureProbe()
+            for finding in probe.findings { if let problem = finding.problem { add(.fail, "nft", problem) } }
+            if probe.isSufficient {
+                add(.ok, "nft", "sets can be written: " + probe.findings.map(\.feature).joined(separator: ", "))
+            }
+        } catch { add(.fail, "nft", error.description) }
+    }
+
+    private mutating func checkRecent() {
+        let path = "/proc/net/xt_recent/\(XTRecent.defaultList)"
+        let rules = XTRecent.rules(ports: settings.mta.ports).joined(separator: " ; ")
+        if access(path, F_OK) != 0 {
+            add(.fail, "recent", "\(path) is missing: no rule makes it", rules)
+        } else if access(path, W_OK) != 0 {
+            add(.fail, "recent", "\(path): \(errnoText(errno))", "the daemon has to run as root for this backend: a drop-in with User=root")
+        } else {
+            add(.ok, "recent", "\(path) can be written")
+        }
+        if let size = XTRecent.listSize(), size < 10_000 {
+            add(
+                .warn, "recent", "the list holds \(size) sources and forgets the oldest without a word; a wave has thousands",
+                "options xt_recent ip_list_tot=10000 in /etc/modprobe.d, or backend = \"nft\"")
         }
     }
 

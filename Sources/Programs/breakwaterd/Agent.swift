@@ -161,6 +161,7 @@ final class Agent {
         loop.afterRound = { [unowned self] in carryOutOrders() }
         try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
         scheduleSample()
+        feedWatchdog()
         readLog()
         serviceManager.notify("READY=1\nSTATUS=\(mode.isEnforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
         try loop.run()

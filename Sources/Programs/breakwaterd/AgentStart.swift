@@ -134,7 +134,7 @@ extension Agent {
     static func makeFirewall(_ settings: Settings) throws(FirewallError) -> any Firewall {
         switch settings.firewall.backend {
         case .nft: try NFTables()
-        case .xtRecent: NoFirewall()
+        case .xtRecent: XTRecent()
         case .none: NoFirewall()
         }
     }
@@ -147,6 +147,7 @@ extension Agent {
 
     /// Takes the firewall up: what is in the kernel is adopted, what only the store knows is put back.
     func takeUpFirewall() throws(FirewallError) {
+        if settings.firewall.backend == .xtRecent, settings.firewall.installRules { try XTRecent.install(ports: settings.mta.ports) }
         let made = try Agent.makeFirewall(settings)
         let adoption = try made.start(plan, at: clock.now)
         firewall = made
@@ -227,9 +228,11 @@ extension Agent {
 
     /// Observing acts on nothing, also not by rules that an earlier, enforcing run left behind.
     func leaveNoRules() {
-        guard settings.firewall.backend == .nft, geteuid() == 0 else { return }
+        guard settings.firewall.backend == .nft else { return }
         do throws(FirewallError) {
             if try NFTables().takeOutRules() { journal.note("took out the rules that were in force; the sets stay") }
+        } catch where error.kind == .notPermitted {
+            // Without the right to look there is none to change it either: an earlier run had no more.
         } catch { journal.warn("firewall", error.description) }
     }
 

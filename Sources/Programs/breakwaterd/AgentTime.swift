@@ -30,7 +30,16 @@ extension Agent {
         if mode.isEnforcing { keepFirewall(now) }
         if tally.ticks % 12 == 0 { eachMinute(now) }
         tally.ticks += 1
-        if serviceManager.watchdog != nil { serviceManager.notify("WATCHDOG=1") }
+        serviceManager.notifyWatchdog()
+    }
+
+    /// The tick feeds the watchdog; where ticks are too far apart, a timer of its own.
+    func feedWatchdog() {
+        guard let interval = serviceManager.watchdog, interval < settings.sample.every else { return }
+        loop.schedule(after: interval) { [unowned self] in
+            serviceManager.notifyWatchdog()
+            feedWatchdog()
+        }
     }
 
     private func takeSample(_ now: Instant) {

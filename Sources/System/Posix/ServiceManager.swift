@@ -13,6 +13,8 @@ package struct ServiceManager {
         watchdog = own ? microseconds.map { .microseconds($0 / 2) } : nil
     }
 
+    package func notifyWatchdog() { if watchdog != nil { notify("WATCHDOG=1") } }
+
     /// Sends `state` (`READY=1`, `STATUS=...`); failure changes nothing for us.
     package func notify(_ state: String) {
         guard let socketPath, !socketPath.isEmpty else { return }
