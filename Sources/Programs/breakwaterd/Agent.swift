@@ -126,8 +126,10 @@ final class Agent {
             }
             mode = Mode(isEnforcing: true, until: until)
         } else {
+            mode.until = until
             leaveNoRules()
         }
+        fallBack(at: until)
         slotLimit = findSlotLimit()
         do throws(SystemError) {
             control = try ControlServer(
