@@ -55,33 +55,35 @@ struct SheddingTests {
     @Test("a reset connection leaves its slot asleep: it is freed all the same")
     func reset() throws {
         let server = try SlotServer()
-        var client: TestSocket? = try server.client("wait").socket
-        // Known while it lives, so that the index has it.
-        try server.shedder.slots?.refresh()
-        let (sleeper, pid) = try server.client("tarpit", from: "127.0.0.5")
-        let order = try server.order(sleeper, from: "127.0.0.5")
-        _ = sleeper.receive()
-        sleeper.resetOnClose()
-        let port = sleeper.port
-        _ = consume sleeper
-        client = nil
+        let order: Shed
+        let pid: Int32
+        let port: UInt16
+        do {
+            let client: TestSocket
+            (client, pid) = try server.client("tarpit")
+            order = try server.order(client)
+            port = client.port
+            #expect(client.receive() == "511 no\r\n")
+            client.resetOnClose()
+        }
+        #expect(server.isRunning(pid))
         let decision = try #require(try server.decisions([order]).first)
         #expect(decision.outcome == .done && decision.told == nil && decision.port == port)
         #expect(!server.isRunning(pid))
-        _ = client
     }
 
     @Test("a connection that ended by itself is gone")
     func gone() throws {
         let server = try SlotServer()
         let order: Shed
+        let pid: Int32
         do {
-            let (client, pid) = try server.client("wait")
+            let (client, slot) = try server.client("wait")
             order = try server.order(client)
-            _ = client.receive()
-            _ = consume client
-            while server.isRunning(pid) { usleep(1000) }
+            pid = slot
+            #expect(client.receive() == "511 no\r\n")
         }
+        while server.isRunning(pid) { usleep(1000) }
         #expect(try server.decisions([order]).map(\.outcome) == [.gone])
     }
 
@@ -137,15 +139,22 @@ struct SheddingTests {
         kill(pid, SIGKILL)
     }
 
-    @Test("a port that is none of ours")
+    @Test("a port of the same listener that is none of ours")
     func otherPort() throws {
-        let listening = try SlotServer()
-        let (client, pid) = try listening.client("wait")
-        // The same host, with a shedder that protects another port.
+        let server = try SlotServer()
+        let (client, pid) = try server.client("wait", to: server.otherPort)
+        let decision = try #require(try server.decisions([server.order(client)]).first)
+        #expect(decision.outcome == .refused && decision.detail == "port \(server.otherPort) is none of ours")
+        #expect(server.isRunning(pid))
+    }
+
+    @Test("a slot of another listener than ours")
+    func otherListener() throws {
         let other = try SlotServer()
-        let decision = try #require(try other.decisions([other.order(client)]).first)
-        #expect(decision.outcome == .gone)
-        #expect(listening.isRunning(pid))
+        let (client, pid) = try other.client("wait")
+        let server = try SlotServer()
+        #expect(try server.decisions([server.order(client)]).map(\.outcome) == [.gone])
+        #expect(other.isRunning(pid))
     }
 
     @Test("one that does not end on SIGTERM is never killed")
@@ -171,7 +180,8 @@ struct SheddingTests {
             server.order(first, from: "127.0.0.3", extent: .only),
             server.order(first, from: "127.0.0.4", extent: .only),
         ])
-        let outcomes = Dictionary(grouping: decisions, by: { "\($0.prefix?.address ?? IPAddress(v4: 0))" }).mapValues { $0.map(\.outcome) }
+        let outcomes = Dictionary(grouping: decisions, by: { $0.prefix?.shortDescription ?? "none" })
+            .mapValues { $0.map(\.outcome) }
         #expect(outcomes == ["127.0.0.2": [.done], "127.0.0.3": [.refused], "127.0.0.4": [.gone]])
         #expect(!server.isRunning(singlePid) && server.isRunning(firstPid) && server.isRunning(secondPid))
         _ = second

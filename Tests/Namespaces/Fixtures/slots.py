@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A stand-in for couriertcpd and its courieresmtpd: listens, and starts a process for each connection.
 
-    slots.py DIRECTORY PORT        prints "ready PID", then "line PEER PORT PID" as each slot logs
+    slots.py DIRECTORY PORTS       prints "ready PID", then "line PEER PORT PID" as each slot logs
 
 DIRECTORY receives copies of the interpreter named couriertcpd, courieresmtpd and couriertls, so that comm and the
 program's file name are those of the real ones. What a slot does, its client says in its first line (BEHAVIOURS).
@@ -155,12 +155,14 @@ def carrier():
             os.write(7 if source == 0 else 0, data)
 
 
-def listen(directory, port):
+def listen(directory, ports):
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
+    listeners = [
+        socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
+        for port in ports.split(",")]
     print("ready %d" % os.getpid(), flush=True)
     while True:
-        connection, peer = listener.accept()
+        connection, peer = select.select(listeners, [], [])[0][0].accept()
         if os.fork() == 0:
             local = connection.getsockname()
             os.environ.update(
@@ -188,7 +190,7 @@ if __name__ == "__main__":
         carrier()
     elif role == "listen":
         os.dup2(1, 2)
-        listen(directory, int(sys.argv[3]))
+        listen(directory, sys.argv[3])
     else:
         install(directory)
         run_as(directory, "couriertcpd", "listen", role)
