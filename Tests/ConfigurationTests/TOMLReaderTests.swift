@@ -10,7 +10,7 @@ import Testing
         ("empty strings", #"["", '']"#, "[text , text ]"),
         ("long string", "\"\"\"\none\ntwo\"\"\"", "text one\ntwo"),
         ("long string with joined lines", "\"\"\"one \\\n\n   two\"\"\"", "text one two"),
-        ("long string with quotes inside and at its end", #""""a"b""c"""""#, #"text a"b""c"""#),
+        ("long string with quotes inside and at its end", #""""a"b""c"""""#, #"text a"b""c""#),
         ("long literal string", "'''\na\\'b''c'''", #"text a\'b''c"#),
         ("integers", "[0, -1, +7, 1_000, 0xff, 0o17, 0b101, -9223372036854775808]", "[0, -1, 7, 1000, 255, 15, 5, -9223372036854775808]"),
         ("floats", "[0.5, -1.5e3, 6e-2, 1_0.2_5, inf, -inf]", "[0.5, -1500.0, 0.06, 10.25, inf, -inf]"),

@@ -123,13 +123,13 @@ final class RotatingWriter: Sendable {
                 try write(lottery.next(3))
                 writer = try Writer(path)
             case 3:
-                waitForFollower(file)
+                try waitForFollower(file)
                 try write(lottery.next(30))
                 let copy = try Writer(path + ".\(file)")
                 try copy.write(contents(of: path, limit: 1 << 30))
                 guard truncate(path, 0) == 0 else { throw SystemError("truncate", path) }
             default:
-                waitForFollower(file)
+                try waitForFollower(file)
                 try write(lottery.next(10))
                 guard unlink(path) == 0 else { throw SystemError("unlink", path) }
                 try write(lottery.next(10))
@@ -145,8 +145,14 @@ final class RotatingWriter: Sendable {
         guard rename(path, path + ".\(file)") == 0 else { throw SystemError("rename", path) }
     }
 
-    /// Until the follower has seen a line of `file`; a follower that has lost its way fails the test by what it lacks.
-    private func waitForFollower(_ file: Int) {
-        for _ in 0..<20_000 where progress.seenFile.load(ordering: .acquiring) < file { usleep(500) }
+    /// Until the follower has seen a line of `file`; one that has lost its way ends the test.
+    private func waitForFollower(_ file: Int) throws {
+        for _ in 0..<20_000 {
+            if progress.seenFile.load(ordering: .acquiring) >= file { return }
+            usleep(500)
+        }
+        throw Lost(file: file)
     }
+
+    private struct Lost: Error { var file: Int }
 }

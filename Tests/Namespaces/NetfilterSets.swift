@@ -11,6 +11,20 @@ extension NetfilterTests {
                 FirewallPlan(
                     ports: [25, 587], newPerSecond: 40, burst: 80, perSource: 5,
                     allowed: [prefix("127.0.0.0/8"), prefix("::1/128")]))
+            let text = try nftList().split(separator: "\n").map { $0.drop { $0 == "\t" } }
+            for line in expectedLines { #expect(text.contains { $0 == line }, "\(line)") }
+            let rules = text.drop { $0 != "chain newcomers {" }.dropFirst().filter { $0 != "}" }
+            #expect(rules.count == 11)
+            let verdicts = rules.map { $0.contains(" drop ") ? "drop" : "accept" }
+            #expect(verdicts == ["accept", "accept", "drop", "drop", "drop", "drop", "accept", "accept", "drop", "drop", "drop"])
+        }
+
+        @Test func `without limits there are no rules for them, and without ports none at all`() throws {
+            let firewall = try freshTable(FirewallPlan(ports: [25]))
+            let rules = try nftList("chain inet breakwater newcomers")
+            #expect(!rules.contains("limit rate") && !rules.contains("ct count"))
+            try firewall.change(to: FirewallPlan(ports: []))
+            #expect(try !nftList("chain inet breakwater arrivals").contains("jump"))
         }
 
         @Test(arguments: ["192.0.2.7", "2001:db8::7", "192.0.2.0/24", "2001:db8:1::/64", "255.0.0.0/8", "0.0.0.0/1", "ffff::/16"])
@@ -46,3 +60,17 @@ extension NetfilterTests {
         }
     }
 }
+
+/// The table in nft's words.
+private let expectedLines = [
+    "table inet breakwater {", "set banned4 {", "set banned6 {", "set banned_nets4 {", "set banned_nets6 {",
+    "set allowed4 {", "set allowed6 {", "set known4 {", "set known6 {", "flags timeout", "flags interval,timeout",
+    "flags interval", "elements = { 127.0.0.0/8 }", "elements = { ::1 }",
+    "type filter hook prerouting priority mangle; policy accept;",
+    "tcp dport { 25, 587 } tcp flags syn / fin,syn,rst,ack jump newcomers comment \"what would open a connection to a protected port\"",
+    "ip saddr @allowed4 accept comment \"allowed: past everything\"",
+    "ip6 saddr @banned_nets6 counter name \"dropped_banned\" drop comment \"banned\"",
+    "ip saddr @known4 accept comment \"known sender: past the limits\"",
+    "add @open6 { ip6 saddr & ffff:ffff:ffff:ffff:: ct count over 5 } counter name \"dropped_per_source\" drop comment \"limit.per_source\"",
+    "limit rate over 40/second burst 80 packets counter name \"dropped_new_per_second\" drop comment \"limit.new_per_second\"",
+]

@@ -126,8 +126,8 @@ extension NetfilterTests {
         }
 
         /// A connection to the listener; `nil` when nothing answered the SYN within 0.3 s: before TCP sends it again.
-        private func connect(from source: String, port: UInt16 = 2525) -> Connection? {
-            Connection(from: source, to: source.contains(":") ? "2001:db8::25" : "198.51.100.7", port: port)
+        private func connect(from source: String, port: UInt16 = 2525) -> TestConnection? {
+            TestConnection(from: source, to: source.contains(":") ? "2001:db8::25" : "198.51.100.7", port: port)
         }
     }
 }
@@ -149,13 +149,13 @@ final class Listener {
         guard result == 0, listen(descriptor.number, 128) == 0 else { throw SystemError("bind", "port \(port)") }
     }
 
-    func accept() -> Connection? {
+    func accept() -> TestConnection? {
         let number = Glibc.accept(descriptor.number, nil, nil)
-        return number < 0 ? nil : Connection(owning: number)
+        return number < 0 ? nil : TestConnection(owning: number)
     }
 }
 
-final class Connection {
+final class TestConnection {
     private let descriptor: Descriptor
 
     init(owning number: Int32) { descriptor = Descriptor(owning: number) }

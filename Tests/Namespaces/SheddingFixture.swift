@@ -10,6 +10,8 @@ import Testing
 /// The stand-in MTA of Fixtures/slots.py, a shedder for it, and the loop that drives the shedder.
 final class SlotServer {
     let port: UInt16
+    /// Served by the same processes, but not protected by the shedder.
+    let otherPort: UInt16
     let pid: Int32
     let loop: EventLoop
     let shedder: Shedder
@@ -27,8 +29,8 @@ final class SlotServer {
         var template = Array("/tmp/breakwater-slots.XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        // A port that is free now; nobody else is in this namespace.
-        port = try TestSocket.listener("::").port
+        // Ports that are free now; nobody else is in this namespace.
+        (port, otherPort) = try SlotServer.freePorts()
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         output = Descriptor(owning: ends[0])
@@ -36,12 +38,20 @@ final class SlotServer {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
-        posix_spawn_file_actions_addclose(&actions, ends[0])
-        let arguments = ["python3", source + "/Fixtures/slots.py", directory, String(port)].map { strdup($0) } + [nil]
+        let words: [String] = ["python3", source + "/Fixtures/slots.py", directory, "\(port),\(otherPort)"]
+        let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
+        // The threads that run tests block all signals, which a child would inherit.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var started: Int32 = 0
-        let code = posix_spawnp(&started, "python3", &actions, nil, arguments, environ)
+        let code = posix_spawnp(&started, "python3", &actions, &attributes, arguments, environ)
         posix_spawn_file_actions_destroy(&actions)
+        posix_spawnattr_destroy(&attributes)
         close(ends[1])
         try #require(code == 0, "python3 does not start: \(errnoText(code))")
         process = started
@@ -68,6 +78,12 @@ final class SlotServer {
         rmdir(directory)
     }
 
+    private static func freePorts() throws -> (UInt16, UInt16) {
+        let first = try TestSocket.listener("::")
+        let second = try TestSocket.listener("::")
+        return (first.port, second.port)
+    }
+
     /// The words of its next line.
     func nextWords() throws -> [String] {
         while true {
@@ -86,9 +102,11 @@ final class SlotServer {
     }
 
     /// A client whose slot has logged its rejection; `pid` is its slot's.
-    func client(_ behaviour: String, from source: String = "127.0.0.1") throws -> (socket: TestSocket, pid: Int32) {
+    func client(
+        _ behaviour: String, from source: String = "127.0.0.1", to port: UInt16? = nil
+    ) throws -> (socket: TestSocket, pid: Int32) {
         let socket = try TestSocket.connected(
-            to: source.contains(":") ? "::1" : "127.0.0.1", port: port, from: source)
+            to: source.contains(":") ? "::1" : "127.0.0.1", port: port ?? self.port, from: source)
         socket.send(behaviour + "\n")
         let words = try nextWords()
         return (socket, words.count == 4 ? Int32(words[3]) ?? 0 : 0)

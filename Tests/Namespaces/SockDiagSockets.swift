@@ -28,8 +28,12 @@ final class TestSocket {
         return withUnsafeBytes(of: address) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) }
     }
 
+    private static func opened(for address: String) throws -> TestSocket {
+        try TestSocket(socket(address.contains(":") ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+    }
+
     static func listener(_ address: String, port: UInt16 = 0) throws -> TestSocket {
-        let socket = try TestSocket(socket(address.contains(":") ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+        let socket = try opened(for: address)
         var off: Int32 = 0
         if address == "::" { setsockopt(socket.number, Int32(IPPROTO_IPV6), 26, &off, 4) }
         try with(address, port) { try #require(bind(socket.number, $0, $1) == 0, "bind: errno \(errno)") }
@@ -38,7 +42,7 @@ final class TestSocket {
     }
 
     static func connected(to address: String, port: UInt16, from source: String? = nil) throws -> TestSocket {
-        let socket = try TestSocket(socket(address.contains(":") ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+        let socket = try opened(for: address)
         if let source { try with(source, 0) { try #require(bind(socket.number, $0, $1) == 0, "bind: errno \(errno)") } }
         try with(address, port) { try #require(connect(socket.number, $0, $1) == 0, "connect: errno \(errno)") }
         return socket
@@ -46,7 +50,11 @@ final class TestSocket {
 
     func accepted() throws -> TestSocket { try TestSocket(accept(number, nil, nil)) }
 
-    func send(_ text: String) { _ = Array(text.utf8).withUnsafeBytes { Glibc.send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) } }
+    func send(_ text: String) {
+        _ = Array(text.utf8).withUnsafeBytes {
+            Glibc.send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+    }
 
     /// What has arrived within `milliseconds`; empty at the end, `nil` when nothing came or the peer has reset.
     func receive(milliseconds: Int32 = 5000) -> String? {

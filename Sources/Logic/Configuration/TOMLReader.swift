@@ -247,6 +247,9 @@ extension TOMLReader {
                 throw TOMLFault(line: line, text: "expected , or } on the same line, not \(shownRest)")
             }
             index += 1
+            skipBlanks(acrossLines: false)
+            // Lists may end in a comma, inline tables may not.
+            if current == UInt8(ascii: "}") { throw TOMLFault(line: line, text: "expected a key, not \(shownRest)") }
         }
         index += 1
         depth -= 1

@@ -153,7 +153,7 @@ struct RawElement {
             case NFTA_SET_ELEM_KEY.rawValue:
                 guard let value = Attributes(in: attribute).first(NFTA_DATA_VALUE.rawValue), value.count == keyBytes
                 else { return nil }
-                key = keyBytes == 4 ? value.u32.map(IPAddress.init(v4:)) : IPAddress(networkBytes: value.bytes)
+                key = keyBytes == 4 ? value.u32.map(IPAddress.init(v4:)) : value.v6
             case NFTA_SET_ELEM_FLAGS.rawValue:
                 isEnd = (attribute.u32 ?? 0) & UInt32(NFT_SET_ELEM_INTERVAL_END.rawValue) != 0
             case NFTA_SET_ELEM_TIMEOUT.rawValue: timeout = attribute.u64.map(RawElement.span)
@@ -189,6 +189,15 @@ struct RawElement {
 
     func element(_ place: Element.Place, _ prefix: Prefix) -> Element {
         Element(place, prefix, timeout: timeout, expires: expires, packets: packets, bytes: bytes)
+    }
+}
+
+extension Attribute {
+    fileprivate var v6: IPAddress? {
+        guard count == 16 else { return nil }
+        return IPAddress(
+            high: UInt64(bigEndian: payload.loadUnaligned(as: UInt64.self)),
+            low: UInt64(bigEndian: payload.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
     }
 }
 

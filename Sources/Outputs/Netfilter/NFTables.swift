@@ -87,7 +87,7 @@ package final class NFTables: Firewall {
     /// For a daemon that only observes: takes an earlier run's rules out and leaves the sets. False when there were none.
     package func takeOutRules() throws(FirewallError) -> Bool {
         let findings = try query.inspect(ruleset.plan)
-        guard !findings.isTableMissing, findings.rules.values.contains(where: { !$0.isEmpty }) else { return false }
+        guard let rules = findings.rules[.arrivals], !rules.isEmpty else { return false }
         ruleset.plan = FirewallPlan(ports: [])
         _ = try put(findings, withRules: true)
         return true

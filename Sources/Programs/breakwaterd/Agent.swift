@@ -126,8 +126,10 @@ final class Agent {
             }
             mode = Mode(isEnforcing: true, until: until)
         } else {
+            mode.until = until
             leaveNoRules()
         }
+        fallBack(at: until)
         slotLimit = findSlotLimit()
         do throws(SystemError) {
             control = try ControlServer(
@@ -190,6 +192,8 @@ final class Agent {
                 if info.isCut { tally.lines += 1 } else { hear(bytes, at: now) }
             }
         } catch {
+            // The next event or tick tries again.
+            isMoreLogWaiting = false
             journal.warn("log", "\(error)")
         }
         if isMoreLogWaiting { loop.schedule(after: .zero) { [unowned self] in readLog() } }

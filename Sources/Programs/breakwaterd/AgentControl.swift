@@ -331,13 +331,12 @@ extension Agent {
         }
         let how = span.map { $0 == .forever ? "" : " for \($0.span), then back to \(other)" } ?? ""
         if dryRun { return .record(Reply.done(text: "would be \(word)\(how)")) }
-        let until = span.flatMap { $0 == .forever ? nil : clock.now + $0 }
-        setMode(enforcing: on, until: until, why: "by hand")
+        setMode(enforcing: on, for: span, why: "by hand")
         guard mode.isEnforcing == on else {
             return .record(Reply.error(ExitStatus.no, "not \(word): \(problems["firewall"] ?? "see the log")"))
         }
         carryOutOrders()
-        let keep = until == nil ? "" : ". keep: breakwater enforce \(on ? "on" : "off")"
+        let keep = mode.until == nil ? "" : ". keep: breakwater enforce \(on ? "on" : "off")"
         return .record(Reply.done(text: word + how + keep))
     }
 

@@ -203,8 +203,9 @@ extension Agent {
 
     /// From noting to acting, or back. Going back takes the rules out and leaves the sets: nothing is dropped any more,
     /// and acting again finds every ban that has not run out.
-    func setMode(enforcing: Bool, until: Instant?, why: String) {
+    func setMode(enforcing: Bool, for span: Duration?, why: String) {
         let now = clock.now
+        let until = span.flatMap { $0 == .forever ? nil : now + $0 }
         do throws(FirewallError) {
             if enforcing, !mode.isEnforcing {
                 try takeUpFirewall()
@@ -219,11 +220,25 @@ extension Agent {
             if enforcing { return }
         }
         mode = Mode(isEnforcing: enforcing, until: until)
-        store.post(.mode(ModeOverride(enforces: enforcing, until: until ?? .distantFuture)))
+        // What the configuration says anyway is no override: a later change of the file shall count.
+        let isOverride = until != nil || enforcing != (settings.mode == .enforce)
+        store.post(.mode(isOverride ? ModeOverride(enforces: enforcing, until: until ?? .distantFuture) : nil))
         var decision = Decision(.note, at: now, why: "\(enforcing ? "enforcing" : "observing"): \(why)", outcome: .done)
-        decision.timeout = until.map { $0 - now }
+        decision.timeout = span
         write(decision)
+        fallBack(at: until)
         serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
+    }
+
+    /// At the end of its time a mode goes back to what the configuration says.
+    func fallBack(at until: Instant?) {
+        guard let until else { return }
+        loop.schedule(after: max(.zero, until - clock.now)) { [unowned self] in
+            // Another `enforce` may have come in between.
+            guard mode.until == until else { return }
+            let isEnforcing = settings.mode == .enforce && !options.isObserving
+            setMode(enforcing: isEnforcing, for: nil, why: "its time is over")
+        }
     }
 
     /// Observing acts on nothing, also not by rules that an earlier, enforcing run left behind.
@@ -270,7 +285,7 @@ extension Agent {
         settings.allow = new.allow
         if new.mode != old.mode {
             settings.mode = new.mode
-            setMode(enforcing: new.mode == .enforce && !options.isObserving, until: nil, why: "configuration")
+            setMode(enforcing: new.mode == .enforce && !options.isObserving, for: nil, why: "configuration")
         }
         refreshAllowlist(force: true)
         if mode.isEnforcing, old.limit != new.limit {

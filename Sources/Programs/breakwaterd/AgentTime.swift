@@ -24,7 +24,6 @@ extension Agent {
         let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
         problem("dialogue", dialect.hasDialogue ? dialogue : nil)
         takeSample(now)
-        endMode(now)
         looksDue(now)
         for ban in policy.advance(to: now) { noteEnd(ban) }
         if mode.isEnforcing { keepFirewall(now) }
@@ -57,12 +56,6 @@ extension Agent {
         } catch {
             journal.warn("sample", "\(error)")
         }
-    }
-
-    /// `enforce on --for 1h` has run out.
-    private func endMode(_ now: Instant) {
-        guard let until = mode.until, until <= now else { return }
-        setMode(enforcing: settings.mode == .enforce && !options.isObserving, until: nil, why: "its time is over")
     }
 
     /// Bans that end before the next tick are asked for packets first: one that was hit starts anew.

@@ -31,15 +31,24 @@ struct Breakwaterd: ParsableCommand {
     var verbose = false
 
     func run() throws {
+        // A reader of stderr or of the control socket that goes away is no reason to end.
+        signal(SIGPIPE, SIG_IGN)
         do {
             let agent = try Agent(
                 AgentOptions(configPath: config, isObserving: observe, fromStart: fromStart, isVerbose: verbose))
             try agent.run()
         } catch let failure as StartFailure {
-            var text = "breakwaterd: " + failure.text + "\n"
-            _ = text.withUTF8 { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            Glibc.exit(failure.code)
+            end(failure)
+        } catch let error as SystemError {
+            // EX_OSERR: the kernel refused what every host allows.
+            end(StartFailure(71, error.description))
         }
+    }
+
+    private func end(_ failure: StartFailure) -> Never {
+        var text = "breakwaterd: " + failure.text + "\n"
+        _ = text.withUTF8 { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        Glibc.exit(failure.code)
     }
 }
 

@@ -13,6 +13,8 @@ package final class SockDiag {
     private var request: [UInt8] = []
     /// Dumps that were cut short at `dumpLimit` sockets.
     package private(set) var truncatedDumps = 0
+    /// Sockets that the kernel's filter let through and ours did not: 0 unless it was given less than was asked.
+    package private(set) var surplus = 0
     /// The most sockets one dump visits.
     package static let dumpLimit = 250_000
 
@@ -96,7 +98,10 @@ package final class SockDiag {
                 // The kernel's filter is an economy; what is promised is decided here.
                 guard ports.isEmpty || ports.contains(connection.localPort),
                     peer?.contains(connection.peer) ?? true
-                else { return }
+                else {
+                    surplus += 1
+                    return
+                }
                 count += 1
                 if count <= SockDiag.dumpLimit { body(connection) }
             }

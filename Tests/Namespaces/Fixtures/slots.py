@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A stand-in for couriertcpd and its courieresmtpd: listens, and starts a process for each connection.
 
-    slots.py DIRECTORY PORT        prints "ready PID", then "line PEER PORT PID" as each slot logs
+    slots.py DIRECTORY PORTS       prints "ready PID", then "line PEER PORT PID" as each slot logs
 
 DIRECTORY receives copies of the interpreter named couriertcpd, courieresmtpd and couriertls, so that comm and the
 program's file name are those of the real ones. What a slot does, its client says in its first line (BEHAVIOURS).
@@ -100,11 +100,13 @@ def listening(directory):
 
 
 def execs(directory):
-    """Becomes another program once the client says so, connection and all."""
+    """Becomes another program once the client says so, connection and all; told to, it keeps the slot's name."""
     log()
     os.write(1, REPLY)
-    read_line()
-    os.execv(os.path.join(directory, "other"), ["courieresmtpd", "-c", "import time; time.sleep(3600)"])
+    code = "import os, time; os.write(2, b'other\\n'); time.sleep(3600)"
+    if read_line() == "disguise":
+        code = "open('/proc/self/comm', 'w').write('courieresmtpd'); " + code
+    os.execv(os.path.join(directory, "other"), ["courieresmtpd", "-c", code])
 
 
 def grandchild(directory):
@@ -147,20 +149,31 @@ BEHAVIOURS = {f.__name__: f for f in (
 
 
 def carrier():
+    """Busy for a while with what its slot writes, and drops it when the slot ends meanwhile."""
+    slot = socket.socket(fileno=7)
     while True:
         for source in select.select([0, 7], [], [])[0]:
             data = os.read(source, 4096)
             if not data:
                 return
+            end = time.monotonic() + (0.3 if source == 7 else 0)
+            while time.monotonic() < end:
+                try:
+                    if not slot.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                        return
+                except BlockingIOError:
+                    pass
             os.write(7 if source == 0 else 0, data)
 
 
-def listen(directory, port):
+def listen(directory, ports):
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
+    listeners = [
+        socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
+        for port in ports.split(",")]
     print("ready %d" % os.getpid(), flush=True)
     while True:
-        connection, peer = listener.accept()
+        connection, peer = select.select(listeners, [], [])[0][0].accept()
         if os.fork() == 0:
             local = connection.getsockname()
             os.environ.update(
@@ -172,6 +185,8 @@ def listen(directory, port):
 
 
 def install(directory):
+    # Whatever the tests beside this one have open: a slot must not hold their sockets.
+    os.closerange(3, 4096)
     os.environ["PYTHONHOME"] = sys.base_prefix
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["LD_LIBRARY_PATH"] = os.path.join(sys.base_prefix, "lib")
@@ -188,7 +203,7 @@ if __name__ == "__main__":
         carrier()
     elif role == "listen":
         os.dup2(1, 2)
-        listen(directory, int(sys.argv[3]))
+        listen(directory, sys.argv[3])
     else:
         install(directory)
         run_as(directory, "couriertcpd", "listen", role)
