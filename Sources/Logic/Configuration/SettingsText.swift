@@ -1,5 +1,6 @@
 import Events
 
+/// Settings as text: the TOML that gives them, and `key=value` as typed after `--set`.
 extension Settings {
     /// The settings in force as the text of a file: reading it gives these settings.
     package var toml: String {

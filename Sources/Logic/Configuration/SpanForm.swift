@@ -1,5 +1,6 @@
 import Events
 
+/// Spans as the configuration writes them, `"10m"`, and what is wrong with those that are none.
 extension SettingForm where Value == Duration {
     /// A span as people write it (`"90s"`, `"10m"`, `"1h"`, `"7d"`, `"forever"`) from `least` to `most`.
     static func span(_ least: Duration, _ most: Duration) -> Self {

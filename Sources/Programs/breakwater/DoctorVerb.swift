@@ -14,6 +14,7 @@ import ProcFS
 import SettingsFiles
 import Shedding
 
+/// `doctor`: looks at everything the daemon will need, before it is needed, and says what to do about what is missing.
 struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check the MTA, its log, rights, the firewall and what holds slots; each finding with its remedy.",
@@ -215,7 +216,8 @@ private struct Examination {
         if courier.blocks.isEmpty {
             add(.warn, "dnsbl", "Courier asks no DNSBL", "set BLACKLISTS in esmtpd: without rejections there is nobody to ban")
         } else if courier.blocksThatCannotWork.count < courier.blocks.count {
-            add(.ok, "dnsbl", "\(courier.blocks.count - courier.blocksThatCannotWork.count) lists are asked")
+            let count = courier.blocks.count - courier.blocksThatCannotWork.count
+            add(.ok, "dnsbl", count == 1 ? "1 list is asked" : "\(count) lists are asked")
         }
     }
 

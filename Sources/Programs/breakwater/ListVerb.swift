@@ -44,7 +44,10 @@ struct BanRow {
     /// All bans, in address order.
     static func all(_ common: CommonOptions) throws -> [BanRow] {
         var rows: [BanRow] = []
-        try common.connect().ask(.list) { if let row = BanRow($0) { rows.append(row) } }
+        let last = try common.connect().ask(.list) { if let row = BanRow($0) { rows.append(row) } }
+        if last["mode"] == "observing", !rows.isEmpty, !common.quiet {
+            Terminal.warn("observing: none of these is in force. to act: breakwater enforce on --for 1h")
+        }
         return rows.sorted { $0.prefix < $1.prefix }
     }
 }
@@ -152,12 +155,24 @@ struct Why: ParsableCommand {
         common.say(first)
         for row in rows {
             let time = row.instant("time").map { LocalTime.clock($0, now: now) } ?? ""
-            common.say("  \(time)  \(Record.escaped((row["text"] ?? "").utf8, limit: 400))")
+            common.say("  \(time)  \(Why.words(row))")
         }
         common.say(
             "  accepted mail in the last weeks: "
                 + (last["known"] == "yes" ? (last["authenticated"] == "yes" ? "yes, after authentication" : "yes") : "none"))
         try finish(last)
+    }
+}
+
+extension Why {
+    /// A row of the history: a decision in our words, or a log line, escaped.
+    private static func words(_ row: Record) -> String {
+        let text = row["text"] ?? ""
+        if row["kind"] != "line", var record = Record(line: text.utf8) {
+            record.add("time", row["time"])
+            if let decision = Decision(record) { return Events.words(decision) }
+        }
+        return Record.escaped(text.utf8, limit: 400)
     }
 }
 
@@ -194,14 +209,19 @@ struct Events: ParsableCommand {
     /// `22:41:07.113 ban 192.0.2.7 1h rbl zen.example`
     static func line(_ decision: Decision) -> String {
         let millisecond = padded(Int(decision.time.nanoseconds - decision.time.seconds * 1_000_000_000) / 1_000_000, 3)
-        var text = "\(LocalTime.clock(decision.time)).\(millisecond) "
-        text += decision.isObserved ? "would \(decision.kind.rawValue)" : decision.kind.rawValue
+        return "\(LocalTime.clock(decision.time)).\(millisecond) \(words(decision))"
+    }
+
+    static func words(_ decision: Decision) -> String {
+        var text = decision.isObserved ? "would \(decision.kind.rawValue)" : decision.kind.rawValue
         if let prefix = decision.prefix { text += " \(prefix.shortDescription)" }
         if let port = decision.port { text += ":\(port)" }
         if let timeout = decision.timeout { text += " \(timeout.span)" }
         if let pid = decision.pid { text += " pid \(pid)" }
         text += " " + Record.escaped(decision.why.utf8, limit: 120)
-        if decision.kind == .shed || decision.outcome != .done { text += " " + decision.outcome.rawValue }
+        if !decision.isObserved, decision.kind == .shed || decision.outcome != .done {
+            text += " " + decision.outcome.rawValue
+        }
         if let latency = decision.latency { text += " in \(StatusAnswer.milliseconds(Int(latency.microseconds)))" }
         if decision.told == false { text += ", not told" }
         if let detail = decision.detail { text += " (\(Record.escaped(detail.utf8, limit: 120)))" }

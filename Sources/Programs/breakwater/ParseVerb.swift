@@ -8,6 +8,7 @@ import LogIntake
 import Posix
 import SettingsFiles
 
+/// `parse`: what each line of a log says, in our words; the answer to whether a log is understood.
 struct Parse: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Each line of a log as the event it is: does it read my log?",

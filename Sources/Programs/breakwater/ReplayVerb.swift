@@ -9,6 +9,7 @@ import Policy
 import Posix
 import SettingsFiles
 
+/// `replay`: old logs through the same parser and policy as the daemon's, with the clock of the log.
 struct Replay: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What if: old logs against the policy, nothing touched.",

@@ -7,6 +7,7 @@ import Netlink
 import Posix
 import Shedding
 
+/// `sample`: connection counts, from the daemon's store or counted here.
 struct Sample: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Connection counts over time: date, then the count.",

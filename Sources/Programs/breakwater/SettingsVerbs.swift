@@ -6,6 +6,7 @@ import MailServer
 import Posix
 import SettingsFiles
 
+/// `check`, and how the verbs that need no daemon come by the configuration.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Is the configuration right? Needs no daemon.",

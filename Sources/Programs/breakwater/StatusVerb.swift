@@ -3,6 +3,7 @@ import ControlProtocol
 import Events
 import Posix
 
+/// `status` and `top`: the daemon's own account of itself, for a person, for a terminal line, and as JSON.
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Is it alive, and what does it do.")
     @OptionGroup var common: CommonOptions
@@ -52,14 +53,15 @@ enum StatusAnswer {
         }
         lines.append(slots)
         lines.append(
-            "bans       \(number("bans")) (\(number("by_hand")) by hand, \(number("networks")) networks)   "
+            "bans       \(number("bans"))\(mode == "observing" ? ", none in force," : "") "
+                + "(\(number("by_hand")) by hand, \(number("networks")) networks)   "
                 + "dropped \(number("dropped")) SYN, \(number("limited")) over the limit")
         var shed = "shed       \(number("sheds"))"
         if let p50 = row.integer("free_p50_us") { shed += ", median \(milliseconds(p50)) after the rejection" }
         shed += "; \(number("told")) of \(number("sheds")) had their 5xx"
         lines.append(shed)
-        if let observed = row.integer("observed"), observed > 0 {
-            lines.append("observed   \(grouped(observed)) orders only noted. to act: breakwater enforce on")
+        if mode == "observing", let observed = row.integer("observed"), observed > 0 {
+            lines.append("observed   \(grouped(observed)) orders noted, none carried out. to act: breakwater enforce on --for 1h")
         }
         if let problems = row["problems"], !problems.isEmpty { lines.append(style.bad("problem") + "    " + problems) }
         return lines
@@ -89,7 +91,7 @@ enum StatusAnswer {
             ("mode", JSON(row["mode"])), ("mode_until", time("mode_until")), ("backend", JSON(row["backend"])),
             ("since", time("since")), ("mta", JSON(row["mta"])), ("log", JSON(row["log"])), ("last_line", time("last_line")),
             ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
-            ("connections", integer("connections")), ("new_per_second", JSON(row["new_per_second"])),
+            ("connections", integer("connections")), ("new_per_second", integer("new_per_second")),
             ("bans", integer("bans")), ("by_hand", integer("by_hand")), ("networks", integer("networks")),
             ("known_senders", integer("known")),
             ("suspended_zones", .array((row["suspended"] ?? "").split(separator: " ").map { .string(String($0)) })),

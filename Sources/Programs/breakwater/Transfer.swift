@@ -13,7 +13,7 @@ struct Export: ParsableCommand {
         abstract: "The bans for other programs.",
         discussion: """
             nft: a script for `nft -f` that adds the elements. dnsbl: rbldnsd's ip4set/ip6trie form.
-            jsonl, tsv: what `import` reads back.
+            jsonl: one JSON object a line. tsv: what `import` reads back.
             """)
     @Argument(help: "nft, dnsbl, jsonl or tsv")
     var form: Form

@@ -205,6 +205,7 @@ final class Agent {
         guard let event = dialect.read(bytes) else { return }
         tally.lastEvent = now
         tally.count(event)
+        journal.event(event)
         if event.kind == .saturation { heardSaturation(event, at: now) }
         if policy.judge(event, at: now) > 0, let peer = event.peer {
             let prefix = policy.ledger.ban(covering: peer)?.prefix ?? policy.sourceBlock(peer)

@@ -122,7 +122,12 @@ extension Agent {
             pieces(policy.ledger.bans) { ban in
                 let cost = costs[ban.prefix]
                 return ban.record(hits: cost?.hits ?? 0, shed: cost?.shed ?? 0)
-            }, last: { Reply.done() })
+            },
+            last: { [mode] in
+                var last = Reply.done()
+                last.add("mode", mode.isEnforcing ? "enforcing" : "observing")
+                return last
+            })
     }
 
     private func why(_ prefix: Prefix) -> ControlServer.Answer {

@@ -26,6 +26,20 @@ final class Journal {
         log.notice("\(decision.record)")
     }
 
+    /// What a line was read as; with --verbose only.
+    func event(_ event: Event) {
+        guard log.logLevel <= .debug else { return }
+        var record = Record("line", [("event", event.kind.rawValue)])
+        record.add("class", event.rejectionClass?.rawValue)
+        record.add("code", event.code)
+        record.add("peer", event.peer)
+        record.add("port", event.port)
+        record.add("zone", event.zone)
+        if event.isAuthenticated { record.add("authenticated", "yes") }
+        if event.isListFailure { record.add("list_failure", "yes") }
+        log.debug("\(record)")
+    }
+
     /// A warning that may repeat: said at once, then at most once a minute with the count of those in between.
     func warn(_ key: String, _ text: @autoclosure () -> String) {
         let now = MonotonicClock.nanoseconds()

@@ -27,7 +27,7 @@ struct Breakwaterd: ParsableCommand {
     @Flag(help: "Read the log from its beginning instead of from where reading ended.")
     var fromStart = false
 
-    @Flag(name: .shortAndLong, help: "Log every line that is judged.")
+    @Flag(name: .shortAndLong, help: "Log each line that is an event.")
     var verbose = false
 
     func run() throws {

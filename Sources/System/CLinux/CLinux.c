@@ -1,3 +1,4 @@
+/* Calls that Swift cannot make: variadic ones (syscall(2)), and those whose structures hold C unions or bit fields. */
 #define _GNU_SOURCE
 #include "CLinux.h"
 
