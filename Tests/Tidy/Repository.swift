@@ -14,7 +14,7 @@ enum Repository {
         if let git, git.status == 0 { return git.output.split(separator: "\n").map(String.init).filter(exists).sorted() }
         let walker = FileManager.default.enumerator(atPath: root)
         let all = walker.map { $0.compactMap { $0 as? String } } ?? []
-        return all.filter { !$0.hasPrefix(".build/") && !$0.hasPrefix(".git/") && isFile($0) }.sorted()
+        return all.filter { !$0.hasPrefix(".build") && !$0.hasPrefix(".git/") && isFile($0) }.sorted()
     }()
 
     static func files(below folder: String, _ suffixes: String...) -> [String] {

@@ -89,7 +89,7 @@ import Testing
         let everywhere: Set<Substring> = [
             "bin", "boot", "dev", "etc", "lib", "proc", "run", "sbin", "srv", "sys", "tmp", "usr", "var",
         ]
-        let path = /(?:^|[\s"'=(\[`:,])\/([A-Za-z][\w.-]*)\//
+        let path = /(?:^|[\s"'=(\[`:,])\/([A-Za-z][\w.-]*)\/\w/
         // The lab's mail server has a user of its own with a home, and a Swift toolchain is looked for where it is
         // commonly put.
         let expected = ["/home/bob", "/opt/swift"]
@@ -98,7 +98,7 @@ import Testing
                 for match in line.matches(of: path) where !everywhere.contains(match.1) {
                     let rest = line[match.1.startIndex...]
                     guard !expected.contains(where: { rest.hasPrefix($0.dropFirst()) }) else { continue }
-                    // A comment's `/Fixtures/` after a name is a piece of a path, not an absolute one.
+                    // What is appended to a path is a piece of one, not an absolute one.
                     #expect(line[..<match.1.startIndex].hasSuffix("+ \"/"), "\(file):\(number + 1): \(line.trimmed)")
                 }
             }
