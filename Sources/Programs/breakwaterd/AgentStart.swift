@@ -79,18 +79,13 @@ extension Agent {
         return .resume(position)
     }
 
-    static func logPath(_ settings: Settings, _ journal: Journal) -> String {
-        switch settings.mta.log {
-        case .files(let paths):
-            if paths.count > 1 { journal.warn("log", "only the first of \(paths.count) logs is followed by this version") }
-            return paths[0]
-        case .auto:
-            let found = MailLog.find()
-            if !found.exists {
-                journal.warn("log", "none of \(MailLog.usualPaths.joined(separator: ", ")) exists; waiting for \(found.path)")
-            }
-            return found.path
+    static func logPaths(_ settings: Settings, _ journal: Journal) -> [String] {
+        if case .files(let paths) = settings.mta.log { return paths }
+        let found = MailLog.find()
+        if !found.exists {
+            journal.warn("log", "none of \(MailLog.usualPaths.joined(separator: ", ")) exists; waiting for \(found.path)")
         }
+        return [found.path]
     }
 
     static func shedding(_ settings: Settings) -> Shedder.Settings {
@@ -220,14 +215,19 @@ extension Agent {
             if enforcing { return }
         }
         mode = Mode(isEnforcing: enforcing, until: until)
-        // What the configuration says anyway is no override: a later change of the file shall count.
-        let isOverride = until != nil || enforcing != (settings.mode == .enforce)
-        store.post(.mode(isOverride ? ModeOverride(enforces: enforcing, until: until ?? .distantFuture) : nil))
+        storeMode()
         var decision = Decision(.note, at: now, why: "\(enforcing ? "enforcing" : "observing"): \(why)", outcome: .done)
         decision.timeout = span
         write(decision)
         fallBack(at: until)
         serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
+    }
+
+    /// What the configuration says anyway is no override: a later change of the file shall count.
+    func storeMode() {
+        let isOverride = mode.until != nil || mode.isEnforcing != (settings.mode == .enforce)
+        let entry = ModeOverride(enforces: mode.isEnforcing, until: mode.until ?? .distantFuture)
+        store.post(.mode(isOverride ? entry : nil))
     }
 
     /// At the end of its time a mode goes back to what the configuration says.

@@ -19,10 +19,10 @@ extension Agent {
 
     private func tick() {
         let now = clock.now
-        if follower.poll() { readLog() }
-        problem("log", follower.problem.map { "\($0)" })
+        for log in logs where log.follower.poll() { read(log) }
+        problem("log", logs.compactMap { log in log.follower.problem.map { "\(log.path): \($0)" } }.first)
         let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
-        problem("dialogue", dialect.hasDialogue ? dialogue : nil)
+        problem("dialogue", logs.contains { $0.dialect.hasDialogue } ? dialogue : nil)
         takeSample(now)
         looksDue(now)
         for ban in policy.advance(to: now) { noteEnd(ban) }
