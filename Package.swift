@@ -90,6 +90,8 @@ let package = Package(
         .executableTarget(
             name: "StoreHelper", dependencies: ["Addresses", "Events", "Store", "Posix"], path: "Tests/StoreHelper",
             swiftSettings: strict),
+        // The tree itself: format, imports, manual pages against the programs' own help.
+        .tests("Tidy"),
         // Started by scripts/test inside a network namespace of their own.
         .tests("Namespaces", [
             "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix", "CLinux",
