@@ -49,8 +49,10 @@ final class Agent {
     /// What each banned prefix has cost it and us since its ban began.
     var costs: [Prefix: BanCost] = [:]
     var evidence: [Prefix: [[UInt8]]] = [:]
-    /// Prefixes still to be looked up in this sweep over all bans.
-    var sweep: ArraySlice<Prefix> = []
+    /// What is still to be looked up in this sweep over everything that should be in the kernel.
+    var sweep: [SweepItem] = []
+    var sweepsAgain = false
+    var dueTimer: (at: Instant, id: Int)?
     /// What is wrong and lasts, by kind, for `status`.
     var problems: [String: String] = [:]
     var positionTimer: Int?
@@ -60,6 +62,11 @@ final class Agent {
     struct Mode {
         var isEnforcing: Bool
         var until: Instant?
+    }
+
+    enum SweepItem {
+        case banned(Prefix)
+        case known(IPAddress, until: Instant)
     }
 
     struct BanCost {

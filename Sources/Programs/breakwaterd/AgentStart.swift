@@ -161,13 +161,15 @@ extension Agent {
     private func adopt(_ elements: [Element]) {
         let now = clock.now
         var adopted = 0
-        var inKernel: Set<Prefix> = []
+        var bannedThere: Set<Prefix> = []
+        var knownThere: Set<Prefix> = []
         for element in elements {
-            inKernel.insert(element.prefix)
             switch element.place {
             case .known:
+                knownThere.insert(element.prefix)
                 policy.adoptKnown(element.prefix.address, until: now + (element.expires ?? .forever), authenticated: false)
             case .banned:
+                bannedThere.insert(element.prefix)
                 // What policy has already is what the store told; the kernel knows best how long it has left.
                 var ban =
                     policy.ledger[element.prefix]
@@ -184,12 +186,12 @@ extension Agent {
                 }
             }
         }
-        let missing = policy.ledger.bans.filter { !inKernel.contains($0.prefix) && $0.until > now }
+        let missing = policy.ledger.bans.filter { !bannedThere.contains($0.prefix) && $0.until > now }
         let changes = missing.map {
             FirewallChange.ban($0.prefix, timeout: $0.until == .distantFuture ? .forever : $0.until - now)
         }
         let restored = firewall.apply(changes, at: now).filter { $0.outcome == .done }.count
-        let known = policy.knownUntil(at: now).filter { !inKernel.contains(Prefix($0.address)) }
+        let known = policy.knownUntil(at: now).filter { !knownThere.contains(Prefix($0.address)) }
         _ = firewall.apply(known.map { .remember(Prefix($0.address), timeout: $0.until - now) }, at: now)
         journal.note("adopted \(adopted) bans from the kernel, put back \(restored) from the store")
     }
