@@ -32,9 +32,12 @@ enum Retention {
         }
         if removed > 0 { return true }
         // Pages are given back only once rows stay: each page moved is written twice.
-        guard try database.integer("PRAGMA freelist_count") > freePagesKept else { return false }
+        let free = try database.integer("PRAGMA freelist_count")
+        guard free > freePagesKept else { return false }
         try database.execute("PRAGMA incremental_vacuum(512)")
-        if try database.integer("PRAGMA freelist_count") > freePagesKept { return true }
+        let left = try database.integer("PRAGMA freelist_count")
+        // A file that was not made for it keeps its free pages; asking again would go on for ever.
+        if left > freePagesKept, left < free { return true }
         // The file itself shrinks when the write-ahead log is folded into it.
         try database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return false

@@ -119,7 +119,7 @@ package enum StoreNotice: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether the daemon should post all it holds again: bans, known senders, allowlist entries, the mode, the log position.
+    /// Whether the daemon should post all it holds again: bans, known senders, allowlist entries, mode and log position.
     package var asksForAll: Bool {
         switch self {
         case .movedAside, .beganAfresh: true

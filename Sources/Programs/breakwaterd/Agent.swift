@@ -31,9 +31,7 @@ final class Agent {
 
     var settings: Settings
     var policy: Policy
-    var dialect: Courier
-    let logPath: String
-    let follower: LogFollower
+    let logs: [FollowedLog]
     var tally = Tally()
     var mode: Mode
     var firewall: any Firewall
@@ -51,11 +49,12 @@ final class Agent {
     /// What each banned prefix has cost it and us since its ban began.
     var costs: [Prefix: BanCost] = [:]
     var evidence: [Prefix: [[UInt8]]] = [:]
-    /// Prefixes still to be looked up in this sweep over all bans.
-    var sweep: ArraySlice<Prefix> = []
+    /// What is still to be looked up in this sweep over everything that should be in the kernel.
+    var sweep: [SweepItem] = []
+    var sweepsAgain = false
+    var dueTimer: (at: Instant, id: Int)?
     /// What is wrong and lasts, by kind, for `status`.
     var problems: [String: String] = [:]
-    var isMoreLogWaiting = false
     var positionTimer: Int?
     let serviceManager = ServiceManager()
 
@@ -63,6 +62,11 @@ final class Agent {
     struct Mode {
         var isEnforcing: Bool
         var until: Instant?
+    }
+
+    enum SweepItem {
+        case banned(Prefix)
+        case known(IPAddress, until: Instant)
     }
 
     struct BanCost {
@@ -90,9 +94,10 @@ final class Agent {
         let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }
         allowEntries = memory.allowed
         policy = memory.policy
-        dialect = Courier(rblTexts: settings.mta.rblTexts)
-        logPath = Agent.logPath(settings, journal)
-        follower = try LogFollower(path: logPath, start: Agent.start(of: logPath, memory, options))
+        let rblTexts = settings.mta.rblTexts
+        logs = try Agent.logPaths(settings, journal).map { path in
+            try FollowedLog(path, start: Agent.start(of: path, memory, options), rblTexts: rblTexts)
+        }
         firewall = NoFirewall()
 
         sockets = try SockDiag()
@@ -142,7 +147,7 @@ final class Agent {
                     : "the control socket cannot be made: \(error); set control_socket, or run as root")
         }
         var record = Record("start", [("version", Breakwaterd.version), ("mode", mode.isEnforcing ? "enforcing" : "observing")])
-        record.add("log", logPath)
+        record.add("log", logPaths)
         record.add("ports", settings.mta.ports.map { "\($0)" }.joined(separator: ","))
         record.add("slots", slotLimit)
         record.add("bans", policy.ledger.count)
@@ -159,12 +164,12 @@ final class Agent {
                 if signal == SIGHUP { _ = reload() } else { loop.stop() }
             }
         }
-        try loop.add(follower.descriptor) { [unowned self] in readLog() }
+        for log in logs { try loop.add(log.follower.descriptor) { [unowned self] in read(log) } }
         loop.afterRound = { [unowned self] in carryOutOrders() }
         try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
         scheduleSample()
         feedWatchdog()
-        readLog()
+        readLogs()
         serviceManager.notify("READY=1\nSTATUS=\(mode.isEnforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
         try loop.run()
         stop()
@@ -173,7 +178,7 @@ final class Agent {
     /// Bans stay in the kernel; only our own traces go.
     private func stop() {
         serviceManager.notify("STOPPING=1")
-        postPosition()
+        postPositions()
         postCounters()
         control?.close()
         if !store.close(timeout: .seconds(2)) { journal.warn("store", "the disk did not take the last records in time") }
@@ -183,26 +188,36 @@ final class Agent {
 
     // MARK: - The log
 
+    func readLogs() {
+        for log in logs { read(log) }
+    }
+
     /// Reads what has been written, a bounded piece at a time, so that the rest of the loop has its turn.
-    func readLog() {
+    func read(_ log: FollowedLog) {
         let now = clock.now
+        var isMoreWaiting = false
         do {
-            isMoreLogWaiting = try follower.readAvailable(maxBytes: 1 << 18) { bytes, info in
+            isMoreWaiting = try log.follower.readAvailable(maxBytes: 1 << 18) { bytes, info in
                 // Half an address is another address: a line that was cut is not judged.
-                if info.isCut { tally.lines += 1 } else { hear(bytes, at: now) }
+                if info.isCut { tally.lines += 1 } else { hear(bytes, of: log, at: now) }
             }
         } catch {
             // The next event or tick tries again.
-            isMoreLogWaiting = false
             journal.warn("log", "\(error)")
         }
-        if isMoreLogWaiting { loop.schedule(after: .zero) { [unowned self] in readLog() } }
-        notePosition()
+        if isMoreWaiting, !log.isMoreWaiting {
+            log.isMoreWaiting = true
+            loop.schedule(after: .zero) { [unowned self] in
+                log.isMoreWaiting = false
+                read(log)
+            }
+        }
+        notePositions()
     }
 
-    private func hear(_ bytes: Span<UInt8>, at now: Instant) {
+    private func hear(_ bytes: Span<UInt8>, of log: FollowedLog, at now: Instant) {
         tally.lines += 1
-        guard let event = dialect.read(bytes) else { return }
+        guard let event = log.dialect.read(bytes) else { return }
         tally.lastEvent = now
         tally.count(event)
         journal.event(event)
@@ -236,16 +251,16 @@ final class Agent {
     }
 
     /// The position reaches the store a little later, once for many reads; it is never ahead of what was carried out.
-    private func notePosition() {
+    private func notePositions() {
         guard positionTimer == nil else { return }
         positionTimer = loop.schedule(after: .milliseconds(300)) { [unowned self] in
             positionTimer = nil
-            postPosition()
+            postPositions()
         }
     }
 
-    func postPosition() {
-        store.post(.logPosition(path: logPath, text: follower.position.record.description))
+    func postPositions() {
+        for log in logs { store.post(.logPosition(path: log.path, text: log.positionText)) }
     }
 
     /// The store lost its file and has a new one, or writes nothing for now.
@@ -255,6 +270,9 @@ final class Agent {
             write(Decision(.note, at: now, why: notice.description, outcome: .done))
             guard notice.asksForAll else { continue }
             for ban in policy.ledger.bans { store.post(.ban(stored(ban))) }
+            for entry in allowEntries { store.post(.allow(entry)) }
+            storeMode()
+            postPositions()
             for sender in policy.knownUntil(at: now) {
                 store.post(
                     .known(
@@ -269,6 +287,8 @@ final class Agent {
         let cost = costs[ban.prefix]
         return StoredBan(ban, hits: cost?.hits ?? 0, sheds: cost?.shed ?? 0)
     }
+
+    var logPaths: String { logs.map(\.path).joined(separator: ", ") }
 
     // MARK: - Decisions
 

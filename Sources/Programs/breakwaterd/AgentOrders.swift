@@ -52,6 +52,7 @@ extension Agent {
             noteBan(ban, result.outcome, detail: result.error?.description)
         }
         problem("firewall", firstError?.description)
+        scheduleDueNetworks()
     }
 
     /// A new ban is a decision; a refreshed one is the same ban with a later end.

@@ -79,18 +79,13 @@ extension Agent {
         return .resume(position)
     }
 
-    static func logPath(_ settings: Settings, _ journal: Journal) -> String {
-        switch settings.mta.log {
-        case .files(let paths):
-            if paths.count > 1 { journal.warn("log", "only the first of \(paths.count) logs is followed by this version") }
-            return paths[0]
-        case .auto:
-            let found = MailLog.find()
-            if !found.exists {
-                journal.warn("log", "none of \(MailLog.usualPaths.joined(separator: ", ")) exists; waiting for \(found.path)")
-            }
-            return found.path
+    static func logPaths(_ settings: Settings, _ journal: Journal) -> [String] {
+        if case .files(let paths) = settings.mta.log { return paths }
+        let found = MailLog.find()
+        if !found.exists {
+            journal.warn("log", "none of \(MailLog.usualPaths.joined(separator: ", ")) exists; waiting for \(found.path)")
         }
+        return [found.path]
     }
 
     static func shedding(_ settings: Settings) -> Shedder.Settings {
@@ -166,13 +161,15 @@ extension Agent {
     private func adopt(_ elements: [Element]) {
         let now = clock.now
         var adopted = 0
-        var inKernel: Set<Prefix> = []
+        var bannedThere: Set<Prefix> = []
+        var knownThere: Set<Prefix> = []
         for element in elements {
-            inKernel.insert(element.prefix)
             switch element.place {
             case .known:
+                knownThere.insert(element.prefix)
                 policy.adoptKnown(element.prefix.address, until: now + (element.expires ?? .forever), authenticated: false)
             case .banned:
+                bannedThere.insert(element.prefix)
                 // What policy has already is what the store told; the kernel knows best how long it has left.
                 var ban =
                     policy.ledger[element.prefix]
@@ -189,12 +186,12 @@ extension Agent {
                 }
             }
         }
-        let missing = policy.ledger.bans.filter { !inKernel.contains($0.prefix) && $0.until > now }
+        let missing = policy.ledger.bans.filter { !bannedThere.contains($0.prefix) && $0.until > now }
         let changes = missing.map {
             FirewallChange.ban($0.prefix, timeout: $0.until == .distantFuture ? .forever : $0.until - now)
         }
         let restored = firewall.apply(changes, at: now).filter { $0.outcome == .done }.count
-        let known = policy.knownUntil(at: now).filter { !inKernel.contains(Prefix($0.address)) }
+        let known = policy.knownUntil(at: now).filter { !knownThere.contains(Prefix($0.address)) }
         _ = firewall.apply(known.map { .remember(Prefix($0.address), timeout: $0.until - now) }, at: now)
         journal.note("adopted \(adopted) bans from the kernel, put back \(restored) from the store")
     }
@@ -220,14 +217,19 @@ extension Agent {
             if enforcing { return }
         }
         mode = Mode(isEnforcing: enforcing, until: until)
-        // What the configuration says anyway is no override: a later change of the file shall count.
-        let isOverride = until != nil || enforcing != (settings.mode == .enforce)
-        store.post(.mode(isOverride ? ModeOverride(enforces: enforcing, until: until ?? .distantFuture) : nil))
+        storeMode()
         var decision = Decision(.note, at: now, why: "\(enforcing ? "enforcing" : "observing"): \(why)", outcome: .done)
         decision.timeout = span
         write(decision)
         fallBack(at: until)
         serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
+    }
+
+    /// What the configuration says anyway is no override: a later change of the file shall count.
+    func storeMode() {
+        let isOverride = mode.until != nil || mode.isEnforcing != (settings.mode == .enforce)
+        let entry = ModeOverride(enforces: mode.isEnforcing, until: mode.until ?? .distantFuture)
+        store.post(.mode(isOverride ? entry : nil))
     }
 
     /// At the end of its time a mode goes back to what the configuration says.

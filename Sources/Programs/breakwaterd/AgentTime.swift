@@ -19,10 +19,10 @@ extension Agent {
 
     private func tick() {
         let now = clock.now
-        if follower.poll() { readLog() }
-        problem("log", follower.problem.map { "\($0)" })
+        for log in logs where log.follower.poll() { read(log) }
+        problem("log", logs.compactMap { log in log.follower.problem.map { "\(log.path): \($0)" } }.first)
         let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
-        problem("dialogue", dialect.hasDialogue ? dialogue : nil)
+        problem("dialogue", logs.contains { $0.dialect.hasDialogue } ? dialogue : nil)
         takeSample(now)
         looksDue(now)
         for ban in policy.advance(to: now) { noteEnd(ban) }
@@ -70,7 +70,7 @@ extension Agent {
     /// Reads the counters of these bans and begins those anew that have been hit.
     private func look(at prefixes: [Prefix], _ now: Instant) {
         guard !prefixes.isEmpty else { return }
-        do {
+        do throws(FirewallError) {
             for element in try firewall.elements(for: prefixes, in: .banned) { note(element, now) }
         } catch { problem("firewall", error.description) }
     }
@@ -86,9 +86,8 @@ extension Agent {
         policy.refresh(element.prefix, at: now)
     }
 
-    /// Others may have changed our table; narrower networks may be due; a sweep goes on.
+    /// Others may have changed our table: it is put right, and what was in it looked through.
     private func keepFirewall(_ now: Instant) {
-        for result in firewall.advance(to: now) where result.outcome == .failed { tally.failed += 1 }
         guard let monitor, monitor.isDisturbed else { return }
         monitor.isDisturbed = false
         do {
@@ -98,36 +97,76 @@ extension Agent {
                 write(Decision(.note, at: now, why: "put back in the firewall: \(repairs)", outcome: .done))
             }
             startSweep()
-        } catch { problem("firewall", error.description) }
+        } catch {
+            monitor.isDisturbed = true
+            problem("firewall", error.description)
+        }
     }
 
-    /// Looks at all bans, a slice for each turn of the loop, for counters and for what is missing.
+    /// Looks at all bans and known senders, a slice for each turn of the loop, for counters and for what is missing.
     func startSweep() {
-        guard sweep.isEmpty, mode.isEnforcing else { return }
-        sweep = policy.ledger.bans.map(\.prefix)[...]
+        guard mode.isEnforcing else { return }
+        // What has been looked at already in a sweep that is running may be gone since.
+        if !sweep.isEmpty {
+            sweepsAgain = true
+            return
+        }
+        sweep = policy.ledger.bans.map { .banned($0.prefix) }
+            + policy.knownUntil(at: clock.now).map { .known($0.address, until: $0.until) }
         continueSweep()
     }
 
     private func continueSweep() {
         guard !sweep.isEmpty else { return }
         let now = clock.now
-        let slice = sweep.prefix(256)
-        sweep = sweep.dropFirst(256)
-        let wanted: [FirewallChange] = slice.compactMap { prefix in
-            guard let ban = policy.ledger[prefix], ban.until > now + .seconds(2) else { return nil }
-            return .ban(prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now)
+        // A hundred look-ups are about half a millisecond.
+        let slice = sweep.suffix(100)
+        sweep.removeLast(slice.count)
+        let wanted: [FirewallChange] = slice.compactMap { item in
+            switch item {
+            case .banned(let prefix):
+                guard let ban = policy.ledger[prefix], ban.until > now + .seconds(2) else { return nil }
+                return .ban(prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now)
+            case .known(let address, let until):
+                return until > now + .seconds(2) ? .remember(Prefix(address), timeout: until - now) : nil
+            }
         }
-        do {
+        do throws(FirewallError) {
             let result = try firewall.reconcile(wanted, at: now)
             for element in result.found where element.place == .banned { note(element, now) }
-            let restored = result.restored.filter { $0.outcome == .done }
-            if !restored.isEmpty {
-                tally.repaired += restored.count
-                for change in restored { costs[change.change.prefix]?.lastPackets = 0 }
-                write(Decision(.note, at: now, why: "put back \(restored.count) bans that were gone", outcome: .done))
-            }
+            notePutBack(result.restored, at: now)
         } catch { problem("firewall", error.description) }
-        if !sweep.isEmpty { loop.schedule(after: .milliseconds(1)) { [unowned self] in continueSweep() } }
+        if !sweep.isEmpty {
+            loop.schedule(after: .milliseconds(1)) { [unowned self] in continueSweep() }
+        } else if sweepsAgain {
+            sweepsAgain = false
+            startSweep()
+        }
+    }
+
+    private func notePutBack(_ restored: [ChangeResult], at now: Instant) {
+        var bans = 0
+        for result in restored where result.outcome == .done {
+            tally.repaired += 1
+            guard case .ban(let prefix, _) = result.change else { continue }
+            bans += 1
+            costs[prefix]?.lastPackets = 0
+        }
+        if bans > 0 {
+            write(Decision(.note, at: now, why: "put back \(bans) bans that were gone", outcome: .done))
+        }
+    }
+
+    /// A network hidden by a wider one goes in when that one ends.
+    func scheduleDueNetworks() {
+        guard mode.isEnforcing, let due = firewall.nextDue, due < dueTimer?.at ?? .distantFuture else { return }
+        if let dueTimer { loop.cancel(dueTimer.id) }
+        let id = loop.schedule(after: max(.zero, due - clock.now)) { [unowned self] in
+            dueTimer = nil
+            for result in firewall.advance(to: clock.now) where result.outcome == .failed { tally.failed += 1 }
+            scheduleDueNetworks()
+        }
+        dueTimer = (due, id)
     }
 
     private func eachMinute(_ now: Instant) {

@@ -1,0 +1,2 @@
+class BenchError(Exception):
+    """One sentence for the terminal: what went wrong, and what to do about it."""

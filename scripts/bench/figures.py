@@ -1,0 +1,108 @@
+"""Figures: what was measured, in which unit, how often, under which load; as a table and as files."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+
+
+def quantile(values, share):
+    """The value that `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class Load:
+    """How busy the machine was, this measurement included: a context that fills `text`."""
+
+    def __enter__(self):
+        self.begin = _cpu_times()
+        self.first = os.getloadavg()[0]
+        return self
+
+    def __exit__(self, *_):
+        idle, total = (after - before for after, before in zip(_cpu_times(), self.begin))
+        self.busy = 1 - idle / total if total else 0.0
+        self.load = max(self.first, os.getloadavg()[0])
+
+
+def _cpu_times():
+    with open("/proc/stat") as file:
+        fields = [int(word) for word in file.readline().split()[1:9]]
+    return fields[3] + fields[4], sum(fields)  # idle and iowait; all
+
+
+class Figures:
+    """Gathers the runs of each figure; the order is that of the first time."""
+
+    def __init__(self, tell):
+        self.tell = tell
+        self.rows = {}
+        self.details = {}
+
+    def add(self, name, value, unit, goal=None, load=None):
+        """One run of one figure. `goal` is the highest value wanted, in the same unit."""
+        row = self.rows.setdefault(name, {"figure": name, "unit": unit, "goal": goal, "values": [], "load": [], "busy": []})
+        row["values"].append(value)
+        if load is not None:
+            row["load"].append(round(load.load, 2))
+            row["busy"].append(round(load.busy, 2))
+
+    def keep(self, name, detail):
+        """Something beside the figures for the JSON file: a course over time, all single values."""
+        self.details.setdefault(name, []).append(detail)
+
+    def table(self):
+        head = ("figure", "median", "lowest", "highest", "unit", "goal", "runs", "load", "busy")
+        lines = [head]
+        for row in self.rows.values():
+            values = row["values"]
+            lines.append((
+                row["figure"], _number(statistics.median(values)), _number(min(values)), _number(max(values)), row["unit"],
+                "-" if row["goal"] is None else ("" if statistics.median(values) <= row["goal"] else "! ") + _number(row["goal"]),
+                str(len(values)), _span(row["load"]), _span(row["busy"])))
+        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+        return "\n".join("  ".join(
+            cell.ljust(width) if column in (0, 4) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
+
+    def write(self, path, options):
+        """PATH.json with everything, PATH.tsv with the table's figures and all runs."""
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with open(path + ".json", "w") as file:
+            json.dump({"machine": machine(), "options": options, "figures": list(self.rows.values()),
+                       "details": self.details}, file, indent=1)
+            file.write("\n")
+        with open(path + ".tsv", "w") as file:
+            file.write("figure\tunit\tmedian\tgoal\tload\tbusy\truns\n")
+            for row in self.rows.values():
+                file.write("\t".join((
+                    row["figure"], row["unit"], _number(statistics.median(row["values"])),
+                    "" if row["goal"] is None else _number(row["goal"]), _span(row["load"]), _span(row["busy"]),
+                    " ".join(_number(value) for value in row["values"]))) + "\n")
+
+
+def machine():
+    with open("/proc/cpuinfo") as file:
+        model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown")
+    with open("/proc/meminfo") as file:
+        memory = int(file.readline().split()[1]) // 1024
+    here = os.path.dirname(os.path.abspath(__file__))
+    commit = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return {"date": time.strftime("%Y-%m-%d %H:%M %z"), "cpu": model, "cpus": os.cpu_count(), "memory_mb": memory,
+            "kernel": platform.release(), "commit": commit.stdout.strip() or None}
+
+
+def _number(value):
+    if isinstance(value, int) or value == int(value) and abs(value) >= 100:
+        return f"{int(value)}"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _span(values):
+    if not values:
+        return "-"
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g}-{high:g}"
