@@ -39,6 +39,12 @@ import Testing
         #expect(error?.code == 64)
     }
 
+    @Test(arguments: [("-1", 0), ("99999999999999999999", 100), ("20000", 10_000), ("7", 7)])
+    func `events are bounded`(limit: String, taken: Int) throws {
+        let record = try #require(Record(line: Array("events limit=\(limit)".utf8)))
+        #expect(try Request(record) == .events(follow: false, limit: taken))
+    }
+
     @Test func `a decision comes back as it went`() throws {
         var decision = Decision(.shed, at: Instant(nanoseconds: 1_800_000_000_123_456_789), why: "rbl:zen.example", outcome: .done)
         decision.prefix = try Prefix(parsing: "192.0.2.7")

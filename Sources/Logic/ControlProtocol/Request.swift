@@ -98,7 +98,7 @@ extension Request {
         case "allow": self = .allow(try net(), for: try span(), dryRun: flag("dry-run"))
         case "allow-list": self = .allowList
         case "disallow": self = .disallow(try net(), dryRun: flag("dry-run"))
-        case "events": self = .events(follow: flag("follow"), limit: min(10_000, Int(record["limit"] ?? "") ?? 100))
+        case "events": self = .events(follow: flag("follow"), limit: max(0, min(10_000, Int(record["limit"] ?? "") ?? 100)))
         case "samples":
             guard let since = Duration(span: record["since"] ?? "1h") else { throw RequestError("samples: since when?") }
             self = .samples(since: since)
