@@ -100,6 +100,7 @@ final class ControlServer {
             let isKnown = bw_peer_credentials(number, &pid, &uid, &gid) == 0
             let client = Client(Descriptor(owning: number), mayChange: isKnown && (uid == 0 || uid == geteuid()))
             if clients.count >= ControlServer.maxClients { dropIdleClients() }
+            if clients.count >= ControlServer.maxClients, client.mayChange { dropLooker() }
             guard clients.count < ControlServer.maxClients else {
                 refusedClients += 1
                 append(Reply.error(ExitStatus.unavailable, "too many clients at once; try again"), to: client)
@@ -116,6 +117,12 @@ final class ControlServer {
         for client in clients.values where !client.isSubscribed && now - client.lastActive > ControlServer.idleLimit {
             drop(client)
         }
+    }
+
+    /// Those who may only look do not keep out those who act.
+    private func dropLooker() {
+        let lookers = clients.values.filter { !$0.mayChange }
+        if let client = lookers.min(by: { $0.lastActive < $1.lastActive }) { drop(client) }
     }
 
     private func serve(_ number: Int32) {
@@ -212,8 +219,10 @@ final class ControlServer {
     private func watch(_ client: Client) {
         let number = client.descriptor.number
         guard clients[number] != nil else { return }
+        // A client that waits for a later answer is not listened to, or what it says meanwhile would wake us without end.
+        if client.isAwaiting { return loop.remove(number) }
         do {
-            try loop.add(number, forWriting: !client.output.isEmpty) { [unowned self] in serve(number) }
+            try loop.add(number, forReading: client.output.isEmpty, forWriting: !client.output.isEmpty) { [unowned self] in serve(number) }
         } catch { drop(client) }
     }
 

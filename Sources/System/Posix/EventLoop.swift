@@ -22,11 +22,14 @@ package final class EventLoop {
         epoll = try Descriptor("epoll_create1", "", epoll_create1(Int32(EPOLL_CLOEXEC)))
     }
 
-    /// Calls `handler` whenever `descriptor` is readable (or, with `forWriting`, also when it is writable).
+    /// Calls `handler` whenever `descriptor` is readable (unless `forReading` is false) or, with `forWriting`, writable;
+    /// always when its other end is gone. Added again it takes the place of what was there.
     /// The descriptor stays its owner's; remove it before it is closed.
-    package func add(_ descriptor: Int32, forWriting: Bool = false, _ handler: @escaping Handler) throws(SystemError) {
+    package func add(
+        _ descriptor: Int32, forReading: Bool = true, forWriting: Bool = false, _ handler: @escaping Handler
+    ) throws(SystemError) {
         var event = epoll_event()
-        event.events = EPOLLIN.rawValue | (forWriting ? EPOLLOUT.rawValue : 0)
+        event.events = (forReading ? EPOLLIN.rawValue : 0) | (forWriting ? EPOLLOUT.rawValue : 0)
         event.data.fd = descriptor
         let operation = handlers[descriptor] == nil ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
         guard epoll_ctl(epoll.number, operation, descriptor, &event) == 0 else {
