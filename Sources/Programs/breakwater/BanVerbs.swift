@@ -57,17 +57,16 @@ struct BanVerb: ParsableCommand {
             case nil: break
             }
         }
-        var row = Record("row")
         let last = try common.connect().ask(
             .ban(
                 prefix, for: duration, why: why.map { "by hand: \($0)" } ?? "by hand", origin: .manual, shed: !noShed,
-                dryRun: change.dryRun, confirmed: confirmed)
-        ) { row = $0 }
+                dryRun: change.dryRun, confirmed: confirmed))
         if common.json {
             common.say(
                 JSON.document("ban", [
                     ("net", .string(prefix.description)), ("done", .bool(last.integer("code") == 0 && !change.dryRun)),
-                    ("until", JSON(row.instant("until").map(\.rfc3339))), ("slots_freed", JSON(row.integer("freed"))),
+                    ("until", JSON(last.instant("until").flatMap { $0 == .distantFuture ? nil : $0.rfc3339 })),
+                    ("slots_freed", JSON(last.integer("freed"))),
                     ("text", JSON(last["text"])),
                 ]).description)
         } else if let text = last["text"] {

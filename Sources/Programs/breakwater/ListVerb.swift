@@ -68,7 +68,7 @@ struct List: ParsableCommand {
         if common.json {
             return common.say(JSON.document("list", [("bans", .array(rows.map { $0.json(now) }))]).description)
         }
-        if jsonl { return common.say(rows.map { $0.json(now).description }.joined(separator: "\n")) }
+        if jsonl { return rows.forEach { common.say($0.json(now).description) } }
         guard !rows.isEmpty else { return common.say("no bans") }
         let cells = rows.map { row in
             [
@@ -99,7 +99,7 @@ struct List: ParsableCommand {
             let values = sorted.map { key, value in
                 JSON.object([(name, .string(key)), ("bans", JSON(value.bans)), ("hits", JSON(value.hits)), ("shed", JSON(value.shed))])
             }
-            if jsonl { return common.say(values.map(\.description).joined(separator: "\n")) }
+            if jsonl { return values.forEach { common.say($0.description) } }
             return common.say(JSON.document("list", [("groups", .array(values))]).description)
         }
         guard !sorted.isEmpty else { return common.say("no bans") }
