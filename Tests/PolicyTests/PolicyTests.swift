@@ -92,6 +92,13 @@ extension Order {
         #expect(spans == ["10m", "20m", "40m", "1h", "1h"])
     }
 
+    @Test func `a source that is back before its ban has left the ledger is banned again`() {
+        var bench = Bench()
+        bench.reject("192.0.2.7")
+        bench.wait(.minutes(10))
+        #expect(bench.reject("192.0.2.7").first?.short == "ban 192.0.2.7/32 20m")
+    }
+
     @Test func `a source that stayed away for the longest span starts anew`() {
         var bench = Bench { $0.max = .hours(1) }
         bench.reject("192.0.2.7")
@@ -244,6 +251,31 @@ extension Order {
         #expect(!bench.reject("192.0.2.7").isEmpty)
     }
 
+    @Test func `what was allowed over a configured network takes nothing away when it goes`() throws {
+        let prefix = try Prefix(parsing: "192.0.2.0/24")
+        var bench = Bench(allowed: ["192.0.2.0/24"])
+        _ = bench.policy.allow(prefix, until: bench.now + .minutes(1))
+        bench.wait(.minutes(2))
+        _ = bench.policy.advance(to: bench.now)
+        #expect(bench.reject("192.0.2.7").isEmpty, "its time is over")
+        _ = bench.policy.allow(prefix, until: .distantFuture)
+        let isOut = bench.policy.disallow(prefix)
+        #expect(isOut)
+        #expect(bench.reject("192.0.2.7").isEmpty, "it was taken out")
+        let isOutAgain = bench.policy.disallow(prefix)
+        #expect(!isOutAgain, "the configured one is not for taking out")
+    }
+
+    @Test func `an ended entry hides none inside it`() throws {
+        var bench = Bench()
+        for (net, minutes) in [("192.0.2.0/24", Int64(1)), ("192.0.2.0/25", 9), ("192.0.2.0/32", 1)] {
+            _ = bench.policy.allow(try Prefix(parsing: net), until: bench.now + .minutes(minutes))
+        }
+        bench.wait(.minutes(2))
+        #expect(bench.reject("192.0.2.0").isEmpty)
+        #expect(!bench.reject("192.0.2.200").isEmpty)
+    }
+
     @Test func `after authentication a listing means nothing`() {
         var bench = Bench { $0.classes = [.rbl: 1, .auth: 1] }
         #expect(bench.accept("192.0.2.7", authenticated: true).map(\.short) == ["remember 192.0.2.7/32"])
@@ -265,6 +297,36 @@ extension Order {
         bench.wait(.days(2))
         #expect(bench.accept("192.0.2.7").map(\.short) == ["remember 192.0.2.7/32"])
         #expect(!bench.reject("192.0.2.7").isEmpty)
+    }
+
+    @Test func `a sender that delivers every hour is remembered once a day too`() {
+        var bench = Bench()
+        var orders = 0
+        for _ in 0..<72 {
+            orders += bench.accept("192.0.2.7").count
+            bench.wait(.hours(1))
+        }
+        #expect(orders == 3)
+    }
+
+    @Test func `a full table of senders known for ever makes room by an eighth`() {
+        var bench = Bench { $0.knownFor = .forever }
+        for index in 0...UInt32(Policy.maxKnown) {
+            bench.policy.judge(Event(.acceptance, peer: IPAddress(v4: 0xc612_0000 + index)), at: bench.now)
+        }
+        #expect(bench.policy.knownSenders == Policy.maxKnown * 7 / 8 + 1)
+    }
+
+    @Test func `another share judges a suspended list anew, and says so`() {
+        var bench = Bench()
+        for index in 0..<10 { bench.accept("198.19.0.\(index)") }
+        for index in 0..<10 { bench.reject("198.19.0.\(index)") }
+        #expect(bench.policy.suspendedZones == ["zen.example"])
+        var settings = bench.policy.settings
+        settings.suspendZoneAt = 1
+        bench.policy.reconfigure(settings, allowlist: Allowlist())
+        #expect(bench.policy.suspendedZones.isEmpty)
+        #expect(bench.policy.takeOrders().map(\.short) == ["alarm zone-resumed zen.example"])
     }
 
     @Test func `a list that lists everybody is not believed until it is sane`() {
@@ -377,6 +439,19 @@ extension Order {
                 timeout: .minutes(20), why: "rbl"), at: bench.now)
         #expect(bench.policy.takeOrders().map(\.short) == ["unban 192.0.2.7/32"])
         #expect(bench.policy.ledger.count == 0)
+    }
+
+    @Test func `without a span a ban by hand is the source's next`() throws {
+        let prefix = try Prefix(parsing: "192.0.2.7")
+        var bench = Bench()
+        for _ in 0..<2 {
+            bench.reject("192.0.2.7")
+            _ = bench.policy.unban(prefix, why: "")
+        }
+        #expect(bench.policy.nextBan(of: prefix, at: bench.now).timeout == .minutes(40))
+        let ban = try bench.policy.ban(prefix, for: nil, why: "", shedding: false, at: bench.now)
+        #expect(ban.timeout == .minutes(40))
+        #expect(ban.count == 3)
     }
 
     @Test func `forever has no end`() throws {

@@ -36,11 +36,13 @@ package struct PrefixTable<Value> {
         return nil
     }
 
-    /// The shortest prefix that contains all of `inner` (itself included), with its value.
-    package func outermost(containing inner: Prefix) -> (prefix: Prefix, value: Value)? {
+    /// The shortest prefix that contains all of `inner` (itself included) and whose value counts, with that value.
+    package func outermost(
+        containing inner: Prefix, where counts: (Value) -> Bool = { _ in true }
+    ) -> (prefix: Prefix, value: Value)? {
         for bits in lengths.reversed() where bits <= inner.bits {
             let prefix = Prefix(inner.address, bits: Int(bits))
-            if let value = tables[bits]?[prefix.address] { return (prefix, value) }
+            if let value = tables[bits]?[prefix.address], counts(value) { return (prefix, value) }
         }
         return nil
     }

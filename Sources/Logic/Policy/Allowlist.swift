@@ -11,53 +11,40 @@ package struct Allowlist: Sendable {
         case added(until: Instant)
     }
 
-    private var table = PrefixTable<Kind>()
+    private var fixed = PrefixTable<Kind>()
+    /// Apart from the fixed ones: what was added over one of those takes nothing away when it ends.
+    private var added = PrefixTable<Instant>()
 
     package init(configured: [Prefix] = [], own: [IPAddress] = []) {
-        for prefix in configured { table[prefix] = .configured }
-        for address in own { table[Prefix(address)] = .own }
-        for prefix in Allowlist.loopback { table[prefix] = .loopback }
+        for prefix in configured { fixed[prefix] = .configured }
+        for address in own { fixed[Prefix(address)] = .own }
+        for prefix in Allowlist.loopback { fixed[prefix] = .loopback }
     }
 
     /// The entry that holds all of `prefix`, if one does.
     package func entry(covering prefix: Prefix, at now: Instant) -> (prefix: Prefix, kind: Kind)? {
-        guard let found = table.outermost(containing: prefix) else { return nil }
-        if case .added(let until) = found.value, until <= now {
-            // An ended entry may hide a shorter-lived one inside it; both are dropped by `expire`, so the longest
-            // match decides until then.
-            guard let inner = table.longestMatch(prefix.address), inner.prefix.contains(prefix) else { return nil }
-            if case .added(let innerUntil) = inner.value, innerUntil <= now { return nil }
-            return (inner.prefix, inner.value)
-        }
-        return (found.prefix, found.value)
+        if let found = fixed.outermost(containing: prefix) { return (found.prefix, found.value) }
+        guard let found = added.outermost(containing: prefix, where: { $0 > now }) else { return nil }
+        return (found.prefix, .added(until: found.value))
     }
 
     package func allows(_ address: IPAddress, at now: Instant) -> Bool {
         entry(covering: Prefix(address), at: now) != nil
     }
 
-    package mutating func add(_ prefix: Prefix, until: Instant) { table[prefix] = .added(until: until) }
+    package mutating func add(_ prefix: Prefix, until: Instant) { added[prefix] = until }
 
     /// Takes out an entry added at run time; false when there is none.
     package mutating func remove(_ prefix: Prefix) -> Bool {
-        guard case .added = table[prefix] else { return false }
-        table[prefix] = nil
+        guard added[prefix] != nil else { return false }
+        added[prefix] = nil
         return true
     }
 
-    /// Drops entries that have ended; true when there were any.
-    package mutating func expire(at now: Instant) -> Bool {
-        let ended = table.entries.filter {
-            if case .added(let until) = $0.value { return until <= now }
-            return false
-        }
-        for entry in ended { table[entry.prefix] = nil }
-        return !ended.isEmpty
-    }
-
-    /// All entries in address order.
+    /// All entries in address order, those included that have ended; a prefix both fixed and added comes twice.
     package var entries: [(prefix: Prefix, kind: Kind)] {
-        table.entries.map { ($0.prefix, $0.value) }.sorted { $0.prefix < $1.prefix }
+        (fixed.entries.map { ($0.prefix, $0.value) } + added.entries.map { ($0.prefix, .added(until: $0.value)) })
+            .sorted { $0.0 < $1.0 }
     }
 
     /// 127.0.0.0/8 (RFC 1122, 3.2.1.3) and ::1 (RFC 4291, 2.5.3).

@@ -8,6 +8,8 @@ struct KnownSenders {
     private struct Entry {
         var until: Instant
         var isAuthenticated: Bool
+        /// The end that the kernel and the store have heard of.
+        var told: Instant
     }
     private var hosts: [IPAddress: Entry] = [:]
     private var blocks: [IPAddress: Entry] = [:]
@@ -33,17 +35,19 @@ struct KnownSenders {
     /// has shrunk by a day or more, so that a busy sender costs one order a day.
     mutating func note(_ address: IPAddress, block: IPAddress, until: Instant, authenticated: Bool) -> Bool {
         let old = hosts[address]
-        let merged = Entry(until: max(until, old?.until ?? until), isAuthenticated: authenticated || old?.isAuthenticated == true)
         if old == nil, hosts.count >= limit { evict() }
-        hosts[address] = merged
+        let isNews = old.map { until - $0.told >= .days(1) || (authenticated && !$0.isAuthenticated) } ?? true
+        let end = max(until, old?.until ?? until)
+        hosts[address] = Entry(
+            until: end, isAuthenticated: authenticated || old?.isAuthenticated == true,
+            told: isNews ? end : old?.told ?? end)
         if block != address {
             let around = blocks[block]
             blocks[block] = Entry(
                 until: max(until, around?.until ?? until),
-                isAuthenticated: authenticated || around?.isAuthenticated == true)
+                isAuthenticated: authenticated || around?.isAuthenticated == true, told: until)
         }
-        guard let old else { return true }
-        return until - old.until >= .days(1) || (authenticated && !old.isAuthenticated)
+        return isNews
     }
 
     func live(at now: Instant) -> [(address: IPAddress, until: Instant)] {
@@ -57,11 +61,10 @@ struct KnownSenders {
 
     /// Makes room by an eighth at once, so that a full table does not cost a scan for each sender.
     private mutating func evict() {
-        let ends = hosts.values.map(\.until).sorted()
-        let cut = ends[ends.count / 8]
-        let before = hosts.count
-        hosts = hosts.filter { $0.value.until > cut }
-        evicted += before - hosts.count
+        let leaving = hosts.sorted { ($0.value.until, $0.key) < ($1.value.until, $1.key) }.prefix(max(1, hosts.count / 8))
+        guard let cut = leaving.last?.value.until else { return }
+        for (address, _) in leaving { hosts[address] = nil }
+        evicted += leaving.count
         blocks = blocks.filter { $0.value.until > cut }
     }
 }

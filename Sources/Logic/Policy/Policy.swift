@@ -54,24 +54,28 @@ package struct Policy {
     /// New settings; what is known of sources and bans stays.
     package mutating func reconfigure(_ settings: Settings.Ban, allowlist: Allowlist) {
         if settings.suspendZoneAt != self.settings.suspendZoneAt {
+            for zone in zones.suspendedZones { noteResumed(zone, "is judged anew, by another share") }
             zones = ZoneGuard(share: settings.suspendZoneAt, window: Policy.zoneWindow)
         }
         self.settings = settings
         self.allowlist = allowlist
+        sources.limit = max(1, settings.maxSources)
     }
 
     // MARK: - Events
 
-    /// Judges one event that arrived `now`. Returns how many orders it gave rise to.
-    @discardableResult
-    package mutating func judge(_ event: Event, at now: Instant) -> Int {
-        let before = orders.count
+    /// Judges one event that arrived `now`.
+    package mutating func judge(_ event: Event, at now: Instant) {
         switch event.kind {
         case .rejection, .authFailure: judgeRejection(event, at: now)
         case .acceptance: noteAcceptance(event, at: now)
         case .deferral, .connect, .disconnect, .saturation: break
         }
-        return orders.count - before
+    }
+
+    /// Whether a line is one of those that bans are founded on.
+    package func weighs(_ event: Event) -> Bool {
+        !event.isContinuation && !event.isListFailure && event.rejectionClass.map { (settings.classes[$0] ?? 0) > 0 } ?? false
     }
 
     private mutating func judgeRejection(_ event: Event, at now: Instant) {
@@ -99,7 +103,8 @@ package struct Policy {
             counters.allowed += 1
             return
         }
-        if ledger.ban(covering: peer) == nil {
+        // One that has just ended may still stand in the ledger.
+        if (ledger.ban(covering: peer)?.until ?? .distantPast) <= now {
             let (window, limit) = (settings.window, settings.score)
             let isOver = sources.withSource(block.address, at: now) { source in
                 // The sum of many small weights may miss the limit by a rounding.
@@ -204,15 +209,19 @@ package struct Policy {
         known.isAuthenticated(peer, block: sourceBlock(peer).address, at: now)
     }
 
+    private mutating func noteResumed(_ zone: String, _ why: String) {
+        let name = zone.isEmpty ? "an unnamed list" : zone
+        orders.append(.alarm(Alarm(.zoneResumed, zone: zone, text: "\(name) \(why): its word counts")))
+    }
+
     // MARK: - Time
 
     /// Lets time pass: bans that have ended leave the ledger (the kernel drops them by itself) and are returned;
     /// suspended zones are looked at again.
     package mutating func advance(to now: Instant) -> [Ban] {
         for zone in zones.advance(to: now) {
-            orders.append(.alarm(Alarm(.zoneResumed, zone: zone, text: "\(zone) is sane again: its word counts")))
+            noteResumed(zone, "is sane again")
         }
-        _ = allowlist.expire(at: now)
         let ended = ledger.due(by: now)
         for ban in ended { ledger[ban.prefix] = nil }
         return ended
@@ -257,8 +266,8 @@ package struct Policy {
         _ prefix: Prefix, for span: Duration?, why: String, origin: Ban.Origin = .manual, shedding: Bool, at now: Instant
     ) throws(Refusal) -> Ban {
         if let entry = allowlist.entry(covering: prefix, at: now) { throw .allowed(prefix, by: entry.prefix, entry.kind) }
-        let count = (ledger[prefix]?.count ?? 0) + 1
-        let timeout = span ?? Policy.timeout(ban: count, first: settings.first, longest: settings.max)
+        let (count, usual) = nextBan(of: prefix, at: now)
+        let timeout = span ?? usual
         let ban = Ban(
             prefix: prefix, since: now, until: now + timeout, timeout: timeout, why: why, origin: origin, count: count)
         enter(ban)
@@ -266,6 +275,17 @@ package struct Policy {
             orders.append(.shed(Shed(peer: prefix.address, extent: .all(prefix), why: why, since: now)))
         }
         return ban
+    }
+
+    /// The number and span of the next ban of a source or network, as the settings say.
+    package func nextBan(of prefix: Prefix, at now: Instant) -> (count: Int, timeout: Duration) {
+        var former = ledger[prefix]?.count ?? 0
+        if prefix == sourceBlock(prefix.address), let source = sources.source(prefix.address),
+            now - source.lastBanEnd <= settings.max
+        {
+            former = max(former, Int(source.banCount))
+        }
+        return (former + 1, Policy.timeout(ban: former + 1, first: settings.first, longest: settings.max))
     }
 
     /// Lifts the ban on exactly this prefix; the ban lifted, or `nil` when there was none.

@@ -23,7 +23,8 @@ struct SourceTable {
     static let maxPending = 64
 
     private(set) var evicted = 0
-    private let limit: Int
+    /// A lower one than before stops the growth, and forgets nobody.
+    var limit: Int
     private var slab: [Source] = []
     private var index: [IPAddress: Int32] = [:]
     private var oldest: Int32 = -1

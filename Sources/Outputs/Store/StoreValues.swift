@@ -27,7 +27,7 @@ package enum StoreRecord: Sendable {
 /// A ban with what it has done. It lasts while `ban.until` lies ahead; afterwards it is the source's history.
 package struct StoredBan: Equatable, Sendable {
     package var ban: Ban
-    /// Rejections counted against the source, and connections of it shed.
+    /// Packets of the source dropped, and connections of it shed.
     package var hits: Int
     package var sheds: Int
 

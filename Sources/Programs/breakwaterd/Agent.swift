@@ -34,11 +34,17 @@ final class Agent {
     let logs: [FollowedLog]
     var tally = Tally()
     var mode: Mode
+    /// What `enforce` said, as long as it differs from the configuration.
+    var modeOverride: ModeOverride?
+    /// Since when orders are only noted; `nil` while they are carried out.
+    var observingSince: Instant?
     var firewall: any Firewall
     private let sockets: SockDiag
     let shedder: Shedder
     let sampler: Sampler
     let schedule: SampleSchedule
+    /// The instants of everything else that is periodic.
+    let beat: SampleSchedule
     var control: ControlServer?
     var monitor: TableMonitor?
     var backend = "none (observing)"
@@ -46,7 +52,7 @@ final class Agent {
     /// Networks allowed by hand.
     var allowEntries: [AllowEntry] = []
 
-    /// What each banned prefix has cost it and us since its ban began.
+    /// What each ban has cost its prefix and us.
     var costs: [Prefix: BanCost] = [:]
     var evidence: [Prefix: [[UInt8]]] = [:]
     /// What is still to be looked up in this sweep over everything that should be in the kernel.
@@ -70,6 +76,8 @@ final class Agent {
     }
 
     struct BanCost {
+        /// When the ban began: another instant is another ban.
+        var since: Instant
         var hits = 0
         /// The element's own counter when it was last read.
         var lastPackets: UInt64 = 0
@@ -94,6 +102,8 @@ final class Agent {
         let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }
         allowEntries = memory.allowed
         policy = memory.policy
+        costs = memory.costs
+        modeOverride = memory.mode
         let rblTexts = settings.mta.rblTexts
         logs = try Agent.logPaths(settings, journal).map { path in
             try FollowedLog(path, start: Agent.start(of: path, memory, options), rblTexts: rblTexts)
@@ -112,7 +122,9 @@ final class Agent {
             do { try index.refresh() } catch { return nil }
             return index.listeners.listeners.isEmpty ? nil : index.count
         }
-        schedule = SampleSchedule(from: MonotonicClock.nanoseconds(), every: settings.sample.every)
+        let origin = MonotonicClock.nanoseconds()
+        schedule = SampleSchedule(from: origin, every: settings.sample.every)
+        beat = SampleSchedule(from: origin, every: Agent.beatSpan)
         mode = Mode(isEnforcing: false, until: nil)
         relay.agent = self
         try finishStart(isEnforcing: isEnforcing && !options.isObserving, until: modeEnd)
@@ -132,6 +144,7 @@ final class Agent {
             mode = Mode(isEnforcing: true, until: until)
         } else {
             mode.until = until
+            observingSince = started
             leaveNoRules()
         }
         fallBack(at: until)
@@ -168,6 +181,7 @@ final class Agent {
         loop.afterRound = { [unowned self] in carryOutOrders() }
         try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
         scheduleSample()
+        scheduleTick()
         feedWatchdog()
         readLogs()
         serviceManager.notify("READY=1\nSTATUS=\(mode.isEnforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
@@ -222,10 +236,8 @@ final class Agent {
         tally.count(event)
         journal.event(event)
         if event.kind == .saturation { heardSaturation(event, at: now) }
-        if policy.judge(event, at: now) > 0, let peer = event.peer {
-            let prefix = policy.ledger.ban(covering: peer)?.prefix ?? policy.sourceBlock(peer)
-            keepEvidence(excerpt(bytes), for: prefix)
-        }
+        policy.judge(event, at: now)
+        if let peer = event.peer, policy.weighs(event) { keepEvidence(excerpt(bytes), for: policy.sourceBlock(peer)) }
     }
 
     /// The line as evidence: at most 300 bytes.
@@ -237,11 +249,13 @@ final class Agent {
         return copy
     }
 
-    /// Lines wait for the decision they led to. More than this without one and the oldest are of no use any more.
-    private func keepEvidence(_ line: [UInt8], for prefix: Prefix) {
+    /// The last lines of a source wait for the decision they lead to. When too many wait, most lead to none.
+    private func keepEvidence(_ line: [UInt8], for source: Prefix) {
         if evidence.count >= 20_000 { evidence = [:] }
-        let count = evidence[prefix]?.count ?? 0
-        if count < StoreRecord.mostEvidenceLines { evidence[prefix, default: []].append(line) }
+        var lines = evidence[source] ?? []
+        if lines.count >= StoreRecord.mostEvidenceLines { lines.removeFirst() }
+        lines.append(line)
+        evidence[source] = lines
     }
 
     private func heardSaturation(_ event: Event, at now: Instant) {
@@ -271,7 +285,7 @@ final class Agent {
             guard notice.asksForAll else { continue }
             for ban in policy.ledger.bans { store.post(.ban(stored(ban))) }
             for entry in allowEntries { store.post(.allow(entry)) }
-            storeMode()
+            store.post(.mode(modeOverride))
             postPositions()
             for sender in policy.knownUntil(at: now) {
                 store.post(

@@ -138,9 +138,15 @@ extension Agent {
         // Lines are kept under what was counted for the peer: its own address or its IPv6 block.
         var asked: Set<Prefix> = [prefix]
         if prefix.isHost { asked.insert(policy.sourceBlock(prefix.address)) }
-        if let ban { asked.insert(ban.prefix) }
-        let history = asked.flatMap { prefix in ask { try store.reader.history(of: prefix, atMost: 40) } ?? [] }
-            .sorted { $0.decision.time < $1.decision.time }
+        var history = asked.flatMap { prefix in ask { try store.reader.history(of: prefix, atMost: 40) } ?? [] }
+        if let ban, !asked.contains(ban.prefix) {
+            // Of a network around it what was decided on the network, not on its neighbours in there.
+            let around = ask { try store.reader.history(of: ban.prefix, atMost: 400) } ?? []
+            history += around.filter { $0.decision.prefix == ban.prefix }
+        }
+        history.sort { $0.decision.time < $1.decision.time }
+        // What was decided on a host is found under its block as well.
+        history = history.reduce(into: []) { if !$0.suffix(8).contains($1) { $0.append($1) } }
         let rows = history.flatMap { entry in
             let time = String(entry.decision.time.nanoseconds)
             return entry.evidence.map { Record(Reply.row, [("time", time), ("kind", "line"), ("text", $0)]) }
@@ -165,15 +171,20 @@ extension Agent {
     }
 
     private func samples(_ since: Duration) -> ControlServer.Answer {
-        let samples = ask { try store.reader.samples(since: clock.now - since, atMost: 700_000) } ?? []
+        var from = clock.now - since
         return .rows(
-            pieces(samples) { sample in
-                var row = Record(Reply.row)
-                row.add("time", sample.time.nanoseconds)
-                row.add("connections", sample.connections)
-                row.add("slots", sample.slots)
-                row.add("new", sample.new)
-                return row
+            { [unowned self] in
+                let samples = ask { try store.reader.samples(since: from, atMost: 1000) } ?? []
+                guard let last = samples.last else { return nil }
+                from = last.time
+                return samples.map { sample in
+                    var row = Record(Reply.row)
+                    row.add("time", sample.time.nanoseconds)
+                    row.add("connections", sample.connections)
+                    row.add("slots", sample.slots)
+                    row.add("new", sample.new)
+                    return row
+                }
             }, last: { Reply.done() })
     }
 
@@ -199,14 +210,13 @@ extension Agent {
         }
         guard mode.isEnforcing else { return refuseObserving("\(prefix.shortDescription) is not banned") }
         if dryRun {
-            let given = (span ?? settings.ban.first).span
+            let given = (span ?? policy.nextBan(of: prefix, at: now).timeout).span
             return .record(Reply.done(text: "would ban \(prefix.shortDescription) for \(given)"))
         }
         let ban: Ban
         do throws(Policy.Refusal) {
             ban = try policy.ban(prefix, for: span, why: why, origin: origin, shedding: shed, at: now)
         } catch { return .record(Reply.error(ExitStatus.no, error.description)) }
-        costs[prefix] = nil
         carryOutOrders()
         if let text = problems["firewall"] { return .record(Reply.error(ExitStatus.no, "not banned: \(text)")) }
         let name = prefix.shortDescription
@@ -300,13 +310,15 @@ extension Agent {
     }
 
     private func allowList() -> ControlServer.Answer {
-        let rows = policy.allowlist.entries.map { entry in
+        let now = clock.now
+        let rows = policy.allowlist.entries.compactMap { entry in
             var row = Record(Reply.row, [("net", entry.prefix.shortDescription)])
             switch entry.kind {
             case .loopback: row.add("kind", "loopback")
             case .own: row.add("kind", "this host")
             case .configured: row.add("kind", "configuration")
             case .added(let until):
+                guard until > now else { return Record?.none }
                 row.add("kind", "by hand")
                 if until != .distantFuture { row.add("until", until.nanoseconds) }
             }
@@ -317,7 +329,7 @@ extension Agent {
 
     private func disallow(_ prefix: Prefix, dryRun: Bool) -> ControlServer.Answer {
         let name = prefix.shortDescription
-        guard let entry = policy.allowlist.entries.first(where: { $0.prefix == prefix }), case .added = entry.kind else {
+        guard allowEntries.contains(where: { $0.prefix == prefix }) else {
             return .record(Reply.done(ExitStatus.no, text: "\(name) is not among the networks allowed by hand"))
         }
         if dryRun { return .record(Reply.done(text: "would no longer allow \(name)")) }
@@ -330,15 +342,19 @@ extension Agent {
 
     private func enforce(_ on: Bool, _ span: Duration?, dryRun: Bool) -> ControlServer.Answer {
         let word = on ? "enforcing" : "observing"
-        let other = on ? "observe" : "enforcing"
+        let other = isEnforcingByConfiguration ? "enforcing" : "observe"
         if options.isObserving, on {
             return .record(Reply.error(ExitStatus.no, "the daemon was started with --observe: restart it without"))
         }
         let how = span.map { $0 == .forever ? "" : " for \($0.span), then back to \(other)" } ?? ""
         if dryRun { return .record(Reply.done(text: "would be \(word)\(how)")) }
-        setMode(enforcing: on, for: span, why: "by hand")
+        setMode(enforcing: on, for: span, why: "by hand", isByHand: true)
         guard mode.isEnforcing == on else {
             return .record(Reply.error(ExitStatus.no, "not \(word): \(problems["firewall"] ?? "see the log")"))
+        }
+        if !on, let text = problems["firewall"] {
+            return .record(
+                Reply.error(ExitStatus.no, "observing, but the rules are in force still: \(text); nft delete table inet breakwater"))
         }
         carryOutOrders()
         let keep = mode.until == nil ? "" : ". keep: breakwater enforce \(on ? "on" : "off")"

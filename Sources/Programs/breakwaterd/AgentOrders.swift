@@ -22,6 +22,8 @@ extension Agent {
                 changes.append(.ban(ban.prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now))
             case .unban(let prefix, let why):
                 changes.append(.unban(prefix))
+                // A ban of this same round is over before it began: it must not be stored as one that lasts.
+                bans[prefix] = nil
                 noteUnban(prefix, why: why, at: now)
             case .remember(let prefix, let until):
                 changes.append(.remember(prefix, timeout: until - now))
@@ -39,6 +41,7 @@ extension Agent {
             if settings.shed.method != .off, !sheds.isEmpty { shedder.shed(sheds) }
         } else {
             observe(bans: bans, sheds: sheds, at: now)
+            liftLeftBehind(changes, at: now)
         }
     }
 
@@ -58,8 +61,12 @@ extension Agent {
     /// A new ban is a decision; a refreshed one is the same ban with a later end.
     private func noteBan(_ ban: Ban, _ outcome: Outcome, detail: String?) {
         let now = clock.now
-        let isNew = costs[ban.prefix] == nil
-        if isNew { costs[ban.prefix] = BanCost() } else { costs[ban.prefix]?.lastPackets = 0 }
+        let isNew = costs[ban.prefix]?.since != ban.since
+        if isNew {
+            costs[ban.prefix] = BanCost(since: ban.since)
+        } else if outcome == .done {
+            costs[ban.prefix]?.lastPackets = 0
+        }
         store.post(.ban(stored(ban)))
         guard isNew else { return }
         var decision = Decision(.ban, at: now, prefix: ban.prefix, why: ban.why, outcome: outcome)
@@ -90,8 +97,8 @@ extension Agent {
     }
 
     private func observe(bans: [Prefix: Ban], sheds: [Shed], at now: Instant) {
-        for ban in bans.values.sorted(by: { $0.prefix < $1.prefix }) where costs[ban.prefix] == nil {
-            costs[ban.prefix] = BanCost()
+        for ban in bans.values.sorted(by: { $0.prefix < $1.prefix }) where costs[ban.prefix]?.since != ban.since {
+            costs[ban.prefix] = BanCost(since: ban.since)
             tally.observed += 1
             var decision = Decision(.ban, at: now, prefix: ban.prefix, why: ban.why, outcome: .done)
             decision.timeout = ban.timeout
@@ -106,6 +113,19 @@ extension Agent {
             decision.isObserved = true
             write(decision)
         }
+    }
+
+    /// The sets of an earlier, enforcing time stay while we observe; what is lifted meanwhile must not come back with them.
+    private func liftLeftBehind(_ changes: [FirewallChange], at now: Instant) {
+        let lifted = changes.filter { if case .unban = $0 { true } else { false } }
+        guard !lifted.isEmpty, settings.firewall.backend == .nft else { return }
+        do throws(FirewallError) {
+            for result in try NFTables().apply(lifted, at: now) {
+                if let error = result.error { journal.warn("lift", error.description) }
+            }
+        } catch where error.kind == .notPermitted {
+            // As in `leaveNoRules`.
+        } catch { journal.warn("lift", error.description) }
     }
 
     /// What came of a shed, whenever it is known.

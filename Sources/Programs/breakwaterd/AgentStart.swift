@@ -42,6 +42,7 @@ extension Agent {
     /// What the store knows from before.
     struct Memory {
         var policy: Policy
+        var costs: [Prefix: BanCost] = [:]
         var mode: ModeOverride?
         var allowed: [AllowEntry] = []
         var positions: [String: String] = [:]
@@ -62,12 +63,17 @@ extension Agent {
         for entry in former {
             policy.adoptHistory(entry.ban.prefix, count: entry.ban.count, lastEnd: entry.ban.until, at: now)
         }
-        for entry in ask({ try reader.bans(at: now) }) ?? [] { policy.adopt(entry.ban, at: now) }
+        var costs: [Prefix: BanCost] = [:]
+        for entry in ask({ try reader.bans(at: now) }) ?? [] {
+            policy.adopt(entry.ban, at: now)
+            guard policy.ledger[entry.ban.prefix] != nil else { continue }
+            costs[entry.ban.prefix] = BanCost(since: entry.ban.since, hits: entry.hits, shed: entry.sheds)
+        }
         for sender in ask({ try reader.knownSenders(at: now) }) ?? [] {
             policy.adoptKnown(sender.prefix.address, until: sender.until, authenticated: sender.isAuthenticated)
         }
         return Memory(
-            policy: policy, mode: ask { try reader.modeOverride(at: now) } ?? nil, allowed: allowed,
+            policy: policy, costs: costs, mode: ask { try reader.modeOverride(at: now) } ?? nil, allowed: allowed,
             positions: ask { try reader.logPositions() } ?? [:])
     }
 
@@ -144,17 +150,19 @@ extension Agent {
     func takeUpFirewall() throws(FirewallError) {
         if settings.firewall.backend == .xtRecent, settings.firewall.installRules { try XTRecent.install(ports: settings.mta.ports) }
         let made = try Agent.makeFirewall(settings)
+        // Before the start: nothing that others do after it is missed, and a failure leaves no rules behind.
+        let watching = try (made as? NFTables).map { tables throws(FirewallError) in try TableMonitor(passingOver: tables.portID) }
         let adoption = try made.start(plan, at: clock.now)
         firewall = made
         for warning in adoption.warnings { journal.warn("firewall-start", warning) }
-        if let tables = made as? NFTables {
-            let monitor = try TableMonitor(passingOver: tables.portID)
+        if let monitor = watching {
             self.monitor = monitor
             do { try loop.add(monitor.descriptor) { monitor.receive() } } catch {
                 journal.warn("monitor", "\(error)")
             }
         }
         adopt(adoption.elements)
+        observingSince = nil
         backend = made.form == "nft" ? "nft inet/breakwater" : made.form
     }
 
@@ -169,6 +177,8 @@ extension Agent {
                 knownThere.insert(element.prefix)
                 policy.adoptKnown(element.prefix.address, until: now + (element.expires ?? .forever), authenticated: false)
             case .banned:
+                // A ban noted while observing is newer than what the set kept from before: it goes in with its own time.
+                if let observingSince, let ban = policy.ledger[element.prefix], ban.since > observingSince { continue }
                 bannedThere.insert(element.prefix)
                 // What policy has already is what the store told; the kernel knows best how long it has left.
                 var ban =
@@ -179,7 +189,7 @@ extension Agent {
                 ban.until = now + (element.expires ?? .forever)
                 policy.adopt(ban, at: now)
                 if policy.ledger[element.prefix] != nil {
-                    var cost = costs[element.prefix] ?? BanCost()
+                    var cost = costs[element.prefix] ?? BanCost(since: ban.since)
                     cost.lastPackets = element.packets
                     costs[element.prefix] = cost
                     adopted += 1
@@ -200,7 +210,7 @@ extension Agent {
 
     /// From noting to acting, or back. Going back takes the rules out and leaves the sets: nothing is dropped any more,
     /// and acting again finds every ban that has not run out.
-    func setMode(enforcing: Bool, for span: Duration?, why: String) {
+    func setMode(enforcing: Bool, for span: Duration?, why: String, isByHand: Bool) {
         let now = clock.now
         let until = span.flatMap { $0 == .forever ? nil : now + $0 }
         do throws(FirewallError) {
@@ -212,12 +222,17 @@ extension Agent {
                 try firewall.change(to: idle)
                 letGoOfFirewall()
             }
+            problem("firewall", nil)
         } catch {
             problem("firewall", error.description)
             if enforcing { return }
+            letGoOfFirewall()
         }
         mode = Mode(isEnforcing: enforcing, until: until)
-        storeMode()
+        // What the configuration says anyway is no override: a later change of the file shall count.
+        let isOverride = isByHand && (until != nil || enforcing != (settings.mode == .enforce))
+        modeOverride = isOverride ? ModeOverride(enforces: enforcing, until: until ?? .distantFuture) : nil
+        store.post(.mode(modeOverride))
         var decision = Decision(.note, at: now, why: "\(enforcing ? "enforcing" : "observing"): \(why)", outcome: .done)
         decision.timeout = span
         write(decision)
@@ -225,22 +240,22 @@ extension Agent {
         serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
     }
 
-    /// What the configuration says anyway is no override: a later change of the file shall count.
-    func storeMode() {
-        let isOverride = mode.until != nil || mode.isEnforcing != (settings.mode == .enforce)
-        let entry = ModeOverride(enforces: mode.isEnforcing, until: mode.until ?? .distantFuture)
-        store.post(.mode(isOverride ? entry : nil))
-    }
+    /// The mode without `enforce`.
+    var isEnforcingByConfiguration: Bool { settings.mode == .enforce && !options.isObserving }
 
     /// At the end of its time a mode goes back to what the configuration says.
     func fallBack(at until: Instant?) {
         guard let until else { return }
-        loop.schedule(after: max(.zero, until - clock.now)) { [unowned self] in
-            // Another `enforce` may have come in between.
-            guard mode.until == until else { return }
-            let isEnforcing = settings.mode == .enforce && !options.isObserving
-            setMode(enforcing: isEnforcing, for: nil, why: "its time is over")
-        }
+        loop.schedule(after: max(.zero, until - clock.now)) { [unowned self] in endOverride(of: until) }
+    }
+
+    private func endOverride(of until: Instant) {
+        // Another `enforce` may have come in between.
+        guard mode.until == until else { return }
+        setMode(enforcing: isEnforcingByConfiguration, for: nil, why: "its time is over", isByHand: false)
+        guard mode.until == until else { return }
+        // The firewall could not be taken up.
+        loop.schedule(after: .minutes(1)) { [unowned self] in endOverride(of: until) }
     }
 
     /// Observing acts on nothing, also not by rules that an earlier, enforcing run left behind.
@@ -256,9 +271,11 @@ extension Agent {
     func letGoOfFirewall() {
         if let monitor { loop.remove(monitor.descriptor) }
         monitor = nil
+        observingSince = clock.now
         firewall = NoFirewall()
         backend = "none (observing)"
         sweep = []
+        sweepsAgain = false
     }
 
     // MARK: - Reload
@@ -287,13 +304,16 @@ extension Agent {
         settings.allow = new.allow
         if new.mode != old.mode {
             settings.mode = new.mode
-            setMode(enforcing: new.mode == .enforce && !options.isObserving, for: nil, why: "configuration")
+            setMode(enforcing: isEnforcingByConfiguration, for: nil, why: "configuration", isByHand: false)
         }
         refreshAllowlist(force: true)
         if mode.isEnforcing, old.limit != new.limit {
             do throws(FirewallError) { try firewall.change(to: plan) } catch { problem("firewall", error.description) }
         }
-        let text = restart.isEmpty ? "reloaded" : "reloaded; needs a restart: \(restart.joined(separator: ", "))"
+        var text = restart.isEmpty ? "reloaded" : "reloaded; needs a restart: \(restart.joined(separator: ", "))"
+        if new.mode != old.mode, mode.isEnforcing != isEnforcingByConfiguration {
+            text += "; not enforcing: \(problems["firewall"] ?? "see the log")"
+        }
         journal.note(text)
         return (true, text)
     }

@@ -7,13 +7,22 @@ import Posix
 import ProcFS
 import Store
 
-/// What happens by the clock: the sample every few seconds, and on its back everything else that is periodic, so that
-/// an idle daemon wakes for nothing else.
+/// What happens by the clock: samples as often as the configuration says, everything else every five seconds. Both
+/// count from one instant, so that with samples every five seconds an idle daemon wakes once for both.
 extension Agent {
+    static let beatSpan = Duration.seconds(5)
+
     func scheduleSample() {
         loop.schedule(at: schedule.next(after: MonotonicClock.nanoseconds())) { [unowned self] in
-            tick()
+            takeSample(clock.now)
             scheduleSample()
+        }
+    }
+
+    func scheduleTick() {
+        loop.schedule(at: beat.next(after: MonotonicClock.nanoseconds())) { [unowned self] in
+            tick()
+            scheduleTick()
         }
     }
 
@@ -23,18 +32,19 @@ extension Agent {
         problem("log", logs.compactMap { log in log.follower.problem.map { "\(log.path): \($0)" } }.first)
         let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
         problem("dialogue", logs.contains { $0.dialect.hasDialogue } ? dialogue : nil)
-        takeSample(now)
         looksDue(now)
         for ban in policy.advance(to: now) { noteEnd(ban) }
         if mode.isEnforcing { keepFirewall(now) }
-        if tally.ticks % 12 == 0 { eachMinute(now) }
+        if allowEntries.contains(where: { $0.until <= now }) { refreshAllowlist() }
+        if tally.ticks % 12 == 0 { eachMinute() }
+        if tally.ticks % 720 == 0 { policy.expireKnown(at: now) }
         tally.ticks += 1
         serviceManager.notifyWatchdog()
     }
 
     /// The tick feeds the watchdog; where ticks are too far apart, a timer of its own.
     func feedWatchdog() {
-        guard let interval = serviceManager.watchdog, interval < settings.sample.every else { return }
+        guard let interval = serviceManager.watchdog, interval < Agent.beatSpan else { return }
         loop.schedule(after: interval) { [unowned self] in
             serviceManager.notifyWatchdog()
             feedWatchdog()
@@ -61,7 +71,7 @@ extension Agent {
     /// Bans that end before the next tick are asked for packets first: one that was hit starts anew.
     private func looksDue(_ now: Instant) {
         guard mode.isEnforcing, settings.ban.refresh else { return }
-        let due = policy.ledger.due(by: now + settings.sample.every + .seconds(1)).map(\.prefix)
+        let due = policy.ledger.due(by: now + Agent.beatSpan + .seconds(1)).map(\.prefix)
         for start in stride(from: 0, to: due.count, by: 1000) {
             look(at: Array(due[start..<min(start + 1000, due.count)]), now)
         }
@@ -169,10 +179,9 @@ extension Agent {
         dueTimer = (due, id)
     }
 
-    private func eachMinute(_ now: Instant) {
+    private func eachMinute() {
         startSweep()
         postCounters()
-        policy.expireKnown(at: now)
         refreshAllowlist()
     }
 
