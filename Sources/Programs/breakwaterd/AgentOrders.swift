@@ -100,6 +100,8 @@ extension Agent {
         for ban in bans.values.sorted(by: { $0.prefix < $1.prefix }) where costs[ban.prefix]?.since != ban.since {
             costs[ban.prefix] = BanCost(since: ban.since)
             tally.observed += 1
+            // So that the list, and what `enforce on` will ban, outlive a restart.
+            store.post(.ban(stored(ban)))
             var decision = Decision(.ban, at: now, prefix: ban.prefix, why: ban.why, outcome: .done)
             decision.timeout = ban.timeout
             decision.count = ban.count
