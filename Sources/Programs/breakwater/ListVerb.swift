@@ -130,7 +130,7 @@ struct Why: ParsableCommand {
             }
             common.say(
                 JSON.document("why", [
-                    ("net", .string(prefix.description)), ("banned", .bool(banned != nil)),
+                    ("net", .string(prefix.description)), ("banned", .bool(banned != nil)), ("mode", JSON(last["mode"])),
                     ("by", JSON(banned?.description)), ("until", JSON(last.instant("until").map(\.rfc3339))),
                     ("count", JSON(last.integer("count"))), ("why", JSON(last["why"])),
                     ("known_sender", .bool(last["known"] == "yes")), ("authenticated", .bool(last["authenticated"] == "yes")),
@@ -140,7 +140,7 @@ struct Why: ParsableCommand {
         }
         var first = prefix.shortDescription + "  "
         if let banned, let until = last.instant("until") {
-            first += common.style.bad("BANNED")
+            first += last["mode"] == "observing" ? "would be banned" : common.style.bad("BANNED")
             if banned != prefix { first += " by \(banned.shortDescription)" }
             if until == .distantFuture {
                 first += ", for good"

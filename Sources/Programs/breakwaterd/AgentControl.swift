@@ -139,7 +139,8 @@ extension Agent {
         var asked: Set<Prefix> = [prefix]
         if prefix.isHost { asked.insert(policy.sourceBlock(prefix.address)) }
         if let ban { asked.insert(ban.prefix) }
-        let history = asked.flatMap { prefix in ask { try store.reader.history(of: prefix, atMost: 40) } ?? [] }
+        // Newest first; what was decided in one round has one time and keeps its order.
+        let history = asked.flatMap { prefix in (ask { try store.reader.history(of: prefix, atMost: 40) } ?? []).reversed() }
             .sorted { $0.decision.time < $1.decision.time }
         let rows = history.flatMap { entry in
             let time = String(entry.decision.time.nanoseconds)
@@ -147,6 +148,7 @@ extension Agent {
                 + [Record(Reply.row, [("time", time), ("kind", entry.decision.kind.rawValue), ("text", entry.decision.record.description)])]
         }
         var last = Reply.done(ban == nil ? ExitStatus.no : ExitStatus.yes)
+        last.add("mode", mode.isEnforcing ? "enforcing" : "observing")
         if let ban {
             last.add("banned", ban.prefix)
             last.add("until", ban.until.nanoseconds)
