@@ -11,16 +11,16 @@ import time
 
 def connected(path):
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(20)
-    client.connect(path)
+    client.connect(path)  # waits while the daemon's queue of new clients is full
+    client.settimeout(2)
     return client
 
 
 def send(client, data):
-    """As much as the daemon takes before it hangs up."""
+    """As much as the daemon takes before it hangs up, or waits for us to read."""
     try:
         client.sendall(data)
-    except (BrokenPipeError, ConnectionResetError):
+    except (BrokenPipeError, ConnectionResetError, TimeoutError):
         pass
 
 
