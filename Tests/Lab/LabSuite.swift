@@ -1,14 +1,15 @@
 import Foundation
 import Testing
 
-/// Everything here runs the programs themselves: a real breakwaterd beside a real Courier, on a network of their own
-/// with the kernel's own nftables, asked through the real `breakwater`. scripts/lab makes that network.
-///
-/// One test after the other on one lab, each with a daemon and an empty ruleset of its own.
-///
-///     sudo BREAKWATER_LAB=1 swift test --filter 'Lab\.'
-///
-/// BREAKWATER_LAB_BIN names a directory with other programs than those built beside the tests, say a release build.
+// Everything here runs the programs themselves: a real breakwaterd beside a real Courier, on a network of their own
+// with the kernel's own nftables, asked through the real `breakwater`. scripts/lab makes that network.
+//
+// One test after the other on one lab, each with a daemon and an empty ruleset of its own.
+//
+//     sudo BREAKWATER_LAB=1 swift test --filter 'Lab\.'
+//
+// BREAKWATER_LAB_BIN names a directory with other programs than those built beside the tests, say a release build.
+
 @Suite(.serialized, .enabled(if: isLabWanted, noLab), .labIsUp)
 struct LabTests {}
 

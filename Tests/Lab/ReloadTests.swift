@@ -34,13 +34,9 @@ extension LabTests {
                 let line = try #require(right.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.hasPrefix("first") }) + 1
                 let refused = try daemon.cli("reload")
                 #expect(refused.code == 78)
-                #expect(refused.errors.contains("\(daemon.configPath):\(line): ban.first"), "\(refused)")
+                #expect(refused.errors.contains("breakwater.toml:\(line): ban.first"), "\(refused)")
                 #expect(refused.errors.contains("nothing changed"))
-                let said = daemon.stderr.count
                 try daemon.kill(SIGHUP)
-                // Warnings that repeat within a minute are summed, so another one has to be asked for.
-                try daemon.write(configuration: right + "\nfrobnicate = 1\n")
-                _ = said
                 try daemon.ban(byLogLine: "198.51.100.18")
                 #expect(try server.banned()["198.51.100.18/32"]?.timeoutSeconds == 3600)
                 #expect(try server.rules() == rules)
@@ -59,7 +55,7 @@ extension LabTests {
                 try daemon.write(configuration: "mode = \"enforce\"\n[ban]\nfrist = \"1h\"\n")
                 let wrong = try daemon.launch().wait()
                 #expect(wrong.code == 78)
-                #expect(wrong.output.contains("\(daemon.configPath):3: "))
+                #expect(wrong.output.contains("breakwater.toml:3: "))
                 #expect(wrong.output.contains("did you mean") && wrong.output.contains("first"))
                 unlink(daemon.configPath)
                 #expect(try daemon.launch().wait().code == 66)

@@ -118,8 +118,8 @@ extension LabTests {
                 try daemon.start()
                 try eventually("both are banned") { try server.banned().count == 3 }
                 #expect(try daemon.counter("rejections") == 2)
-                let numbers = try daemon.decisions().filter { $0.kind == "ban" }.compactMap(\.net)
-                #expect(numbers == ["198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"])
+                let made = try daemon.decisions { $0.filter { $0.kind == "ban" }.count >= 3 }.filter { $0.kind == "ban" }
+                #expect(made.map(\.net) == ["198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"])
             }
         }
 

@@ -55,7 +55,7 @@ private final class WaveRun {
                 return rejected.allSatisfy { banned[$0.net] != nil }
             }
             try eventually("each shed is counted") { try daemon.counter("sheds") >= rejected.count }
-            decisions = try daemon.decisions()
+            decisions = try daemon.decisions { $0.filter { $0.kind == "shed" && $0.outcome == "done" }.count >= rejected.count }
             status = try daemon.json("status")
             problems = daemon.stderr.split(separator: "\n").filter { $0.contains(" warning ") }.joined(separator: "\n")
         }

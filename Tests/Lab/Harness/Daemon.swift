@@ -149,6 +149,18 @@ final class Daemon: @unchecked Sendable {
         try JSON.lines(try cli("events", "--jsonl", "--limit", "10000").output).map { Decision($0) }
     }
 
+    /// The decisions once they are complete: the store has them within a second.
+    func decisions(
+        when isComplete: ([Decision]) -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> [Decision] {
+        var found: [Decision] = []
+        try eventually("the decisions are written: \(found)", sourceLocation: sourceLocation) {
+            found = try decisions()
+            return isComplete(found)
+        }
+        return found
+    }
+
     /// The bans by net.
     func bans() throws -> [String: JSON] {
         Dictionary(try json("list")["bans"].array.map { ($0["net"].string ?? "", $0) }) { first, _ in first }

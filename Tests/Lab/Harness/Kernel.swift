@@ -19,10 +19,15 @@ extension MailServer {
 
     func hasTable() throws -> Bool { try nft("list", "table", "inet", "breakwater").code == 0 }
 
-    /// The rules of the table, without sets and counters.
+    /// The table's rules that packets meet, without sets and counters; empty when no packet meets any.
     func rules() throws -> String {
+        let listing = try nft("--json", "list", "table", "inet", "breakwater")
+        guard listing.code == 0 else { return "" }
+        let objects = try JSON(parsing: listing.output)["nftables"].array
+        let hooked = Set(objects.map { $0["chain"] }.filter { !$0["hook"].isNull }.compactMap { $0["name"].string })
+        guard objects.contains(where: { hooked.contains($0["rule"]["chain"].string ?? "") }) else { return "" }
         let table = try nft("--stateless", "list", "table", "inet", "breakwater").output
-        return table.split(separator: "\n").filter { $0.contains(" drop") || $0.contains(" accept") || $0.contains("limit rate") }
+        return table.split(separator: "\n").filter { $0.contains(" drop") || $0.contains(" accept") || $0.contains(" jump ") }
             .joined(separator: "\n")
     }
 
