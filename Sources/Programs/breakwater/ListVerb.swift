@@ -68,7 +68,10 @@ struct List: ParsableCommand {
         if common.json {
             return common.say(JSON.document("list", [("bans", .array(rows.map { $0.json(now) }))]).description)
         }
-        if jsonl { return common.say(rows.map { $0.json(now).description }.joined(separator: "\n")) }
+        if jsonl {
+            for row in rows { common.say(row.json(now).description) }
+            return
+        }
         guard !rows.isEmpty else { return common.say("no bans") }
         let cells = rows.map { row in
             [
@@ -99,7 +102,10 @@ struct List: ParsableCommand {
             let values = sorted.map { key, value in
                 JSON.object([(name, .string(key)), ("bans", JSON(value.bans)), ("hits", JSON(value.hits)), ("shed", JSON(value.shed))])
             }
-            if jsonl { return common.say(values.map(\.description).joined(separator: "\n")) }
+            if jsonl {
+                for value in values { common.say(value.description) }
+                return
+            }
             return common.say(JSON.document("list", [("groups", .array(values))]).description)
         }
         guard !sorted.isEmpty else { return common.say("no bans") }
@@ -187,11 +193,17 @@ struct Events: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let client = try common.connect()
-        try client.ask(.events(follow: follow, limit: max(0, limit))) { record in
-            guard let decision = Decision(record) else { return }
-            common.say(jsonl || common.json ? Events.json(decision).description : Events.line(decision))
+        guard !(follow && common.json) else {
+            throw Failure(ExitStatus.usage, "events: a document with --follow would never end; use --jsonl")
         }
+        let client = try common.connect()
+        var listing = JSONListing("events", "events")
+        try client.ask(.events(follow: follow, limit: max(0, limit))) { record in
+            guard let decision = Decision(record), !common.quiet else { return }
+            if common.json { return listing.add(Events.json(decision)) }
+            common.say(jsonl ? Events.json(decision).description : Events.line(decision))
+        }
+        if common.json, !common.quiet { listing.end() }
     }
 
     static func json(_ decision: Decision) -> JSON {

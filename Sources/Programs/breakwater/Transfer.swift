@@ -21,7 +21,13 @@ struct Export: ParsableCommand {
 
     func run() throws {
         let now = LocalTime.now
-        for row in try BanRow.all(common) { common.say(line(row, now)) }
+        let lines = try BanRow.all(common).map { line($0, now) }
+        if common.json {
+            common.say(
+                JSON.document("export", [("form", .string(form.rawValue)), ("lines", .array(lines.map { .string($0) }))]).description)
+        } else {
+            for line in lines { common.say(line) }
+        }
     }
 
     private func line(_ row: BanRow, _ now: Instant) -> String {

@@ -99,7 +99,7 @@ final class ControlServer {
             var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, UInt32.max, UInt32.max)
             let isKnown = bw_peer_credentials(number, &pid, &uid, &gid) == 0
             let client = Client(Descriptor(owning: number), mayChange: isKnown && (uid == 0 || uid == geteuid()))
-            if clients.count >= ControlServer.maxClients { dropIdleClients() }
+            if clients.count >= ControlServer.maxClients { makeRoom(forRoot: client.mayChange) }
             guard clients.count < ControlServer.maxClients else {
                 refusedClients += 1
                 append(Reply.error(ExitStatus.unavailable, "too many clients at once; try again"), to: client)
@@ -111,11 +111,18 @@ final class ControlServer {
         }
     }
 
-    private func dropIdleClients() {
+    /// Those who have been silent for too long go. Root comes in however many there are: then the one who has been
+    /// silent the longest goes, readers before root's own.
+    private func makeRoom(forRoot isRoot: Bool) {
         let now = MonotonicClock.nanoseconds()
         for client in clients.values where !client.isSubscribed && now - client.lastActive > ControlServer.idleLimit {
             drop(client)
         }
+        guard isRoot, clients.count >= ControlServer.maxClients else { return }
+        let stalest = clients.values.min { left, right in
+            left.mayChange != right.mayChange ? right.mayChange : left.lastActive < right.lastActive
+        }
+        if let stalest { drop(stalest) }
     }
 
     private func serve(_ number: Int32) {
