@@ -62,6 +62,9 @@ final class ControlServer {
         self.answer = answer
         if ControlServer.answers(path) { throw SystemError("bind", path, code: EADDRINUSE) }
         unlink(path)
+        // Under systemd RuntimeDirectory= has made it; a daemon started by hand has an empty /run. If this fails, so does
+        // bind, and that says why.
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex { mkdir(String(path[..<slash]), 0o755) }
         listener = try Descriptor(
             "socket", path,
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0))
