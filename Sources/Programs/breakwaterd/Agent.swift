@@ -136,9 +136,14 @@ final class Agent {
         }
         fallBack(at: until)
         slotLimit = findSlotLimit()
+        let group = controlGroup()
         do throws(SystemError) {
-            control = try ControlServer(
-                path: settings.controlSocket, group: controlGroup(), loop: loop, answer: { [unowned self] in answer($0) })
+            let server = try ControlServer(
+                path: settings.controlSocket, group: group, loop: loop, answer: { [unowned self] in answer($0) })
+            control = server
+            if group != nil, !server.isOpenToGroup {
+                journal.warn("control", "the group \(settings.controlGroup) cannot be given the control socket: only root may ask")
+            }
         } catch {
             throw StartFailure(
                 error.code == EADDRINUSE ? 75 : 73,

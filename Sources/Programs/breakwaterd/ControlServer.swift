@@ -52,6 +52,8 @@ final class ControlServer {
     private let answer: (Request) -> Answer
     private var clients: [Int32: Client] = [:]
     private(set) var refusedClients = 0
+    /// Whether the group may ask.
+    let isOpenToGroup: Bool
 
     /// Binds `path` anew; a socket left behind by a daemon that died is replaced, one that answers is not.
     init(path: String, group: UInt32?, loop: EventLoop, answer: @escaping (Request) -> Answer) throws(SystemError) {
@@ -68,8 +70,10 @@ final class ControlServer {
         let bound = try withSocketAddress(path) { bind(listener.number, $0, $1) }
         umask(mask)
         guard bound == 0 else { throw SystemError("bind", path) }
-        if let group, chown(path, uid_t.max, group) != 0 { throw SystemError("chown", path) }
-        guard chmod(path, group == nil ? 0o600 : 0o660) == 0 else { throw SystemError("chmod", path) }
+        // Under systemd the daemon's own group is the one that may ask, and chown(2) is not allowed it. A group that
+        // cannot be given costs its members their questions, nobody else anything.
+        isOpenToGroup = group.map { getegid() == $0 || chown(path, uid_t.max, $0) == 0 } ?? false
+        guard chmod(path, isOpenToGroup ? 0o660 : 0o600) == 0 else { throw SystemError("chmod", path) }
         guard listen(listener.number, 32) == 0 else { throw SystemError("listen", path) }
         try loop.add(listener.number) { [unowned self] in accept() }
     }
