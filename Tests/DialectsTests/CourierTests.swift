@@ -32,6 +32,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("courierd: started,id=1.2.3,from=<a@b.example>,module=local,host=,addr=<bob>", 0),
+        ("courierd: Waiting.  shutdown time=none, wakeup time=none, queuedelivering=0, inprogress=0", 0),
+        ("courieresmtpd: error,relay=192.0.2.7: in words of another version", 1),
+        ("courierd: newmsg,id=1.2.3 in words of another version", 1),
+    ])
+    func `a line counts as unread when it should have been an event`(line: String, unread: Int) {
+        var dialect = Courier()
+        #expect(dialect.event(Array("2026-11-20T22:44:56.033783+00:00 mx \(line)".utf8)) == nil)
+        #expect(dialect.unread == unread)
+    }
+
     @Test func `without the site's words its list is an access rule`() throws {
         var dialect = Courier()
         let line = try Fixtures.lines("courier/courier.iso.log")[6]

@@ -114,6 +114,14 @@ import Testing
         }
     }
 
+    /// Nobody touches up a measured curve.
+    @Test(.enabled(if: Repository.find("python3") != nil, "python3 is not installed"))
+    func `the picture of the wave is drawn from its samples`() throws {
+        let picture = try #require(Repository.run("python3", ["scripts/wave-picture"]))
+        try #require(picture.status == 0, "\(picture.output)")
+        #expect(try Repository.text("README.md").contains("```\n\(picture.output)```\n"), "scripts/wave-picture --into README.md")
+    }
+
     /// Figures in the README are measured; a place that still waits for one looks like `{{this}}`.
     @Test func `no figure is left out`() throws {
         for document in Repository.files where document.hasSuffix(".md") {

@@ -36,7 +36,9 @@ package struct Courier: Dialect {
         var event: Event?
         switch program {
         case .courierd:
-            if reader.skip("newmsg,id=", in: bytes) { event = newMessage(bytes, &reader) }
+            // All else that the queue has to say is no business of ours.
+            guard reader.skip("newmsg,id=", in: bytes) else { return nil }
+            event = newMessage(bytes, &reader)
         case .esmtpd, .otherListener:
             if reader.skip("error,relay=", in: bytes) {
                 event = failure(bytes, &reader)

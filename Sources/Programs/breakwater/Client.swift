@@ -82,7 +82,13 @@ final class Client {
     /// Asks, hands over each row, and returns the last record. A refusal ends the program with the daemon's words.
     @discardableResult
     func ask(_ request: Request, row: (Record) throws -> Void = { _ in }) throws -> Record {
-        try send(request)
+        do { try send(request) } catch {
+            // A daemon that takes no more clients says so before it hangs up.
+            if let record = try? next(), record.word == "error", let text = record["text"] {
+                throw Failure(record.integer("code") ?? ExitStatus.unavailable, text)
+            }
+            throw error
+        }
         while let record = try next() {
             switch record.word {
             case "done": return record

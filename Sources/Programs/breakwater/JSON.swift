@@ -1,7 +1,7 @@
 import Addresses
 import Events
 
-/// A JSON value, written on one line with keys in the order given (RFC 8259). Nothing here reads JSON.
+/// A JSON value, written on one line with keys in the order given (RFC 8259). `ImportLine` reads some.
 enum JSON: CustomStringConvertible {
     case null
     case bool(Bool)
@@ -71,5 +71,29 @@ enum JSON: CustomStringConvertible {
             }
         }
         text += "\""
+    }
+}
+
+/// A document written while its one list is still being read: `{"schema":"breakwater.events/1","events":[...]}`.
+///
+/// Nothing is written before the list is long or at its end, so that what fails at once leaves no half document.
+struct JSONListing {
+    private var text: String
+    private var isEmpty = true
+
+    init(_ verb: String, _ key: String) { text = "{\"schema\":\"breakwater.\(verb)/1\",\"\(key)\":[" }
+
+    mutating func add(_ value: JSON) {
+        text += isEmpty ? value.description : "," + value.description
+        isEmpty = false
+        guard text.utf8.count > 65536 else { return }
+        Terminal.write(text, to: 1)
+        text = ""
+    }
+
+    /// Closes the list; `fields` come behind it.
+    func end(_ fields: [(String, JSON)] = []) {
+        let more = fields.map { "," + JSON.string($0.0).description + ":" + $0.1.description }.joined()
+        Terminal.write(text + "]" + more + "}\n", to: 1)
     }
 }

@@ -68,7 +68,10 @@ struct List: ParsableCommand {
         if common.json {
             return common.say(JSON.document("list", [("bans", .array(rows.map { $0.json(now) }))]).description)
         }
-        if jsonl { return rows.forEach { common.say($0.json(now).description) } }
+        if jsonl {
+            for row in rows { common.say(row.json(now).description) }
+            return
+        }
         guard !rows.isEmpty else { return common.say("no bans") }
         let cells = rows.map { row in
             [
@@ -99,7 +102,10 @@ struct List: ParsableCommand {
             let values = sorted.map { key, value in
                 JSON.object([(name, .string(key)), ("bans", JSON(value.bans)), ("hits", JSON(value.hits)), ("shed", JSON(value.shed))])
             }
-            if jsonl { return values.forEach { common.say($0.description) } }
+            if jsonl {
+                for value in values { common.say(value.description) }
+                return
+            }
             return common.say(JSON.document("list", [("groups", .array(values))]).description)
         }
         guard !sorted.isEmpty else { return common.say("no bans") }
@@ -130,7 +136,7 @@ struct Why: ParsableCommand {
             }
             common.say(
                 JSON.document("why", [
-                    ("net", .string(prefix.description)), ("banned", .bool(banned != nil)),
+                    ("net", .string(prefix.description)), ("banned", .bool(banned != nil)), ("mode", JSON(last["mode"])),
                     ("by", JSON(banned?.description)), ("until", JSON(last.instant("until").map(\.rfc3339))),
                     ("count", JSON(last.integer("count"))), ("why", JSON(last["why"])),
                     ("known_sender", .bool(last["known"] == "yes")), ("authenticated", .bool(last["authenticated"] == "yes")),
@@ -140,7 +146,7 @@ struct Why: ParsableCommand {
         }
         var first = prefix.shortDescription + "  "
         if let banned, let until = last.instant("until") {
-            first += common.style.bad("BANNED")
+            first += last["mode"] == "observing" ? "would be banned" : common.style.bad("BANNED")
             if banned != prefix { first += " by \(banned.shortDescription)" }
             if until == .distantFuture {
                 first += ", for good"
@@ -187,11 +193,17 @@ struct Events: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let client = try common.connect()
-        try client.ask(.events(follow: follow, limit: max(0, limit))) { record in
-            guard let decision = Decision(record) else { return }
-            common.say(jsonl || common.json ? Events.json(decision).description : Events.line(decision))
+        guard !(follow && common.json) else {
+            throw Failure(ExitStatus.usage, "events: a document with --follow would never end; use --jsonl")
         }
+        let client = try common.connect()
+        var listing = JSONListing("events", "events")
+        try client.ask(.events(follow: follow, limit: max(0, limit))) { record in
+            guard let decision = Decision(record), !common.quiet else { return }
+            if common.json { return listing.add(Events.json(decision)) }
+            common.say(jsonl ? Events.json(decision).description : Events.line(decision))
+        }
+        if common.json, !common.quiet { listing.end() }
     }
 
     static func json(_ decision: Decision) -> JSON {

@@ -32,7 +32,7 @@ struct Parse: ParsableCommand {
         let path = try file ?? logPath(settings)
         var dialect = Courier(rblTexts: settings.mta.rblTexts)
         let now = LocalTime.now
-        let json = jsonl || common.json
+        var listing = JSONListing("parse", "events")
         var (lines, events) = (0, 0)
         var output = ""
         try eachLine(of: path) { bytes in
@@ -40,7 +40,8 @@ struct Parse: ParsableCommand {
             guard let header = LogLine(bytes), let event = dialect.read(header, in: bytes) else { return }
             events += 1
             guard !common.quiet else { return }
-            output += json ? Parse.json(event, lines, header, bytes, now) : Parse.line(event, lines)
+            if common.json { return listing.add(Parse.json(event, lines, header, bytes, now)) }
+            output += jsonl ? Parse.json(event, lines, header, bytes, now).description : Parse.line(event, lines)
             output += "\n"
             if output.utf8.count > 65536 {
                 Terminal.write(output, to: 1)
@@ -48,7 +49,8 @@ struct Parse: ParsableCommand {
             }
         }
         Terminal.write(output, to: 1)
-        if !json, !common.quiet { Terminal.warn("\(grouped(lines)) lines, \(grouped(events)) read, \(grouped(lines - events)) of no concern") }
+        if common.json, !common.quiet { listing.end([("lines", JSON(lines)), ("read", JSON(events))]) }
+        if !jsonl, !common.json, !common.quiet { Terminal.warn("\(grouped(lines)) lines, \(grouped(events)) read, \(grouped(lines - events)) of no concern") }
         if events == 0 {
             throw Failure(
                 ExitStatus.no,
@@ -73,7 +75,7 @@ struct Parse: ParsableCommand {
         return words.joined(separator: " ")
     }
 
-    static func json(_ event: Event, _ number: Int, _ header: LogLine, _ bytes: Span<UInt8>, _ now: Instant) -> String {
+    static func json(_ event: Event, _ number: Int, _ header: LogLine, _ bytes: Span<UInt8>, _ now: Instant) -> JSON {
         let time = header.time(in: bytes, reference: now) { LocalTime.offsetSeconds(showing: $0) }
         return JSON.object([
             ("line", JSON(number)), ("time", JSON(time?.rfc3339Microseconds)),
@@ -83,7 +85,7 @@ struct Parse: ParsableCommand {
             ("pid", JSON(event.pid.map { Int($0) })), ("authenticated", .bool(event.isAuthenticated)),
             ("list_failure", .bool(event.isListFailure)), ("continued", .bool(event.isContinuation)),
             ("connections", JSON(event.connections)),
-        ]).description
+        ])
     }
 
     private static func text(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {

@@ -24,26 +24,31 @@ struct Sample: ParsableCommand {
 
     func run() throws {
         guard let span = try readSpan(since) else { return }
-        if local || every != nil { return try sampleHere() }
-        try common.connect().ask(.samples(since: span)) { row in
-            guard let time = row.instant("time"), let connections = row.integer("connections") else { return }
-            show(time, connections: connections, slots: row.integer("slots"), new: row.integer("new"))
+        guard every == nil || !common.json else {
+            throw Failure(ExitStatus.usage, "sample: a document with --every would never end; use --jsonl")
         }
-    }
-
-    private func show(_ time: Instant, connections: Int, slots: Int?, new: Int?) {
-        if jsonl || common.json {
-            common.say(
-                JSON.object([
-                    ("t", .string(time.rfc3339)), ("connections", JSON(connections)), ("slots", JSON(slots)), ("new", JSON(new)),
-                ]).description)
+        var listing = JSONListing("sample", "samples")
+        func show(_ time: Instant, connections: Int, slots: Int?, new: Int?) {
+            guard !common.quiet else { return }
+            guard jsonl || common.json else { return common.say("\(localDate(time)) \(connections)") }
+            let value = JSON.object([
+                ("t", .string(time.rfc3339)), ("connections", JSON(connections)), ("slots", JSON(slots)), ("new", JSON(new)),
+            ])
+            if common.json { listing.add(value) } else { common.say(value.description) }
+        }
+        if local || every != nil {
+            try sampleHere { show($0.time, connections: $0.connections, slots: $0.slots, new: $0.new) }
         } else {
-            common.say("\(localDate(time)) \(connections)")
+            try common.connect().ask(.samples(since: span)) { row in
+                guard let time = row.instant("time"), let connections = row.integer("connections") else { return }
+                show(time, connections: connections, slots: row.integer("slots"), new: row.integer("new"))
+            }
         }
+        if common.json, !common.quiet { listing.end() }
     }
 
     /// Counts here and now; with --every again and again, on a schedule that does not drift.
-    private func sampleHere() throws {
+    private func sampleHere(_ show: (ConnectionSampler.Sample) -> Void) throws {
         let settings = try readSettings(common)
         let interval = try readSpan(every)
         if let interval, interval < .seconds(1) { throw Failure(ExitStatus.usage, "--every: 1s or more") }
@@ -57,8 +62,7 @@ struct Sample: ParsableCommand {
         }
         let schedule = SampleSchedule(from: MonotonicClock.nanoseconds(), every: interval ?? .seconds(5))
         while true {
-            let sample = try sampler.sample()
-            show(sample.time, connections: sample.connections, slots: sample.slots, new: sample.new)
+            show(try sampler.sample())
             guard interval != nil else { return }
             let wait = schedule.next(after: MonotonicClock.nanoseconds()) - MonotonicClock.nanoseconds()
             usleep(UInt32(clamping: max(0, wait) / 1000))

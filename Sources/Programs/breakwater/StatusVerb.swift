@@ -23,7 +23,7 @@ struct Top: ParsableCommand {
     func run() throws {
         var status = Record("row")
         try common.connect().ask(.status) { status = $0 }
-        if common.json { return common.say(StatusAnswer.json(status).description) }
+        if common.json { return common.say(StatusAnswer.json(status, of: "top").description) }
         common.say(StatusAnswer.top(status))
     }
 }
@@ -53,7 +53,7 @@ enum StatusAnswer {
         }
         lines.append(slots)
         lines.append(
-            "bans       \(number("bans"))\(mode == "observing" ? ", none in force," : "") "
+            "bans       \(number("bans"))\(mode == "observing" ? " noted, none in force" : "") "
                 + "(\(number("by_hand")) by hand, \(number("networks")) networks)   "
                 + "dropped \(number("dropped")) SYN, \(number("limited")) over the limit")
         var shed = "shed       \(number("sheds"))"
@@ -77,7 +77,7 @@ enum StatusAnswer {
             + (row["mode"] ?? "?")
     }
 
-    static func json(_ row: Record) -> JSON {
+    static func json(_ row: Record, of verb: String = "status") -> JSON {
         func integer(_ key: String) -> JSON { JSON(row.integer(key)) }
         func time(_ key: String) -> JSON { JSON(row.instant(key)?.rfc3339) }
         func percentiles(_ key: String) -> JSON {
@@ -87,7 +87,7 @@ enum StatusAnswer {
             "lines", "unread", "rejections", "bans_made", "sheds", "told", "observed", "allowed", "authenticated",
             "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "tracked", "evicted", "dropped", "limited",
         ]
-        return .document("status", [
+        return .document(verb, [
             ("mode", JSON(row["mode"])), ("mode_until", time("mode_until")), ("backend", JSON(row["backend"])),
             ("since", time("since")), ("mta", JSON(row["mta"])), ("log", JSON(row["log"])), ("last_line", time("last_line")),
             ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),

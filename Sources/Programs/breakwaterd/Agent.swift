@@ -149,15 +149,20 @@ final class Agent {
         }
         fallBack(at: until)
         slotLimit = findSlotLimit()
+        let group = controlGroup()
         do throws(SystemError) {
-            control = try ControlServer(
-                path: settings.controlSocket, group: controlGroup(), loop: loop, answer: { [unowned self] in answer($0) })
+            let server = try ControlServer(
+                path: settings.controlSocket, group: group, loop: loop, answer: { [unowned self] in answer($0) })
+            control = server
+            if group != nil, !server.isOpenToGroup {
+                journal.warn("control", "the group \(settings.controlGroup) cannot be given the control socket: only root may ask")
+            }
         } catch {
             throw StartFailure(
                 error.code == EADDRINUSE ? 75 : 73,
                 error.code == EADDRINUSE
                     ? "another breakwaterd answers at \(settings.controlSocket)"
-                    : "the control socket cannot be made: \(error); set control_socket, or run as root")
+                    : "the control socket cannot be made: \(error); set control_socket\(getuid() == 0 ? "" : ", or run as root")")
         }
         var record = Record("start", [("version", Breakwaterd.version), ("mode", mode.isEnforcing ? "enforcing" : "observing")])
         record.add("log", logPaths)

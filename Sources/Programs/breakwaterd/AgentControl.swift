@@ -138,11 +138,12 @@ extension Agent {
         // Lines are kept under what was counted for the peer: its own address or its IPv6 block.
         var asked: Set<Prefix> = [prefix]
         if prefix.isHost { asked.insert(policy.sourceBlock(prefix.address)) }
-        var history = asked.flatMap { prefix in ask { try store.reader.history(of: prefix, atMost: 40) } ?? [] }
+        // Newest first; what was decided in one round has one time and keeps its order.
+        var history = asked.flatMap { prefix in (ask { try store.reader.history(of: prefix, atMost: 40) } ?? []).reversed() }
         if let ban, !asked.contains(ban.prefix) {
             // Of a network around it what was decided on the network, not on its neighbours in there.
             let around = ask { try store.reader.history(of: ban.prefix, atMost: 400) } ?? []
-            history += around.filter { $0.decision.prefix == ban.prefix }
+            history += around.filter { $0.decision.prefix == ban.prefix }.reversed()
         }
         history.sort { $0.decision.time < $1.decision.time }
         // What was decided on a host is found under its block as well.
@@ -153,6 +154,7 @@ extension Agent {
                 + [Record(Reply.row, [("time", time), ("kind", entry.decision.kind.rawValue), ("text", entry.decision.record.description)])]
         }
         var last = Reply.done(ban == nil ? ExitStatus.no : ExitStatus.yes)
+        last.add("mode", mode.isEnforcing ? "enforcing" : "observing")
         if let ban {
             last.add("banned", ban.prefix)
             last.add("until", ban.until.nanoseconds)
@@ -357,8 +359,9 @@ extension Agent {
                 Reply.error(ExitStatus.no, "observing, but the rules are in force still: \(text); nft delete table inet breakwater"))
         }
         carryOutOrders()
-        let keep = mode.until == nil ? "" : ". keep: breakwater enforce \(on ? "on" : "off")"
-        return .record(Reply.done(text: word + how + keep))
+        let (same, opposite) = on ? ("on", "off") : ("off", "on")
+        let next = mode.until == nil ? ". undo: breakwater enforce \(opposite)" : ". keep: breakwater enforce \(same)"
+        return .record(Reply.done(text: word + how + next))
     }
 
     private func flag(_ peer: IPAddress, dryRun: Bool) -> ControlServer.Answer {

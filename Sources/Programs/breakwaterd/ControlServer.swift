@@ -52,6 +52,8 @@ final class ControlServer {
     private let answer: (Request) -> Answer
     private var clients: [Int32: Client] = [:]
     private(set) var refusedClients = 0
+    /// Whether the group may ask.
+    let isOpenToGroup: Bool
 
     /// Binds `path` anew; a socket left behind by a daemon that died is replaced, one that answers is not.
     init(path: String, group: UInt32?, loop: EventLoop, answer: @escaping (Request) -> Answer) throws(SystemError) {
@@ -60,16 +62,22 @@ final class ControlServer {
         self.answer = answer
         if ControlServer.answers(path) { throw SystemError("bind", path, code: EADDRINUSE) }
         unlink(path)
+        // Under systemd RuntimeDirectory= has made it; a daemon started by hand has an empty /run. If this fails, so does
+        // bind, and that says why.
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex { mkdir(String(path[..<slash]), 0o755) }
         listener = try Descriptor(
             "socket", path,
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0))
         // Nobody connects before the owner and mode are right.
         let mask = umask(0o177)
-        let bound = try withSocketAddress(path) { bind(listener.number, $0, $1) }
+        let number = listener.number
+        let bound = try withSocketAddress(path) { bind(number, $0, $1) }
         umask(mask)
         guard bound == 0 else { throw SystemError("bind", path) }
-        if let group, chown(path, uid_t.max, group) != 0 { throw SystemError("chown", path) }
-        guard chmod(path, group == nil ? 0o600 : 0o660) == 0 else { throw SystemError("chmod", path) }
+        // Under systemd the daemon's own group is the one that may ask, and chown(2) is not allowed it. A group that
+        // cannot be given costs its members their questions, nobody else anything.
+        if let group { isOpenToGroup = getegid() == group || chown(path, uid_t.max, group) == 0 } else { isOpenToGroup = false }
+        guard chmod(path, isOpenToGroup ? 0o660 : 0o600) == 0 else { throw SystemError("chmod", path) }
         guard listen(listener.number, 32) == 0 else { throw SystemError("listen", path) }
         try loop.add(listener.number) { [unowned self] in accept() }
     }
@@ -99,8 +107,7 @@ final class ControlServer {
             var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, UInt32.max, UInt32.max)
             let isKnown = bw_peer_credentials(number, &pid, &uid, &gid) == 0
             let client = Client(Descriptor(owning: number), mayChange: isKnown && (uid == 0 || uid == geteuid()))
-            if clients.count >= ControlServer.maxClients { dropIdleClients() }
-            if clients.count >= ControlServer.maxClients, client.mayChange { dropLooker() }
+            if clients.count >= ControlServer.maxClients { makeRoom(forRoot: client.mayChange) }
             guard clients.count < ControlServer.maxClients else {
                 refusedClients += 1
                 append(Reply.error(ExitStatus.unavailable, "too many clients at once; try again"), to: client)
@@ -112,17 +119,18 @@ final class ControlServer {
         }
     }
 
-    private func dropIdleClients() {
+    /// Those who have been silent for too long go. Root comes in however many there are: then the one who has been
+    /// silent the longest goes, readers before root's own.
+    private func makeRoom(forRoot isRoot: Bool) {
         let now = MonotonicClock.nanoseconds()
         for client in clients.values where !client.isSubscribed && now - client.lastActive > ControlServer.idleLimit {
             drop(client)
         }
-    }
-
-    /// Those who may only look do not keep out those who act.
-    private func dropLooker() {
-        let lookers = clients.values.filter { !$0.mayChange }
-        if let client = lookers.min(by: { $0.lastActive < $1.lastActive }) { drop(client) }
+        guard isRoot, clients.count >= ControlServer.maxClients else { return }
+        let stalest = clients.values.min { left, right in
+            left.mayChange != right.mayChange ? right.mayChange : left.lastActive < right.lastActive
+        }
+        if let stalest { drop(stalest) }
     }
 
     private func serve(_ number: Int32) {

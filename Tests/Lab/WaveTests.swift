@@ -1,0 +1,117 @@
+import Foundation
+import Testing
+
+extension LabTests {
+    /// A wave of listed senders against a real Courier that breakwater guards.
+    @Suite struct Waves {
+        @Test func `a wave without the tarpit: every zombie told and shed, every other message delivered`() throws {
+            let wave = try WaveRun(
+                "--profile", "0:8,4:16,18:16,21:4", "--tail", "4", "--sources", "1000", "--ipv6-share", "0.2",
+                "--pipelined", "2", "--legit", "10", "--auth-listed", "5", "--legit-every", "2")
+            try wave.run(on: mailServer)
+            // Unguarded, all of them would linger for a minute and hold about 260 slots.
+            try wave.expectKept(peakBelow: 100)
+        }
+
+        @Test func `a comparison leaves a lab alone that was up already`() throws {
+            let server = try mailServer
+            let words = [labScript, "compare", "--name", server.name, "--guards", "none", "--out"]
+            let done = try Lab.run(words + [try #require(LabGround.current).directory + "/refused"], atMost: 30)
+            #expect(done.code == 1 && done.errors.contains("is up already"), "\(done.testDescription)")
+            #expect(try Lab.run([labScript, "info", "--name", server.name], atMost: 30).code == 0)
+        }
+
+        @Test func `a wave with the tarpit on: every zombie told after its 8 s and shed, every other message delivered`() throws {
+            let tarpit = try MailServer(on: try #require(LabGround.current), tarpit: true)
+            defer { try? tarpit.down() }
+            let wave = try WaveRun(
+                "--profile", "0:4,3:10,8:10,10:0", "--tail", "10", "--sources", "1000", "--ipv6-share", "0.2",
+                "--legit", "6", "--auth-listed", "4", "--legit-every", "2")
+            try wave.run(on: tarpit)
+            try wave.expectKept(peakBelow: 150)
+        }
+    }
+}
+
+/// One wave and what was seen of it: by the clients, by Courier's log, by the kernel, and by the daemon itself.
+private final class WaveRun {
+    private let options: [String]
+    private let out: String
+    private var summary = JSON.null
+    private var rejected: Set<Endpoint> = []
+    private var banned: [String: Element] = [:]
+    private var decisions: [Decision] = []
+    private var status = JSON.null
+    private var problems = ""
+
+    init(_ options: String...) throws {
+        self.options = options
+        out = try #require(LabGround.current).directory + "/wave-\(UUID().uuidString)"
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: out) }
+
+    func run(on server: MailServer) throws {
+        try Daemon.with(followsCourier: true, on: server) { daemon in
+            let start = server.logLength()
+            let done = try Lab.run([labScript, "wave", "--name", server.name, "--out", out, "--json"] + options, atMost: 150)
+            try #require(done.code == 0, "\(done.testDescription)")
+            summary = try JSON(parsing: done.output)
+            try eventually("all that Courier rejected is banned") {
+                rejected = try server.rejected(after: start)
+                banned = try server.banned()
+                return rejected.allSatisfy { banned[$0.net] != nil }
+            }
+            try eventually("each shed is counted") { try daemon.counter("sheds") >= rejected.count }
+            decisions = try daemon.decisions { $0.filter { $0.kind == "shed" && $0.outcome == "done" }.count >= rejected.count }
+            status = try daemon.json("status")
+            problems = daemon.stderr.split(separator: "\n").filter { $0.contains(" warning ") }.joined(separator: "\n")
+        }
+    }
+
+    func expectKept(peakBelow limit: Int) throws {
+        let connections = try JSON.lines(try String(contentsOfFile: out + "/connections.jsonl", encoding: .utf8))
+        #expect(connections.count > 50, "the wave was none")
+        // "told" is a whole line with a 5xx, seen by the client.
+        let untold = connections.filter { $0["told"].bool != true }
+        #expect(untold.isEmpty, "\(untold.count) of \(connections.count) had no complete 5xx: \(ends(untold))")
+        let held = connections.filter { !($0["end"].string ?? "").hasPrefix("server-") }
+        #expect(held.isEmpty, "\(held.count) of \(connections.count) kept their slot: \(ends(held))")
+
+        for kind in ["legit", "auth_listed"] {
+            #expect((summary[kind]["messages"].int ?? 0) > 10, "\(kind): no mail was tried")
+            #expect(summary[kind]["delivered"].int == summary[kind]["messages"].int, "\(kind): \(summary[kind])")
+        }
+        let peak = try #require(summary["server"]["peak_slots"].int)
+        #expect(peak < limit)
+
+        #expect(Set(connections.compactMap(Endpoint.init(connection:))) == rejected, "client and log differ on who was rejected")
+        #expect(Set(banned.keys) == Set(rejected.map(\.net)), "in the sets: those rejected, and nobody else")
+        // Listed are 198.18.0.0/17 and 2001:db8:66::/49; of these 198.18.120.0/24 logs in.
+        let wrong = decisions.filter { decision in
+            guard let net = decision.net, ["ban", "shed"].contains(decision.kind) else { return false }
+            let isListed = net.hasPrefix("198.18.") || net.hasPrefix("2001:db8:66:")
+            return !isListed || net.hasPrefix("198.18.120.")
+        }
+        #expect(wrong.isEmpty)
+        let shed = decisions.filter { $0.kind == "shed" && $0.outcome == "done" }
+        #expect(Set(shed.map { Endpoint(peer: $0.host, port: $0.port ?? 0) }) == rejected)
+        #expect(status["counters"]["sheds"].int == rejected.count)
+        #expect(status["counters"]["told"].int == rejected.count)
+        #expect(status["counters"]["failed"].int == 0)
+        #expect(problems == "")
+    }
+
+    private func ends(_ connections: [JSON]) -> [String: Int] {
+        Dictionary(connections.map { ($0["end"].string ?? "?", 1) }, uniquingKeysWith: +)
+    }
+}
+
+extension Endpoint {
+    /// A line of the wave's connections.jsonl, if it was told.
+    fileprivate init?(connection: JSON) {
+        guard connection["told"].bool == true, let peer = connection["source"].string, let port = connection["port"].int
+        else { return nil }
+        self.init(peer: peer, port: port)
+    }
+}
