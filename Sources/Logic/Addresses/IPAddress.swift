@@ -84,11 +84,6 @@ package struct IPAddress: Hashable, Sendable, Comparable {
         }
     }
 
-    package var isLoopback: Bool {
-        if let v4 { return v4 >> 24 == 127 }
-        return high == 0 && low == 1
-    }
-
     package static func < (left: IPAddress, right: IPAddress) -> Bool {
         left.high != right.high ? left.high < right.high : left.low < right.low
     }

@@ -26,8 +26,6 @@ package struct Ledger: Sendable {
     /// All bans, in no particular order.
     package var bans: [Ban] { Array(hosts.values) + networks.entries.map(\.value) }
 
-    package var networkBans: [Ban] { networks.entries.map(\.value) }
-
     /// Bans whose end lies at or before `instant`, in address order.
     package func due(by instant: Instant) -> [Ban] {
         (hosts.values.filter { $0.until <= instant } + networks.entries.map(\.value).filter { $0.until <= instant })
