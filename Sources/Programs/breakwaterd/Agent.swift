@@ -49,6 +49,8 @@ final class Agent {
     /// What each banned prefix has cost it and us since its ban began.
     var costs: [Prefix: BanCost] = [:]
     var evidence: [Prefix: [[UInt8]]] = [:]
+    /// Lifted while observing, when nothing in the kernel is touched: taken out of the sets when enforcing begins.
+    var liftedUnseen: Set<Prefix> = []
     /// What is still to be looked up in this sweep over everything that should be in the kernel.
     var sweep: [SweepItem] = []
     var sweepsAgain = false

@@ -76,6 +76,8 @@ extension Agent {
 
     private func noteUnban(_ prefix: Prefix, why: String, at now: Instant) {
         costs[prefix] = nil
+        // At the bound the sets are believed again, as after a restart.
+        if !mode.isEnforcing, liftedUnseen.count < 100_000 { liftedUnseen.insert(prefix) }
         store.post(.unban(prefix, at: now))
         var decision = Decision(.unban, at: now, prefix: prefix, why: why, outcome: .done)
         decision.isObserved = !mode.isEnforcing

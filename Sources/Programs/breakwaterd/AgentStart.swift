@@ -163,6 +163,7 @@ extension Agent {
         var adopted = 0
         var bannedThere: Set<Prefix> = []
         var knownThere: Set<Prefix> = []
+        var lifted: [FirewallChange] = []
         for element in elements {
             switch element.place {
             case .known:
@@ -170,6 +171,10 @@ extension Agent {
                 policy.adoptKnown(element.prefix.address, until: now + (element.expires ?? .forever), authenticated: false)
             case .banned:
                 bannedThere.insert(element.prefix)
+                if policy.ledger[element.prefix] == nil, liftedUnseen.contains(element.prefix) {
+                    lifted.append(.unban(element.prefix))
+                    continue
+                }
                 // What policy has already is what the store told; the kernel knows best how long it has left.
                 var ban =
                     policy.ledger[element.prefix]
@@ -191,6 +196,8 @@ extension Agent {
             FirewallChange.ban($0.prefix, timeout: $0.until == .distantFuture ? .forever : $0.until - now)
         }
         let restored = firewall.apply(changes, at: now).filter { $0.outcome == .done }.count
+        _ = firewall.apply(lifted, at: now)
+        liftedUnseen = []
         let known = policy.knownUntil(at: now).filter { !knownThere.contains(Prefix($0.address)) }
         _ = firewall.apply(known.map { .remember(Prefix($0.address), timeout: $0.until - now) }, at: now)
         journal.note("adopted \(adopted) bans from the kernel, put back \(restored) from the store")
