@@ -49,6 +49,8 @@ final class Agent {
     /// What each banned prefix has cost it and us since its ban began.
     var costs: [Prefix: BanCost] = [:]
     var evidence: [Prefix: [[UInt8]]] = [:]
+    /// Connections rejected while observing, the newest at the end: they may still hold their slots when enforcing begins.
+    var notedSheds: [Shed] = []
     /// Lifted while observing, when nothing in the kernel is touched: taken out of the sets when enforcing begins.
     var liftedUnseen: Set<Prefix> = []
     /// What is still to be looked up in this sweep over everything that should be in the kernel.
@@ -64,6 +66,7 @@ final class Agent {
     struct Mode {
         var isEnforcing: Bool
         var until: Instant?
+        var since = Instant.distantPast
     }
 
     enum SweepItem {

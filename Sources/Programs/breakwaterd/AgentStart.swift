@@ -223,12 +223,14 @@ extension Agent {
             problem("firewall", error.description)
             if enforcing { return }
         }
-        mode = Mode(isEnforcing: enforcing, until: until)
+        let begins = enforcing && !mode.isEnforcing
+        mode = Mode(isEnforcing: enforcing, until: until, since: begins ? now : mode.since)
         storeMode()
         var decision = Decision(.note, at: now, why: "\(enforcing ? "enforcing" : "observing"): \(why)", outcome: .done)
         decision.timeout = span
         write(decision)
         fallBack(at: until)
+        if begins { shedNoted() }
         serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
     }
 
