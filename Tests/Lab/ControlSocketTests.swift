@@ -17,10 +17,11 @@ extension LabTests {
             let daemon = try daemon
             let server = daemon.server
             let number = 1 + (Kind.allCases.firstIndex(of: kind) ?? 0)
-            // Long lists and many decisions, so that answers do not fit into a socket's buffer.
-            let crowd = (0..<5000).map { "10.\(number).\($0 / 250).\($0 % 250)" }
-            try daemon.append(crowd.map { rejection(of: $0) })
-            try eventually("the crowd is banned") { try daemon.json("status")["bans"].int ?? 0 >= number * 5000 }
+            // A long list and many decisions, so that answers do not fit into a socket's buffer.
+            if try daemon.json("status")["bans"].int == 0 {
+                try daemon.append((0..<5000).map { rejection(of: "10.0.\($0 / 250).\($0 % 250)") })
+            }
+            try eventually("the crowd is banned") { try daemon.json("status")["bans"].int ?? 0 >= 5000 }
             let memory = try #require(try daemon.json("status")["rss_bytes"].int)
             let pid = try daemon.pid()
 
@@ -38,8 +39,8 @@ extension LabTests {
 
             #expect(try daemon.cli("ping").code == 0)
             #expect(try daemon.pid() == pid)
-            #expect(try server.banned()["198.51.100.10\(number)/32"] != nil)
-            #expect(try server.banned()["192.0.2.1/32"] == nil, "no request of theirs was half understood")
+            #expect(try server.holds("198.51.100.10\(number)/32"))
+            #expect(try !server.holds("192.0.2.1/32"), "no request of theirs was half understood")
         }
     }
 }

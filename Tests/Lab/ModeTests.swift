@@ -38,7 +38,8 @@ extension LabTests {
         @Test func `enforce on keeps banned peers out and nobody else, enforce off lets all in`() throws {
             let server = try mailServer
             try Daemon.with(["mode": "\"observe\""]) { daemon in
-                #expect(try daemon.cli("enforce", "on").code == 0)
+                let on = try daemon.cli("enforce", "on")
+                #expect(on.code == 0 && on.output.contains("undo: breakwater enforce off"))
                 for net in ["198.18.9.2", "198.18.10.0/24", "2001:db8:66:9::/64"] { #expect(try daemon.cli("ban", net).code == 0) }
                 #expect(try daemon.cli("allow", "198.18.10.2").code == 0)
                 let sources = ["198.18.9.2", "198.18.9.3", "198.18.10.2", "198.18.10.3", "2001:db8:66:9::5", "2001:db8:66:a::5"]
@@ -53,7 +54,7 @@ extension LabTests {
                 let hits = try daemon.bans()["198.18.9.2/32"]?["hits"].int ?? 0
                 #expect(try hits + (server.banned()["198.18.9.2/32"]?.packets ?? 0) > 0)
                 let off = try daemon.cli("enforce", "off")
-                #expect(off.code == 0)
+                #expect(off.code == 0 && off.output.contains("undo: breakwater enforce on"))
                 #expect(try greeted() == sources)
                 // And again: what has not run out is found in the sets.
                 #expect(try daemon.cli("enforce", "on").code == 0)

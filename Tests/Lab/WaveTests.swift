@@ -13,6 +13,14 @@ extension LabTests {
             try wave.expectKept(peakBelow: 100)
         }
 
+        @Test func `a comparison leaves a lab alone that was up already`() throws {
+            let server = try mailServer
+            let words = [labScript, "compare", "--name", server.name, "--guards", "none", "--out"]
+            let done = try Lab.run(words + [try #require(LabGround.current).directory + "/refused"], atMost: 30)
+            #expect(done.code == 1 && done.errors.contains("is up already"), "\(done.testDescription)")
+            #expect(try Lab.run([labScript, "info", "--name", server.name], atMost: 30).code == 0)
+        }
+
         @Test func `a wave with the tarpit on: every zombie told after its 8 s and shed, every other message delivered`() throws {
             let tarpit = try MailServer(on: try #require(LabGround.current), tarpit: true)
             defer { try? tarpit.down() }

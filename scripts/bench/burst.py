@@ -3,10 +3,10 @@
 import os
 import time
 
-import daemon
 import figures
 import lines
 import listener
+import scene
 import space
 from bencherror import BenchError
 
@@ -39,7 +39,7 @@ def _burst(chosen, family):
     sources = lines.sources(chosen.burst) if family == 4 else lines.sources6(chosen.burst)
     at = lines.stamp()
     data = b"".join(lines.rejection(source, PORT, at) for source in sources)
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory) as guard:
+    with scene.guarded(chosen) as guard:
         time.sleep(2)
         before, _ = guard.resident()
         guard.forget_peak()

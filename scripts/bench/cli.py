@@ -5,9 +5,9 @@ import statistics
 import subprocess
 import time
 
-import daemon
 import figures
 import fill
+import scene
 import space
 from bencherror import BenchError
 
@@ -30,7 +30,7 @@ def measure(found, chosen):
 
 
 def _all(chosen):
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory) as guard:
+    with scene.guarded(chosen) as guard:
         sources = fill.bans(guard, chosen.bans)
         fill.settle(guard)
         verbs = {

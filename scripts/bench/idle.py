@@ -2,8 +2,8 @@
 
 import time
 
-import daemon
 import figures
+import scene
 import space
 
 SETTLE_SECONDS = 10
@@ -28,7 +28,7 @@ def measure(found, chosen):
 
 
 def _idle(chosen):
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory) as guard:
+    with scene.guarded(chosen) as guard:
         time.sleep(SETTLE_SECONDS)
         before, cpu = guard.switches(), guard.cpu()
         time.sleep(chosen.idle_seconds)

@@ -5,10 +5,10 @@ import random
 import subprocess
 import time
 
-import daemon
 import figures
 import lines
 import listener
+import scene
 import space
 
 PORT = 40000
@@ -71,7 +71,7 @@ def _ruler(events):
 
 
 def _idle(chosen):
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory) as guard:
+    with scene.guarded(chosen) as guard:
         time.sleep(1)
         heard = listener.Listener()
         heard.start()
@@ -90,7 +90,7 @@ def _idle(chosen):
 def _busy(chosen):
     """Every rejection is of a new source and a write of its own, as a syslog daemon's are."""
     count = chosen.rate * chosen.seconds
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory) as guard:
+    with scene.guarded(chosen) as guard:
         time.sleep(1)
         heard = listener.Listener()
         heard.start()

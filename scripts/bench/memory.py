@@ -3,10 +3,10 @@
 import os
 import time
 
-import daemon
 import figures
 import fill
 import lines
+import scene
 import space
 from bencherror import BenchError
 
@@ -54,7 +54,7 @@ def measure(found, chosen):
 
 
 def _bans(chosen):
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory) as guard:
+    with scene.guarded(chosen) as guard:
         time.sleep(6)
         before, _ = guard.resident()
         fill.bans(guard, chosen.bans)
@@ -65,7 +65,7 @@ def _bans(chosen):
 def _tracked(chosen):
     """Two rejections within the window would ban, and each source has one."""
     ban = 'first = "1d"\nscore = 2.0\nmax_sources = %d' % TRACKED
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory, ban) as guard:
+    with scene.guarded(chosen, ban=ban) as guard:
         time.sleep(2)
         before, _ = guard.resident()
         _reject(guard, lines.sources(TRACKED))
@@ -94,7 +94,7 @@ def _lines(chosen, tell):
     count = int(chosen.lines * 1_000_000)
     sources = lines.sources(SOURCES)
     # A journal of millions of lines would be the largest thing on the disk.
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory, keeps_journal=False) as guard:
+    with scene.guarded(chosen, keeps_journal=False) as guard:
         begin, cpu = time.monotonic(), guard.cpu()
         course, written, rejections = [], 0, 0
         while written < count:
@@ -114,7 +114,7 @@ def _lines(chosen, tell):
                 resident, peak = guard.resident()
                 course.append({"lines": written, "rss_mb": round(resident / 1e6, 2), "peak_mb": round(peak / 1e6, 2),
                                "bans": int(status["bans"]), "rejections": int(status["rejections"]),
-                               "state_mb": round(_size(os.path.join(directory, "state")) / 1e6, 1)})
+                               "state_mb": round(_size(os.path.join(guard.directory, "state")) / 1e6, 1)})
                 tell(f"memory: {course[-1]}")
         seconds, cpu = time.monotonic() - begin, guard.cpu() - cpu
         status = guard.status()
@@ -124,7 +124,7 @@ def _lines(chosen, tell):
         resident, peak = guard.resident()
         course.append({"lines": written, "idle_since": True, "rss_mb": round(resident / 1e6, 2), "peak_mb": round(peak / 1e6, 2)})
         return {"course": course, "speed": count / seconds, "cpu_per_line": cpu / count * 1e6,
-                "state": _size(os.path.join(directory, "state"))}
+                "state": _size(os.path.join(guard.directory, "state"))}
 
 
 def _mixed(sources, rejections):

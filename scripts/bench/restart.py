@@ -4,9 +4,9 @@ import re
 import signal
 import time
 
-import daemon
 import figures
 import fill
+import scene
 import space
 from bencherror import BenchError
 
@@ -32,7 +32,7 @@ def measure(found, chosen):
 
 def _restarts(chosen):
     runs = []
-    with chosen.directory() as directory, daemon.Daemon(chosen.bin, directory) as guard:
+    with scene.guarded(chosen) as guard:
         fill.bans(guard, chosen.bans)
         fill.settle(guard)
         for _ in range(chosen.runs):

@@ -67,8 +67,8 @@ def run(name, chosen_guards, runs, options, wave, out, binaries, tell):
             label = guard if runs == 1 else f"{guard} #{number}"
             directory = os.path.join(os.path.abspath(out), label.replace(" #", "-"))
             tell(f"{label}: lab {name} goes up")
+            info = instance.up(name, options, tell)  # not in the try: a lab that was up already is somebody else's
             try:
-                info = instance.up(name, options, tell)
                 rows.append({"guard": label, **_one(info, command, method, wave, directory, binaries, tell)})
                 shutil.copy(info["log"], os.path.join(directory, "mail.log"))
                 _keep_ruleset(name, directory)

@@ -36,7 +36,9 @@ final class CarrierIndex {
         byInode = [:]
         var pid = listener
         for _ in 0..<CarrierIndex.ancestorLimit {
-            guard let parent = ProcessEntry(pid).stat?.parent, parent > 0 else { return }
+            guard pid != 1, let stat = ProcessEntry(pid).stat else { return }
+            // A parent of 0 is outside this pid namespace, as after `docker exec`: orphans inside go to process 1.
+            let parent = stat.parent > 0 ? stat.parent : 1
             for child in ProcessEntry(parent).children {
                 let entry = ProcessEntry(child)
                 if let inode = entry.socket(at: 0) { byInode[inode] = entry }

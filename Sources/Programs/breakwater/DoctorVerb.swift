@@ -141,7 +141,7 @@ private struct Examination {
     private mutating func checkLog() {
         let path: String
         do { path = try logPath(settings) } catch {
-            return add(.fail, "log", (error as? Failure)?.text ?? "\(error)", "set [mta] log; is a syslog daemon running?")
+            return add(.fail, "log", (error as? Failure)?.text ?? "\(error)")
         }
         do {
             let tail = try lastBytes(of: path, count: 1 << 18)

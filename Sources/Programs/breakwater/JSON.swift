@@ -1,7 +1,7 @@
 import Addresses
 import Events
 
-/// A JSON value, written on one line with keys in the order given (RFC 8259). Nothing here reads JSON.
+/// A JSON value, written on one line with keys in the order given (RFC 8259). `ImportLine` reads some.
 enum JSON: CustomStringConvertible {
     case null
     case bool(Bool)

@@ -66,7 +66,8 @@ func logPath(_ settings: Settings) throws -> String {
         guard found.exists else {
             throw Failure(
                 ExitStatus.noInput,
-                "no mail log found (looked for \(MailLog.usualPaths.joined(separator: ", "))); name one, or set [mta] log")
+                "no mail log found (looked for \(MailLog.usualPaths.joined(separator: ", "))); set [mta] log. "
+                    + "Without a syslog daemon there is none: apt-get install rsyslog")
         }
         return found.path
     }

@@ -53,7 +53,7 @@ enum StatusAnswer {
         }
         lines.append(slots)
         lines.append(
-            "bans       \(number("bans"))\(mode == "observing" ? ", none in force," : "") "
+            "bans       \(number("bans"))\(mode == "observing" ? " noted, none in force" : "") "
                 + "(\(number("by_hand")) by hand, \(number("networks")) networks)   "
                 + "dropped \(number("dropped")) SYN, \(number("limited")) over the limit")
         var shed = "shed       \(number("sheds"))"

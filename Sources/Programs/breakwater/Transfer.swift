@@ -51,7 +51,8 @@ struct Import: ParsableCommand {
         abstract: "Ban what a file lists.",
         discussion: """
             A line each: a network, and after a tab or blank a span (90s 10m 1h 7d forever) and a reason, as `export tsv`
-            writes them. `#` begins a comment. - reads standard input. Open connections are left alone.
+            writes them, or an object as `export jsonl` does. `#` begins a comment. - reads standard input. Open
+            connections are left alone.
             """)
     @Argument(help: "A file, or -")
     var file: String
@@ -68,18 +69,13 @@ struct Import: ParsableCommand {
         let client = try common.connect()
         var (imported, skipped, bad) = (0, 0, 0)
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let fields = line.split(maxSplits: 2, omittingEmptySubsequences: true) { $0 == "\t" || $0 == " " || $0 == "\r" }
-            guard let first = fields.first, !first.hasPrefix("#") else { continue }
             do {
-                let prefix = try Prefix(parsing: String(first))
-                let duration = fields.count > 1 ? Duration(span: fields[1]) : fallback
-                if fields.count > 1, duration == nil { throw Failure(ExitStatus.usage, "no duration: \(shown(String(fields[1])))") }
-                if isWide(prefix), !yes { throw Failure(ExitStatus.usage, "\(prefix) is wide: needs --yes") }
-                let why = fields.count > 2 ? String(fields[2].prefix(200)) : "imported"
+                guard let wanted = try ImportLine(line) else { continue }
+                if isWide(wanted.prefix), !yes { throw Failure(ExitStatus.usage, "\(wanted.prefix) is wide: needs --yes") }
                 try client.ask(
                     .ban(
-                        prefix, for: duration, why: why, origin: .imported, shed: false, dryRun: change.dryRun,
-                        confirmed: yes))
+                        wanted.prefix, for: wanted.span ?? fallback, why: String((wanted.why ?? "imported").prefix(200)),
+                        origin: .imported, shed: false, dryRun: change.dryRun, confirmed: yes))
                 imported += 1
             } catch let error as PrefixError {
                 bad += 1

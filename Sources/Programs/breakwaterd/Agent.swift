@@ -154,7 +154,7 @@ final class Agent {
                 error.code == EADDRINUSE ? 75 : 73,
                 error.code == EADDRINUSE
                     ? "another breakwaterd answers at \(settings.controlSocket)"
-                    : "the control socket cannot be made: \(error); set control_socket, or run as root")
+                    : "the control socket cannot be made: \(error); set control_socket\(getuid() == 0 ? "" : ", or run as root")")
         }
         var record = Record("start", [("version", Breakwaterd.version), ("mode", mode.isEnforcing ? "enforcing" : "observing")])
         record.add("log", logPaths)

@@ -343,8 +343,9 @@ extension Agent {
             return .record(Reply.error(ExitStatus.no, "not \(word): \(problems["firewall"] ?? "see the log")"))
         }
         carryOutOrders()
-        let keep = mode.until == nil ? "" : ". keep: breakwater enforce \(on ? "on" : "off")"
-        return .record(Reply.done(text: word + how + keep))
+        let (same, opposite) = on ? ("on", "off") : ("off", "on")
+        let next = mode.until == nil ? ". undo: breakwater enforce \(opposite)" : ". keep: breakwater enforce \(same)"
+        return .record(Reply.done(text: word + how + next))
     }
 
     private func flag(_ peer: IPAddress, dryRun: Bool) -> ControlServer.Answer {

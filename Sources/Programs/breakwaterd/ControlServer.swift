@@ -62,17 +62,21 @@ final class ControlServer {
         self.answer = answer
         if ControlServer.answers(path) { throw SystemError("bind", path, code: EADDRINUSE) }
         unlink(path)
+        // Under systemd RuntimeDirectory= has made it; a daemon started by hand has an empty /run. If this fails, so does
+        // bind, and that says why.
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex { mkdir(String(path[..<slash]), 0o755) }
         listener = try Descriptor(
             "socket", path,
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0))
         // Nobody connects before the owner and mode are right.
         let mask = umask(0o177)
-        let bound = try withSocketAddress(path) { bind(listener.number, $0, $1) }
+        let number = listener.number
+        let bound = try withSocketAddress(path) { bind(number, $0, $1) }
         umask(mask)
         guard bound == 0 else { throw SystemError("bind", path) }
         // Under systemd the daemon's own group is the one that may ask, and chown(2) is not allowed it. A group that
         // cannot be given costs its members their questions, nobody else anything.
-        isOpenToGroup = group.map { getegid() == $0 || chown(path, uid_t.max, $0) == 0 } ?? false
+        if let group { isOpenToGroup = getegid() == group || chown(path, uid_t.max, group) == 0 } else { isOpenToGroup = false }
         guard chmod(path, isOpenToGroup ? 0o660 : 0o600) == 0 else { throw SystemError("chmod", path) }
         guard listen(listener.number, 32) == 0 else { throw SystemError("listen", path) }
         try loop.add(listener.number) { [unowned self] in accept() }

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from dialogue import Client
 
@@ -18,4 +19,6 @@ def greeted(source):
         return False
 
 
-print(json.dumps({source: greeted(source) for source in sys.argv[1:]}))
+sources = sys.argv[1:]
+with ThreadPoolExecutor(len(sources)) as together:
+    print(json.dumps(dict(zip(sources, together.map(greeted, sources)))))

@@ -180,7 +180,7 @@ final class Daemon: @unchecked Sendable {
     func ban(byLogLine peer: String) throws {
         try append([rejection(of: peer)])
         let net = Endpoint(peer: peer, port: 0).net
-        try eventually("\(net) is in the set") { try server.banned()[net] != nil }
+        try eventually("\(net) is in the set") { try server.holds(net) }
     }
 }
 

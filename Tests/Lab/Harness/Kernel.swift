@@ -40,6 +40,13 @@ extension MailServer {
         return all
     }
 
+    /// Whether a net is banned, asked for by itself.
+    func holds(_ net: String) throws -> Bool {
+        let isHost = net.hasSuffix("/32") && !net.contains(":") || net.hasSuffix("/128")
+        let set = (isHost ? "banned" : "banned_nets") + (net.contains(":") ? "6" : "4")
+        return try nft("get", "element", "inet", "breakwater", set, "{ \(net) }").code == 0
+    }
+
     /// The elements of a set; none when there is no such set.
     func elements(of set: String) throws -> [Element] {
         let listing = try nft("--json", "list", "set", "inet", "breakwater", set)
