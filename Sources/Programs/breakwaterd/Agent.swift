@@ -55,6 +55,8 @@ final class Agent {
     /// What each ban has cost its prefix and us.
     var costs: [Prefix: BanCost] = [:]
     var evidence: [Prefix: [[UInt8]]] = [:]
+    /// Connections rejected while observing, the newest at the end: they may still hold their slots when enforcing begins.
+    var notedSheds: [Shed] = []
     /// What is still to be looked up in this sweep over everything that should be in the kernel.
     var sweep: [SweepItem] = []
     var sweepsAgain = false
@@ -68,6 +70,7 @@ final class Agent {
     struct Mode {
         var isEnforcing: Bool
         var until: Instant?
+        var since = Instant.distantPast
     }
 
     enum SweepItem {

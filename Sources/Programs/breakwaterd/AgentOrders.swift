@@ -115,6 +115,39 @@ extension Agent {
             decision.isObserved = true
             write(decision)
         }
+        noteSheds(sheds, at: now)
+    }
+
+    /// No server keeps a silent peer for longer than this after it was rejected; Courier 600 s and its tarpit's sleep.
+    private static let longestHold = Duration.minutes(15)
+    private static let mostNotedSheds = 5_000
+
+    private func noteSheds(_ sheds: [Shed], at now: Instant) {
+        notedSheds += sheds
+        guard notedSheds.count > Agent.mostNotedSheds else { return }
+        notedSheds.removeAll { now - $0.since > Agent.longestHold }
+        notedSheds.removeFirst(max(0, notedSheds.count - Agent.mostNotedSheds * 3 / 4))
+    }
+
+    /// Enforcing begins in the middle of a wave, as a rule: who was rejected before and still holds a slot goes now.
+    func shedNoted() {
+        let now = clock.now
+        let noted = notedSheds
+        notedSheds = []
+        guard settings.shed.method != .off, !noted.isEmpty else { return }
+        if let index = shedder.slots {
+            do { try index.refresh() } catch { journal.warn("slots", "\(error)") }
+        }
+        var seen: [IPAddress: Set<UInt16>] = [:]
+        shedder.shed(
+            noted.filter { shed in
+                guard now - shed.since < Agent.longestHold, policy.ledger.ban(covering: shed.peer) != nil,
+                    !policy.allowlist.allows(shed.peer, at: now), !policy.isAuthenticated(shed.peer, at: now)
+                else { return false }
+                guard case .connection(let port) = shed.extent else { return seen[shed.peer, default: []].insert(0).inserted }
+                return shedder.slots?.slot(peer: shed.peer, port: port) != nil
+                    && seen[shed.peer, default: []].insert(port).inserted
+            })
     }
 
     /// The sets of an earlier, enforcing time stay while we observe; what is lifted meanwhile must not come back with them.
@@ -132,10 +165,13 @@ extension Agent {
 
     /// What came of a shed, whenever it is known.
     func noteShed(_ decision: Decision) {
+        // A second line of a connection that is being ended says nothing new, and a peer can cause a hundred of them.
+        if decision.outcome == .already { return }
         if decision.outcome == .done {
             tally.sheds += 1
             if decision.told == true { tally.told += 1 }
-            if let latency = decision.latency { tally.lineToFree.add(latency) }
+            // Who was rejected before enforcing began has waited for that.
+            if let latency = decision.latency, clock.now - latency >= mode.since { tally.lineToFree.add(latency) }
             if let peer = decision.prefix?.address, let ban = policy.ledger.ban(covering: peer) {
                 costs[ban.prefix]?.shed += 1
             }

@@ -228,7 +228,8 @@ extension Agent {
             if enforcing { return }
             letGoOfFirewall()
         }
-        mode = Mode(isEnforcing: enforcing, until: until)
+        let begins = enforcing && !mode.isEnforcing
+        mode = Mode(isEnforcing: enforcing, until: until, since: begins ? now : mode.since)
         // What the configuration says anyway is no override: a later change of the file shall count.
         let isOverride = isByHand && (until != nil || enforcing != (settings.mode == .enforce))
         modeOverride = isOverride ? ModeOverride(enforces: enforcing, until: until ?? .distantFuture) : nil
@@ -237,6 +238,7 @@ extension Agent {
         decision.timeout = span
         write(decision)
         fallBack(at: until)
+        if begins { shedNoted() }
         serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
     }
 

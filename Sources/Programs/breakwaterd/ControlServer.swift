@@ -53,7 +53,7 @@ final class ControlServer {
     private var clients: [Int32: Client] = [:]
     private(set) var refusedClients = 0
     /// Whether the group may ask.
-    let isOpenToGroup: Bool
+    private(set) var isOpenToGroup = false
 
     /// Binds `path` anew; a socket left behind by a daemon that died is replaced, one that answers is not.
     init(path: String, group: UInt32?, loop: EventLoop, answer: @escaping (Request) -> Answer) throws(SystemError) {
