@@ -99,7 +99,9 @@ package struct Policy {
             counters.allowed += 1
             return
         }
-        if ledger.ban(covering: peer) == nil {
+        if let ban = ledger.ban(covering: peer) {
+            explain(ban, block, why: reason(event, rejectionClass))
+        } else {
             let (window, limit) = (settings.window, settings.score)
             let isOver = sources.withSource(block.address, at: now) { source in
                 // The sum of many small weights may miss the limit by a rounding.
@@ -113,6 +115,14 @@ package struct Policy {
             let extent = event.port.map { Shed.Extent.connection(port: $0) } ?? .only
             orders.append(.shed(Shed(peer: peer, extent: extent, why: reason(event, rejectionClass), since: now)))
         }
+    }
+
+    /// After a crash the last lines are read again, and a ban of which only the element was left gets its reason back.
+    private mutating func explain(_ ban: Ban, _ block: Prefix, why: String) {
+        guard ban.why == Ban.unexplained, ban.prefix == block else { return }
+        var ban = ban
+        ban.why = why
+        enter(ban)
     }
 
     private mutating func ban(_ block: Prefix, why: String, at now: Instant) {
