@@ -431,6 +431,21 @@ extension Order {
         #expect(bench.reject("192.0.2.7").first?.short == "ban 192.0.2.7/32 40m")
     }
 
+    @Test func `a ban of which a crash left only the element gets its reason when the line is read again`() throws {
+        var bench = Bench()
+        let prefix = try Prefix(parsing: "192.0.2.7")
+        let end = bench.now + .minutes(9)
+        bench.policy.adopt(
+            Ban(prefix: prefix, since: bench.now, until: end, timeout: .minutes(10), why: Ban.unexplained), at: bench.now)
+        bench.wait(.seconds(1))
+        #expect(bench.reject("192.0.2.7").map(\.short) == ["ban 192.0.2.7/32 10m", "shed 192.0.2.7:4711"])
+        let ban = try #require(bench.policy.ledger[prefix])
+        #expect(ban.why == "rbl:zen.example")
+        #expect(ban.until == end, "no longer than it was")
+        #expect(ban.count == 1)
+        #expect(bench.reject("192.0.2.7").map(\.short) == ["shed 192.0.2.7:4711"])
+    }
+
     @Test func `an adopted ban on what is allowed now is lifted`() throws {
         var bench = Bench(allowed: ["192.0.2.0/24"])
         bench.policy.adopt(

@@ -27,6 +27,10 @@ package struct Ban: Equatable, Sendable {
     /// How many bans this source has had, this one included.
     package var count: Int
 
+    /// The `why` of an element that is in the set and not in the store: what led to it was lost in a crash, or
+    /// somebody put it there with nft.
+    package static let unexplained = "found in the set"
+
     package enum Origin: String, Sendable {
         case local
         case manual

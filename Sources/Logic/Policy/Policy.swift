@@ -104,7 +104,9 @@ package struct Policy {
             return
         }
         // One that has just ended may still stand in the ledger.
-        if (ledger.ban(covering: peer)?.until ?? .distantPast) <= now {
+        if let ban = ledger.ban(covering: peer), ban.until > now {
+            explain(ban, block, why: reason(event, rejectionClass))
+        } else {
             let (window, limit) = (settings.window, settings.score)
             let isOver = sources.withSource(block.address, at: now) { source in
                 // The sum of many small weights may miss the limit by a rounding.
@@ -118,6 +120,14 @@ package struct Policy {
             let extent = event.port.map { Shed.Extent.connection(port: $0) } ?? .only
             orders.append(.shed(Shed(peer: peer, extent: extent, why: reason(event, rejectionClass), since: now)))
         }
+    }
+
+    /// After a crash the last lines are read again, and a ban of which only the element was left gets its reason back.
+    private mutating func explain(_ ban: Ban, _ block: Prefix, why: String) {
+        guard ban.why == Ban.unexplained, ban.prefix == block else { return }
+        var ban = ban
+        ban.why = why
+        enter(ban)
     }
 
     private mutating func ban(_ block: Prefix, why: String, at now: Instant) {

@@ -185,7 +185,7 @@ extension Agent {
                     policy.ledger[element.prefix]
                     ?? Ban(
                         prefix: element.prefix, since: now, until: now, timeout: element.timeout ?? .forever,
-                        why: "found in the set", origin: .manual)
+                        why: Ban.unexplained)
                 ban.until = now + (element.expires ?? .forever)
                 policy.adopt(ban, at: now)
                 if policy.ledger[element.prefix] != nil {

@@ -42,9 +42,10 @@ extension MailServer {
 
     /// Whether a net is banned, asked for by itself.
     func holds(_ net: String) throws -> Bool {
-        let isHost = net.hasSuffix("/32") && !net.contains(":") || net.hasSuffix("/128")
-        let set = (isHost ? "banned" : "banned_nets") + (net.contains(":") ? "6" : "4")
-        return try nft("get", "element", "inet", "breakwater", set, "{ \(net) }").code == 0
+        let isIPv6 = net.contains(":")
+        let host = net.hasSuffix(isIPv6 ? "/128" : "/32") ? net.split(separator: "/").first.map(String.init) : nil
+        let set = (host == nil ? "banned_nets" : "banned") + (isIPv6 ? "6" : "4")
+        return try nft("get", "element", "inet", "breakwater", set, "{ \(host ?? net) }").code == 0
     }
 
     /// The elements of a set; none when there is no such set.
