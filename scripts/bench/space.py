@@ -17,6 +17,16 @@ from bencherror import BenchError
 
 def run(function, *arguments):
     """What `function(*arguments)` returns when it is called in a network namespace of its own."""
+    def inside():
+        namespaces.unshare(namespaces.CLONE_NEWNET)
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return function(*arguments)
+
+    return forked(inside)
+
+
+def forked(function):
+    """What `function()` returns when it is called in a child process, which ends with this one."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -25,11 +35,9 @@ def run(function, *arguments):
         os.close(reading)
         namespaces.end_with_parent()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        answer, status = None, 0
+        status = 0
         try:
-            namespaces.unshare(namespaces.CLONE_NEWNET)
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-            answer = ("value", function(*arguments))
+            answer = ("value", function())
         except BenchError as error:
             answer = ("error", str(error))
         except BaseException:  # whatever it is, the parent has to know

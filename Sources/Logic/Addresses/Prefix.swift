@@ -85,10 +85,9 @@ extension Prefix {
     ///
     /// The text quoted in an error is escaped and cut, since it may come from anywhere.
     package init(parsing text: String) throws(PrefixError) {
-        let shown = Prefix.shown(text)
         let slash = text.utf8.firstIndex(of: UInt8(ascii: "/"))
         let addressPart = slash.map { text[..<$0] } ?? text[...]
-        guard let address = IPAddress(addressPart) else { throw .notAnAddress(shown) }
+        guard let address = IPAddress(addressPart) else { throw .notAnAddress(Prefix.shown(text)) }
         guard let slash else {
             self.init(address)
             return
@@ -98,9 +97,9 @@ extension Prefix {
         let limit = writtenAsV6 ? 128 : 32
         guard (1...3).contains(lengthPart.count), lengthPart.allSatisfy({ (0x30...0x39).contains($0) }),
             let length = Int(String(lengthPart) ?? ""), length <= limit
-        else { throw .badLength(shown, limit: limit) }
+        else { throw .badLength(Prefix.shown(text), limit: limit) }
         let prefix = Prefix(address, bits: writtenAsV6 ? length : length + 96)
-        guard prefix.address == address else { throw .hostBitsSet(given: shown, meant: prefix) }
+        guard prefix.address == address else { throw .hostBitsSet(given: Prefix.shown(text), meant: prefix) }
         self = prefix
     }
 

@@ -235,7 +235,7 @@ final class ControlServer {
     }
 
     private func append(_ record: Record, to client: Client) {
-        client.output += Array(record.description.utf8)
+        record.write(to: &client.output)
         client.output.append(0x0a)
     }
 
