@@ -348,6 +348,21 @@ extension Order {
         #expect(!bench.reject("198.18.9.10").isEmpty)
     }
 
+    /// Ban and lift in one batch: what is carried out by kind must not end with the ban.
+    @Test func `a lift takes back orders that are not carried out yet`() {
+        var bench = Bench()
+        for index in 0..<3 { bench.accept("198.19.0.\(index)") }
+        for index in 0..<3 {
+            let event = Event(
+                .rejection, class: .rbl, code: 511, peer: IPAddress("198.19.0.\(index)"), port: 4711, zone: "zen.example")
+            bench.policy.judge(event, at: bench.now)
+        }
+        #expect(
+            bench.policy.takeOrders().map(\.short)
+                == ["alarm zone-suspended zen.example", "unban 198.19.0.0/32", "unban 198.19.0.1/32"])
+        #expect(bench.policy.ledger.count == 0)
+    }
+
     @Test func `a few listed customers do not suspend a list`() {
         var bench = Bench()
         for index in 0..<20 { bench.accept("198.19.0.\(index)") }

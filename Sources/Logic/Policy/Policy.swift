@@ -197,9 +197,7 @@ package struct Policy {
             $0.origin == .local && reasons.contains($0.why) && now - $0.since <= Policy.zoneWindow
                 && known.isKnown($0.prefix.address, block: $0.prefix.address, at: now)
         }
-        for ban in wrong.sorted(by: { $0.prefix < $1.prefix }) {
-            lift(ban.prefix, why: "known sender, and \(zone.isEmpty ? "the list" : zone) is suspended")
-        }
+        lift(wrong.map(\.prefix).sorted(), why: "known sender, and \(zone.isEmpty ? "the list" : zone) is suspended")
     }
 
     private mutating func noteAcceptance(_ event: Event, at now: Instant) {
@@ -301,20 +299,35 @@ package struct Policy {
     /// Lifts the ban on exactly this prefix; the ban lifted, or `nil` when there was none.
     package mutating func unban(_ prefix: Prefix, why: String) -> Ban? {
         guard let ban = ledger[prefix] else { return nil }
-        lift(prefix, why: why)
+        lift([prefix], why: why)
         return ban
     }
 
-    private mutating func lift(_ prefix: Prefix, why: String) {
-        ledger[prefix] = nil
-        orders.append(.unban(prefix, why: why))
+    /// Lifts bans, and takes back what was ordered against them and is not carried out yet: whoever carries orders out
+    /// gathers them by kind, so a ban and its end in one batch could come out in either order.
+    private mutating func lift(_ prefixes: [Prefix], why: String) {
+        let lifted = Set(prefixes)
+        if lifted.isEmpty { return }
+        orders.removeAll { [settings] order in
+            switch order {
+            case .ban(let ban): lifted.contains(ban.prefix)
+            case .shed(let shed):
+                lifted.contains(Prefix(shed.peer))
+                    || !shed.peer.isIPv4 && lifted.contains(Prefix(shed.peer, bits: settings.ipv6Prefix))
+            case .unban, .remember, .alarm: false
+            }
+        }
+        for prefix in prefixes {
+            ledger[prefix] = nil
+            orders.append(.unban(prefix, why: why))
+        }
     }
 
     /// Allows a prefix from now on and lifts every ban inside it; the bans lifted.
     package mutating func allow(_ prefix: Prefix, until: Instant) -> [Ban] {
         allowlist.add(prefix, until: until)
         let lifted = ledger.bans(inside: prefix)
-        for ban in lifted { lift(ban.prefix, why: "allowed") }
+        lift(lifted.map(\.prefix), why: "allowed")
         return lifted
     }
 
