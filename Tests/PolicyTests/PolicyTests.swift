@@ -332,6 +332,7 @@ extension Order {
     @Test func `a list that lists everybody is not believed until it is sane`() {
         var bench = Bench()
         for index in 0..<20 { bench.accept("198.19.0.\(index)") }
+        bench.wait(.days(2))
         for index in 0..<50 { bench.reject("198.18.0.\(index)") }
         var alarms: [String] = []
         for index in 0..<10 { alarms += bench.reject("198.19.0.\(index)").map(\.short) }
@@ -361,6 +362,23 @@ extension Order {
             bench.policy.takeOrders().map(\.short)
                 == ["alarm zone-suspended zen.example", "unban 198.19.0.0/32", "unban 198.19.0.1/32"])
         #expect(bench.policy.ledger.count == 0)
+    }
+
+    @Test func `senders that delivered a moment before do not suspend a list`() {
+        var bench = Bench()
+        for index in 0..<20 { bench.accept("198.19.0.\(index)") }
+        for index in 0..<20 { bench.reject("198.19.0.\(index)") }
+        for index in 0..<50 { bench.reject("198.18.0.\(index)") }
+        #expect(bench.policy.suspendedZones.isEmpty)
+        #expect(bench.policy.ledger.count == 70)
+    }
+
+    @Test func `three sources are no sample of a list`() {
+        var bench = Bench()
+        for index in 0..<5 { bench.accept("198.19.0.\(index)") }
+        bench.wait(.days(2))
+        for index in 0..<5 { bench.reject("198.19.0.\(index)") }
+        #expect(bench.policy.suspendedZones.isEmpty)
     }
 
     @Test func `a few listed customers do not suspend a list`() {

@@ -8,6 +8,8 @@ struct KnownSenders {
     private struct Entry {
         var until: Instant
         var isAuthenticated: Bool
+        /// When its first message was accepted; long ago for those taken over at a start.
+        var since: Instant
         /// The end that the kernel and the store have heard of.
         var told: Instant
     }
@@ -29,23 +31,36 @@ struct KnownSenders {
             || (isLive(blocks[block], now) && blocks[block]?.isAuthenticated == true)
     }
 
+    /// Known for so long that it says something about a list: whoever sends spam from fresh addresses delivers a message
+    /// before it is listed, but seldom the day before.
+    func isSettled(_ address: IPAddress, block: IPAddress, at now: Instant) -> Bool {
+        [hosts[address], blocks[block]].contains { entry in
+            entry.map { $0.until > now && ($0.isAuthenticated || now - $0.since >= KnownSenders.settling) } ?? false
+        }
+    }
+
+    private static let settling = Duration.days(1)
+
     private func isLive(_ entry: Entry?, _ now: Instant) -> Bool { entry.map { $0.until > now } ?? false }
 
     /// Notes an accepted message. True when the kernel should hear of it: a new sender, or one whose remaining time
     /// has shrunk by a day or more, so that a busy sender costs one order a day.
-    mutating func note(_ address: IPAddress, block: IPAddress, until: Instant, authenticated: Bool) -> Bool {
+    mutating func note(
+        _ address: IPAddress, block: IPAddress, until: Instant, authenticated: Bool, since: Instant
+    ) -> Bool {
         let old = hosts[address]
         if old == nil, hosts.count >= limit { evict() }
         let isNews = old.map { until - $0.told >= .days(1) || (authenticated && !$0.isAuthenticated) } ?? true
         let end = max(until, old?.until ?? until)
         hosts[address] = Entry(
             until: end, isAuthenticated: authenticated || old?.isAuthenticated == true,
-            told: isNews ? end : old?.told ?? end)
+            since: old?.since ?? since, told: isNews ? end : old?.told ?? end)
         if block != address {
             let around = blocks[block]
             blocks[block] = Entry(
                 until: max(until, around?.until ?? until),
-                isAuthenticated: authenticated || around?.isAuthenticated == true, told: until)
+                isAuthenticated: authenticated || around?.isAuthenticated == true, since: around?.since ?? since,
+                told: until)
         }
         return isNews
     }

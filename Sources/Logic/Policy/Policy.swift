@@ -178,7 +178,7 @@ package struct Policy {
             return true
         }
         guard isFirst else { return }
-        let isKnown = known.isKnown(peer, block: block.address, at: now)
+        let isKnown = known.isSettled(peer, block: block.address, at: now)
         guard case .suspended(let knownCount, let total) = zones.count(zone, isKnown: isKnown, at: now) else { return }
         let name = zone.isEmpty ? "an unnamed list" : zone
         orders.append(
@@ -204,7 +204,7 @@ package struct Policy {
         guard let peer = event.peer, !allowlist.allows(peer, at: now) else { return }
         let until = now + settings.knownFor
         let block = sourceBlock(peer).address
-        if known.note(peer, block: block, until: until, authenticated: event.isAuthenticated) {
+        if known.note(peer, block: block, until: until, authenticated: event.isAuthenticated, since: now) {
             orders.append(.remember(Prefix(peer), until: until))
         }
     }
@@ -370,6 +370,6 @@ package struct Policy {
     package func knownUntil(at now: Instant) -> [(address: IPAddress, until: Instant)] { known.live(at: now) }
 
     package mutating func adoptKnown(_ address: IPAddress, until: Instant, authenticated: Bool) {
-        _ = known.note(address, block: sourceBlock(address).address, until: until, authenticated: authenticated)
+        _ = known.note(address, block: sourceBlock(address).address, until: until, authenticated: authenticated, since: .distantPast)
     }
 }

@@ -12,6 +12,8 @@ struct ZoneGuard {
     static let maxZones = 1000
     /// Fewer known senders than this say nothing about a list: one customer's relay may well be listed.
     static let minKnown = 3
+    /// Fewer sources than this are no sample of what a list does.
+    static let minTotal = 20
 
     private struct Zone {
         var buckets = [(total: Int, known: Int)](repeating: (0, 0), count: ZoneGuard.bucketCount)
@@ -70,7 +72,7 @@ struct ZoneGuard {
             state.suspendedSince = nil
             return .resumed
         }
-        guard known >= ZoneGuard.minKnown, Double(known) > Double(total) * share else { return nil }
+        guard known >= ZoneGuard.minKnown, total >= ZoneGuard.minTotal, Double(known) > Double(total) * share else { return nil }
         state.suspendedSince = now
         return .suspended(known: known, total: total)
     }
