@@ -12,7 +12,8 @@ extension Target {
         .target(name: name, dependencies: dependencies, path: "Sources/\(ring)/\(name)", swiftSettings: strict)
     }
     static func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-        .executableTarget(name: name, dependencies: dependencies, path: "Sources/Programs/\(name)", swiftSettings: strict)
+        .executableTarget(
+            name: name, dependencies: dependencies, path: "Sources/Programs/\(name)", swiftSettings: strict)
     }
     /// Fixtures are read where they lie, by #filePath.
     static func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
@@ -52,7 +53,8 @@ let package = Package(
         .program(
             "breakwaterd",
             [
-                "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "Policy",
+                "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
+                "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -60,7 +62,8 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "Policy",
+                "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
+                "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -93,9 +96,12 @@ let package = Package(
         // The tree itself: format, imports, manual pages against the programs' own help.
         .tests("Tidy", []),
         // Started by scripts/test inside a network namespace of their own.
-        .tests("Namespaces", [
-            "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix", "CLinux",
-        ], exclude: ["Fixtures"]),
+        .tests(
+            "Namespaces",
+            [
+                "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix",
+                "CLinux",
+            ], exclude: ["Fixtures"]),
         // Started by scripts/test as root: the programs themselves, a real Courier and a real nftables, in scripts/lab.
         .tests("Lab", [], exclude: ["Fixtures"]),
     ]

@@ -7,17 +7,35 @@ import Testing
     @Test(arguments: [
         // Spans.
         ("[ban]\nfirst = \"1hr\"", "f:2: ban.first = \"1hr\": unknown unit \"hr\"; did you mean \"1h\"?"),
-        ("[ban]\nfirst = \"90 minutes\"", "f:2: ban.first = \"90 minutes\": unknown unit \"minutes\"; did you mean \"90m\"?"),
+        (
+            "[ban]\nfirst = \"90 minutes\"",
+            "f:2: ban.first = \"90 minutes\": unknown unit \"minutes\"; did you mean \"90m\"?"
+        ),
         ("[ban]\nfirst = \"1 h\"", "f:2: ban.first = \"1 h\": blanks are not expected; did you mean \"1h\"?"),
-        ("[ban]\nfirst = \"1h30m\"", "f:2: ban.first = \"1h30m\": one number and one unit are expected; did you mean \"90m\"?"),
+        (
+            "[ban]\nfirst = \"1h30m\"",
+            "f:2: ban.first = \"1h30m\": one number and one unit are expected; did you mean \"90m\"?"
+        ),
         ("[ban]\nfirst = \"600\"", "f:2: ban.first = \"600\": the unit is missing; did you mean \"600s\"?"),
-        ("[ban]\nfirst = 600", "f:2: ban.first = 600: expected a span in quotes such as \"10m\"; did you mean \"600s\"?"),
+        (
+            "[ban]\nfirst = 600",
+            "f:2: ban.first = 600: expected a span in quotes such as \"10m\"; did you mean \"600s\"?"
+        ),
         ("[ban]\nfirst = \"never\"", "f:2: ban.first = \"never\": unknown span; did you mean \"forever\"?"),
-        ("[ban]\nfirst = \"3 fortnights\"", "f:2: ban.first = \"3 fortnights\": unknown unit \"fortnights\"; one of ms s m h d w"),
+        (
+            "[ban]\nfirst = \"3 fortnights\"",
+            "f:2: ban.first = \"3 fortnights\": unknown unit \"fortnights\"; one of ms s m h d w"
+        ),
         ("[ban]\nfirst = \"\"", "f:2: ban.first = \"\": expected a number and a unit, such as \"10m\""),
         ("[ban]\nfirst = \"-5m\"", "f:2: ban.first = \"-5m\": expected a number and a unit, such as \"10m\""),
-        ("[ban]\nfirst = \"99999999999m\"", "f:2: ban.first = \"99999999999m\": a number of at most nine digits is expected"),
-        ("[ban]\nfirst = \"999999999w\"", "f:2: ban.first = \"999999999w\": out of range: \"1s\" to \"36500d\", or \"forever\""),
+        (
+            "[ban]\nfirst = \"99999999999m\"",
+            "f:2: ban.first = \"99999999999m\": a number of at most nine digits is expected"
+        ),
+        (
+            "[ban]\nfirst = \"999999999w\"",
+            "f:2: ban.first = \"999999999w\": out of range: \"1s\" to \"36500d\", or \"forever\""
+        ),
         ("[ban]\nwindow = \"0s\"", "f:2: ban.window = \"0s\": out of range: \"1s\" to \"30d\""),
         ("[ban]\nwindow = \"forever\"", "f:2: ban.window = \"forever\": out of range: \"1s\" to \"30d\""),
         ("[sample]\nevery = \"500ms\"", "f:2: sample.every = \"500ms\": out of range: \"1s\" to \"1h\""),
@@ -42,7 +60,10 @@ import Testing
         ),
         // Paths and logs.
         ("state_directory = \"lib\"", "f:1: state_directory = \"lib\": expected an absolute path, beginning with /"),
-        ("state_directory = \"/a\\nb\"", "f:1: state_directory = \"/a\\x0ab\": a path without control characters is expected"),
+        (
+            "state_directory = \"/a\\nb\"",
+            "f:1: state_directory = \"/a\\x0ab\": a path without control characters is expected"
+        ),
         (
             "mta.log = \"journal\"",
             "f:1: mta.log = \"journal\": reading the journal is not supported by this version; "
@@ -56,7 +77,10 @@ import Testing
         ("mta.log = \"mail.log\"", "f:1: mta.log = \"mail.log\": expected an absolute path, beginning with /"),
         ("mta.log = []", "f:1: mta.log = []: at least one item is needed"),
         ("mta.log = [\"/a\",\n 3]", "f:2: mta.log[1] = 3: expected an absolute path in quotes"),
-        ("control_group = \"a b\"", "f:1: control_group = \"a b\": expected the name of a group, or \"\" for root alone"),
+        (
+            "control_group = \"a b\"",
+            "f:1: control_group = \"a b\": expected the name of a group, or \"\" for root alone"
+        ),
         // Numbers and lists.
         ("mta.ports = []", "f:1: mta.ports = []: at least one item is needed"),
         ("mta.ports = 25", "f:1: mta.ports = 25: expected a list of ports such as [25]"),
@@ -72,13 +96,22 @@ import Testing
         ("ban.ipv6_prefix = 16", "f:1: ban.ipv6_prefix = 16: out of range: 32 to 128"),
         ("ban.max_sources = 1.5", "f:1: ban.max_sources = 1.5: expected an integer, 1000 to 5000000"),
         ("ban.suspend_zone_at = \"101%\"", "f:1: ban.suspend_zone_at = \"101%\": out of range: \"0%\" to \"100%\""),
-        ("ban.suspend_zone_at = 0.05", "f:1: ban.suspend_zone_at = 0.05: expected a share such as \"5%\"; did you mean \"5%\"?"),
-        ("ban.suspend_zone_at = 7", "f:1: ban.suspend_zone_at = 7: expected a share such as \"5%\"; did you mean \"7%\"?"),
+        (
+            "ban.suspend_zone_at = 0.05",
+            "f:1: ban.suspend_zone_at = 0.05: expected a share such as \"5%\"; did you mean \"5%\"?"
+        ),
+        (
+            "ban.suspend_zone_at = 7",
+            "f:1: ban.suspend_zone_at = 7: expected a share such as \"5%\"; did you mean \"7%\"?"
+        ),
         ("ban.refresh = \"true\"", "f:1: ban.refresh = \"true\": expected true or false without quotes"),
         ("ban.refresh = 1", "f:1: ban.refresh = 1: expected true or false"),
         ("limit.burst = 0", "f:1: limit.burst = 0: out of range: 1 to 1000000"),
         // Classes.
-        ("[ban]\nclasses = { rbl = 1.0, hello = 2 }", "f:2: ban.classes.hello = 2: unknown class; did you mean \"helo\"?"),
+        (
+            "[ban]\nclasses = { rbl = 1.0, hello = 2 }",
+            "f:2: ban.classes.hello = 2: unknown class; did you mean \"helo\"?"
+        ),
         ("[ban.classes]\nrbl = 1\n\nhelo = -1", "f:4: ban.classes.helo = -1: a weight is a number, 0 or more"),
         ("ban.classes = [\"rbl\"]", "f:1: ban.classes = [\"rbl\"]: expected a table of weights such as { rbl = 1.0 }"),
         // Networks.
@@ -90,7 +123,10 @@ import Testing
             "allow.nets = [\"mx.example\"]",
             "f:1: allow.nets[0] = \"mx.example\": \"mx.example\" is not an address: expected 192.0.2.7, 192.0.2.0/24 or 2001:db8::/48"
         ),
-        ("allow.nets = \"192.0.2.0/24\"", "f:1: allow.nets = \"192.0.2.0/24\": expected a list of networks such as [\"192.0.2.0/24\"]"),
+        (
+            "allow.nets = \"192.0.2.0/24\"",
+            "f:1: allow.nets = \"192.0.2.0/24\": expected a list of networks such as [\"192.0.2.0/24\"]"
+        ),
         // Names of keys and tables.
         ("[ban]\nfrist = \"1h\"", "f:2: ban.frist: unknown key; did you mean ban.first?"),
         ("[ban]\nnew_per_second = 3", "f:2: ban.new_per_second: unknown key; did you mean limit.new_per_second?"),
@@ -115,7 +151,10 @@ import Testing
     @Test(arguments: [
         ("\nmode = enforce # now", "f:2: no value: enforce; if it is text it stands in quotes: \"enforce\""),
         ("[ban]\nfirst = 10m", "f:2: no value: 10m; if it is text it stands in quotes: \"10m\""),
-        ("mta.log = /var/log/mail.log\r\n", "f:1: no value: /var/log/mail.log; if it is text it stands in quotes: \"/var/log/mail.log\""),
+        (
+            "mta.log = /var/log/mail.log\r\n",
+            "f:1: no value: /var/log/mail.log; if it is text it stands in quotes: \"/var/log/mail.log\""
+        ),
         ("[ban\nfirst = \"10m\"", "f:1: the header has no closing ]"),
         ("[[[ban]]]", "f:1: expected a key, not \"[ban]]]\""),
         ("[ban]\nfirst = \"1h\"\nfirst = \"2h\"", "f:3: first stands twice, first in line 2"),
@@ -132,7 +171,10 @@ import Testing
         ("mta.rbl_texts = ['abcd' 'efgh']", "f:1: expected , or ] in the list, not \"'efgh']\""),
         ("\nmta.ports = [25,\n 26", "f:2: the list has no closing ]"),
         ("ban.classes = { rbl = 1\n}", "f:1: expected , or } on the same line, not the end of the line"),
-        ("mta.log = \"C:\\d\"", "f:1: unknown escape \\d; a backslash is written \\\\, or the text put in single quotes"),
+        (
+            "mta.log = \"C:\\d\"",
+            "f:1: unknown escape \\d; a backslash is written \\\\, or the text put in single quotes"
+        ),
         ("mta.log = \"\\ud800\"", "f:1: no character has the number behind \\u"),
         ("limit.burst = 9223372036854775808", "f:1: 9223372036854775808 is beyond 64 bits"),
         ("limit.burst = 010", "f:1: no value: 010; if it is text it stands in quotes: \"010\""),
@@ -146,15 +188,19 @@ import Testing
 
     @Test func `all complaints are collected, in the order of files and lines`() {
         let reading = SettingsReading([
-            SettingsFile(name: "breakwater.toml", text: "mode = \"on\"\nzz = 1\n[mta]\nports = [0, 25, 70000]\n[ban]\nfirst = \"x\"\n"),
+            SettingsFile(
+                name: "breakwater.toml",
+                text: "mode = \"on\"\nzz = 1\n[mta]\nports = [0, 25, 70000]\n[ban]\nfirst = \"x\"\n"),
             SettingsFile(name: "broken.toml", text: "mode = enforce\nmta.slots = \n[ban\nfirst = 3"),
             SettingsFile(name: "conf.d/10.toml", text: "\n\n[ban]\nmax = 3\n"),
         ])
         let places = reading.complaints.map { "\($0.file):\($0.line ?? 0) \($0.key)" }
         #expect(
             places == [
-                "breakwater.toml:1 mode", "breakwater.toml:2 zz", "breakwater.toml:4 mta.ports[0]", "breakwater.toml:4 mta.ports[2]",
-                "breakwater.toml:6 ban.first", "broken.toml:1 ", "broken.toml:2 ", "broken.toml:3 ", "conf.d/10.toml:4 ban.max",
+                "breakwater.toml:1 mode", "breakwater.toml:2 zz", "breakwater.toml:4 mta.ports[0]",
+                "breakwater.toml:4 mta.ports[2]",
+                "breakwater.toml:6 ban.first", "broken.toml:1 ", "broken.toml:2 ", "broken.toml:3 ",
+                "conf.d/10.toml:4 ban.max",
             ])
     }
 
@@ -167,12 +213,16 @@ import Testing
 
     @Test func `a file beyond the bound is refused unread`() {
         let text = String(repeating: "#", count: SettingsReading.mostBytes + 1)
-        #expect(SettingsReading([SettingsFile(name: "f", text: text)]).complaints.map(\.text) == ["larger than 1048576 bytes"])
+        #expect(
+            SettingsReading([SettingsFile(name: "f", text: text)]).complaints.map(\.text) == [
+                "larger than 1048576 bytes"
+            ])
     }
 
     @Test(arguments: [
         String(repeating: "[", count: 5000), "x = " + String(repeating: "[", count: 5000),
-        "x = " + String(repeating: "{a=", count: 5000), "x = \"\"\"", "x = '''a''", "\u{feff}[", "\"a", "a.", "= 1", "[]", "[[x]", "x = \"\\",
+        "x = " + String(repeating: "{a=", count: 5000), "x = \"\"\"", "x = '''a''", "\u{feff}[", "\"a", "a.", "= 1",
+        "[]", "[[x]", "x = \"\\",
         "x = [1,,2]", String(repeating: "a.", count: 3000) + "b = 1",
     ])
     func `no text brings the reader down`(text: String) {

@@ -156,8 +156,14 @@ private func reading(_ texts: String...) -> SettingsReading {
         (".", "1h", "--set: .: unknown key"),
         ("ban.first", "8d", "--set: ban.first = \"8d\": ban.first = \"8d\" is longer than ban.max = \"7d\""),
         ("ban.classes.hello", "1", "--set: ban.classes.hello = 1: unknown class; did you mean \"helo\"?"),
-        ("ban.score", "1\nmode = \"enforce\"", "--set: ban.score = \"1\\x0amode = \\x22enforce\\x22\": expected a number above 0"),
-        ("allow.nets", "[\"192.0.2.7/24\"]", "--set: allow.nets = \"192.0.2.7/24\": 192.0.2.7/24: did you mean 192.0.2.0/24?"),
+        (
+            "ban.score", "1\nmode = \"enforce\"",
+            "--set: ban.score = \"1\\x0amode = \\x22enforce\\x22\": expected a number above 0"
+        ),
+        (
+            "allow.nets", "[\"192.0.2.7/24\"]",
+            "--set: allow.nets = \"192.0.2.7/24\": 192.0.2.7/24: did you mean 192.0.2.0/24?"
+        ),
     ])
     func `complains as a file would, and changes nothing`(key: String, value: String, complaint: String) {
         var settings = Settings()

@@ -9,12 +9,14 @@ import Testing
         let peer = try #require(IPAddress("192.0.2.7"))
         let requests: [Request] = [
             .ping, .status, .list, .why(net),
-            .ban(net, for: .hours(1), why: "spam \"run\"\n", origin: .manual, shed: false, dryRun: true, confirmed: true),
+            .ban(
+                net, for: .hours(1), why: "spam \"run\"\n", origin: .manual, shed: false, dryRun: true, confirmed: true),
             .ban(net, for: nil, why: "x", origin: .imported, shed: true, dryRun: false, confirmed: false),
             .ban(net, for: .forever, why: "x", origin: .manual, shed: true, dryRun: false, confirmed: false),
             .unban([net, Prefix(peer)], dryRun: false), .unbanAll(dryRun: true, confirmed: false),
             .allow(net, for: .days(7), dryRun: false), .allowList, .disallow(net, dryRun: true),
-            .events(follow: true, limit: 20), .samples(since: .hours(1)), .enforce(true, for: .minutes(61), dryRun: false),
+            .events(follow: true, limit: 20), .samples(since: .hours(1)),
+            .enforce(true, for: .minutes(61), dryRun: false),
             .enforce(false, for: nil, dryRun: true), .flag(peer, dryRun: false), .reload,
         ]
         for request in requests {
@@ -46,7 +48,8 @@ import Testing
     }
 
     @Test func `a decision comes back as it went`() throws {
-        var decision = Decision(.shed, at: Instant(nanoseconds: 1_800_000_000_123_456_789), why: "rbl:zen.example", outcome: .done)
+        var decision = Decision(
+            .shed, at: Instant(nanoseconds: 1_800_000_000_123_456_789), why: "rbl:zen.example", outcome: .done)
         decision.prefix = try Prefix(parsing: "192.0.2.7")
         decision.port = 4711
         decision.pid = 4121

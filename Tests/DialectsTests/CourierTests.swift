@@ -26,7 +26,9 @@ import Testing
             let number = try #require(Int(truth[0]))
             let event = dialect.event(lines[number - 1])
             let kind = event.map { $0.rejectionClass?.rawValue ?? $0.kind.rawValue } ?? "none"
-            #expect(kind == (number == 25 ? "saturation" : truth[2] == "accepted" ? "acceptance" : truth[2]), "line \(number)")
+            #expect(
+                kind == (number == 25 ? "saturation" : truth[2] == "accepted" ? "acceptance" : truth[2]),
+                "line \(number)")
             #expect((event?.peer?.description ?? "-") == truth[1], "line \(number)")
             #expect((event?.code?.description ?? "-") == truth[3], "line \(number)")
         }
@@ -59,8 +61,14 @@ import Testing
         ("511 http://www.spamhaus.org/query/bl?ip=192.0.2.7", "rbl 511", "spamhaus.org", ""),
         ("511 https://check.spamhaus.org/query/ip/192.0.2.7", "rbl 511", "spamhaus.org", ""),
         ("511 Blocked - see https://www.spamcop.net/bl.shtml?192.0.2.7", "rbl 511", "spamcop.net", ""),
-        ("511 IP 192.0.2.7 is UCEPROTECT-Level 1 listed. See http://www.uceprotect.net/rblcheck.php?ipr=192.0.2.7", "rbl 511", "uceprotect.net", ""),
-        ("511 Client host blocked using Barracuda Reputation, see http://www.barracudanetworks.com/reputation/?r=1&ip=192.0.2.7", "rbl 511", "barracudanetworks.com", ""),
+        (
+            "511 IP 192.0.2.7 is UCEPROTECT-Level 1 listed. See http://www.uceprotect.net/rblcheck.php?ipr=192.0.2.7",
+            "rbl 511", "uceprotect.net", ""
+        ),
+        (
+            "511 Client host blocked using Barracuda Reputation, see http://www.barracudanetworks.com/reputation/?r=1&ip=192.0.2.7",
+            "rbl 511", "barracudanetworks.com", ""
+        ),
         ("511 Dynamic IP Addresses See: http://www.sorbs.net/lookup.shtml?192.0.2.7", "rbl 511", "sorbs.net", ""),
         ("511 Listed in PSBL, see http://psbl.surriel.com/listing?ip=192.0.2.7", "rbl 511", "psbl.surriel.com", ""),
         ("511 Your address is listed", "rbl 511", "", ""),
@@ -89,17 +97,27 @@ import Testing
         ("511 listed http://", "rbl 511", "", ""),
         ("511 listed http://zen.ex\u{e4}mple/", "rbl 511", "", ""),
         // A list that fails.
-        ("511 Error: open resolver; https://check.spamhaus.org/returnc/pub/203.0.113.53/", "rbl 511", "spamhaus.org", "failure"),
+        (
+            "511 Error: open resolver; https://check.spamhaus.org/returnc/pub/203.0.113.53/", "rbl 511", "spamhaus.org",
+            "failure"
+        ),
         ("511 https://www.spamhaus.org/returnc/vol/", "rbl 511", "spamhaus.org", "failure"),
         ("511 listed with 127.255.255.254", "rbl 511", "", "failure"),
-        ("511 127.0.0.1 -> Query Refused. See http://uribl.com/refused.shtml for more information", "client-host 511", "", "failure"),
+        (
+            "511 127.0.0.1 -> Query Refused. See http://uribl.com/refused.shtml for more information",
+            "client-host 511", "", "failure"
+        ),
         ("511 dnsbl: Excessive number of queries", "rbl 511", "", "failure"),
-        ("511 ordb.org was shut down on December 18, 2006. Please remove from your mailserver.", "client-host 511", "", "failure"),
+        (
+            "511 ordb.org was shut down on December 18, 2006. Please remove from your mailserver.", "client-host 511",
+            "", "failure"
+        ),
         ("511 listed with 127.255.2.2", "rbl 511", "", ""),
     ])
     func `a reply's class and zone`(text: String, reason: String, zone: String, failure: String) {
         let words = reason.split(separator: " ")
-        let expected = "rejection \(words[0]) \(words[1]) 192.0.2.7:4711" + (zone.isEmpty ? "" : " " + zone)
+        let expected =
+            "rejection \(words[0]) \(words[1]) 192.0.2.7:4711" + (zone.isEmpty ? "" : " " + zone)
             + (failure.isEmpty ? "" : " +list-failure")
         #expect(Courier.event(of: ReasonTests.head + text) == expected)
     }
@@ -126,12 +144,16 @@ import Testing
         var dialect = Courier()
         func event(_ port: Int, _ text: String) -> String {
             describe(
-                dialect.event("Nov 20 22:54:18 vm courieresmtpd: error,relay=192.0.2.7,port=\(port),from=<a>,to=<b>: " + text))
+                dialect.event(
+                    "Nov 20 22:54:18 vm courieresmtpd: error,relay=192.0.2.7,port=\(port),from=<a>,to=<b>: " + text))
         }
-        #expect(event(1, "511-Listed, see http://zen.example/x") == "rejection rbl 511 192.0.2.7:1 zen.example +continuation")
+        #expect(
+            event(1, "511-Listed, see http://zen.example/x")
+                == "rejection rbl 511 192.0.2.7:1 zen.example +continuation")
         #expect(event(1, "511 Call us if you like") == "rejection rbl 511 192.0.2.7:1 zen.example")
         #expect(event(1, "511 Call us if you like") == "rejection client-host 511 192.0.2.7:1")
-        #expect(event(1, "511-Listed: error, open resolver") == "rejection rbl 511 192.0.2.7:1 +continuation +list-failure")
+        #expect(
+            event(1, "511-Listed: error, open resolver") == "rejection rbl 511 192.0.2.7:1 +continuation +list-failure")
         #expect(event(1, "511-and more") == "rejection client-host 511 192.0.2.7:1 +continuation")
         #expect(event(1, "511 and the end") == "rejection rbl 511 192.0.2.7:1 +list-failure")
         // Neither another connection's nor another code's.

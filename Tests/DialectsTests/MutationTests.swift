@@ -14,7 +14,9 @@ import Testing
     /// The peer by a reading of its own: the first field of its name in the line, up to where it ends.
     private static func namedPeer(_ line: [UInt8], _ event: Event) -> IPAddress? {
         let text = String(decoding: line, as: UTF8.self)
-        for (start, end) in [("error,relay=", ","), ("started,ip=[", "]"), ("connection from ", "\r"), ("reached for ", "\r")] {
+        for (start, end) in [
+            ("error,relay=", ","), ("started,ip=[", "]"), ("connection from ", "\r"), ("reached for ", "\r"),
+        ] {
             if event.kind != .acceptance, let found = text.firstRange(of: start) {
                 return IPAddress(text[found.upperBound...].prefix { String($0) != end })
             }
@@ -31,7 +33,10 @@ import Testing
             var line = seeds[lottery.next(seeds.count)]
             switch lottery.next(4) {
             case 0: line.removeLast(lottery.next(line.count))
-            case 1: line = Array(line.prefix(lottery.next(line.count))) + seeds[lottery.next(seeds.count)].suffix(lottery.next(80))
+            case 1:
+                line =
+                    Array(line.prefix(lottery.next(line.count)))
+                    + seeds[lottery.next(seeds.count)].suffix(lottery.next(80))
             case 2: line.insert(contentsOf: lottery.bytes(lottery.next(5)), at: lottery.next(line.count))
             default: for _ in 0...lottery.next(4) { line[lottery.next(line.count)] = UInt8(lottery.next(256)) }
             }
@@ -41,7 +46,8 @@ import Testing
             guard let peer = event.peer else { continue }
             let expected = MutationTests.namedPeer(line, event)
             if peer != expected {
-                Issue.record("\(String(decoding: line, as: UTF8.self)): \(peer), not \(expected?.description ?? "nobody")")
+                Issue.record(
+                    "\(String(decoding: line, as: UTF8.self)): \(peer), not \(expected?.description ?? "nobody")")
             }
         }
         #expect(events > 5_000, "too few of the lines were still events to show anything")
@@ -70,10 +76,12 @@ import Testing
             #expect(describe(dialect.event(command)) == "rejection other 502 198.51.100.9:4711")
 
             let address = logged([0x3c] + text.map { [0x3c, 0x3e, 0x3a].contains($0) ? 0x20 : $0 } + [0x3e])
-            let reply = head + Array("from=".utf8) + address + Array(",to=".utf8) + address + Array(": 511 Nothing".utf8)
+            let reply =
+                head + Array("from=".utf8) + address + Array(",to=".utf8) + address + Array(": 511 Nothing".utf8)
             #expect(describe(dialect.event(reply)) == "rejection client-host 511 198.51.100.9:4711")
 
-            let user = head + Array("from=".utf8) + address + Array(": 550 User <".utf8) + text + Array("> unknown".utf8)
+            let user =
+                head + Array("from=".utf8) + address + Array(": 550 User <".utf8) + text + Array("> unknown".utf8)
             #expect(describe(dialect.event(user)) == "rejection unknown-user 550 198.51.100.9:4711")
         }
     }

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct RecordTests {
     @Test(arguments: [
-        "", "plain", "two words", "quote\"inside", "back\\slash", "new\nline", "\u{0}\u{1b}[31m", "ünïcode", "=", "a=b c=d",
+        "", "plain", "two words", "quote\"inside", "back\\slash", "new\nline", "\u{0}\u{1b}[31m", "ünïcode", "=",
+        "a=b c=d",
     ])
     func `a value comes back as it went`(value: String) throws {
         let record = Record("ban", [("why", value), ("net", "192.0.2.7/32")])
@@ -12,7 +13,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "=", "ban  x=1", "ban x", "ban x=\"", "ban x=\"a\"b", "ban =1", "ban x=\"\\\"", "ban x=\"\\xg0\"", "ban x=\"\\x0\"",
+        "", " ", "=", "ban  x=1", "ban x", "ban x=\"", "ban x=\"a\"b", "ban =1", "ban x=\"\\\"", "ban x=\"\\xg0\"",
+        "ban x=\"\\x0\"",
     ])
     func `what is no record is none`(line: String) {
         #expect(Record(line: Array(line.utf8)) == nil)
@@ -46,7 +48,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (Duration.seconds(90), "90s"), (.minutes(10), "10m"), (.hours(1), "1h"), (.days(7), "7d"), (.seconds(2460), "41m"),
+        (Duration.seconds(90), "90s"), (.minutes(10), "10m"), (.hours(1), "1h"), (.days(7), "7d"),
+        (.seconds(2460), "41m"),
         (.seconds(2461), "41m"), (.hours(47), "47h"), (.forever, "forever"), (.zero, "0s"), (.seconds(172_900), "2d"),
     ])
     func `spans are shown`(span: Duration, text: String) {

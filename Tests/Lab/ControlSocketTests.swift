@@ -25,7 +25,9 @@ extension LabTests {
             let memory = try #require(try daemon.json("status")["rss_bytes"].int)
             let pid = try daemon.pid()
 
-            let clients = try Program(["/usr/bin/python3", "-B", fixture("hostile_clients.py"), daemon.socket, kind.rawValue])
+            let clients = try Program([
+                "/usr/bin/python3", "-B", fixture("hostile_clients.py"), daemon.socket, kind.rawValue,
+            ])
             try eventually("the clients are there: \(clients.outputSoFar)") { clients.outputSoFar.contains("there") }
             // Some of these make it say much; some hold all places that there are.
             try daemon.append((0..<500).map { rejection(of: "10.200.\(number).\($0 % 250)", port: 1000 + $0) })
@@ -34,7 +36,9 @@ extension LabTests {
             #expect(answer.code == 0, "root gets an answer meanwhile")
             #expect(try daemon.cli("ban", "198.51.100.10\(number)").code == 0)
             #expect(!clients.hasEnded)
-            try #require(JSON(parsing: answer.output)["rss_bytes"].int.map { $0 - memory < 32 << 20 } == true, "its memory is bounded")
+            try #require(
+                JSON(parsing: answer.output)["rss_bytes"].int.map { $0 - memory < 32 << 20 } == true,
+                "its memory is bounded")
             clients.end()
 
             #expect(try daemon.cli("ping").code == 0)

@@ -16,7 +16,9 @@ extension LabTests {
         @Test func `the words of fail2ban, and add and remove, do what they did`() throws {
             let (a, b) = ("198.51.100.7/32", "198.51.100.8/32")
             var done = try expect(["banip", "198.51.100.7"], bans: [a])
-            #expect(done.output.contains("banned 198.51.100.7 for 10m") && done.output.contains("undo: breakwater unban 198.51.100.7"))
+            #expect(
+                done.output.contains("banned 198.51.100.7 for 10m")
+                    && done.output.contains("undo: breakwater unban 198.51.100.7"))
             done = try expect(["set", "sshd", "banip", "198.51.100.8"], bans: [a, b])
             #expect(done.errors.components(separatedBy: "sshd").count == 2, "said once: \(done)")
             #expect(!["0", "1"].contains(done.output.trimmingCharacters(in: .whitespacesAndNewlines)))
@@ -37,14 +39,20 @@ extension LabTests {
             #expect(try daemon.cli().output.hasPrefix("enforcing"))
             let quiet = try daemon.cli("status", "-q")
             #expect(quiet.code == 0 && quiet.output == "" && quiet.errors == "")
-            #expect(try Lab.run([programDirectory + "/breakwater", "--socket", daemon.socket, "ping"]).output == "pong\n")
-            #expect(try Lab.run([programDirectory + "/breakwater", "--socket=\(daemon.socket)", "ping"]).output == "pong\n")
+            #expect(
+                try Lab.run([programDirectory + "/breakwater", "--socket", daemon.socket, "ping"]).output == "pong\n")
+            #expect(
+                try Lab.run([programDirectory + "/breakwater", "--socket=\(daemon.socket)", "ping"]).output == "pong\n")
             #expect(try !daemon.cli("list").output.contains("\u{1b}"), "no colour where there is no terminal")
         }
 
         @Test func `ban, list, why, allow: a network with its hosts, spans, reasons and undo`() throws {
             let daemon = try daemon
-            defer { for words in [["unban", "--all", "--yes"], ["allow", "--remove", "198.51.100.0/25"]] { _ = try? daemon.cli(words) } }
+            defer {
+                for words in [["unban", "--all", "--yes"], ["allow", "--remove", "198.51.100.0/25"]] {
+                    _ = try? daemon.cli(words)
+                }
+            }
             #expect(try daemon.cli("ban", "198.51.100.0/24", "--for", "1h", "--why", "spam run").code == 0)
             #expect(try daemon.cli("ban", "198.51.100.7", "--for", "forever").code == 0)
             let list = try daemon.cli("list").output
@@ -68,22 +76,31 @@ extension LabTests {
         @Test func `dry runs say what would be and change nothing`() throws {
             let daemon = try daemon
             let server = daemon.server
-            defer { for words in [["unban", "--all", "--yes"], ["allow", "--remove", "203.0.113.192/26"]] { _ = try? daemon.cli(words) } }
+            defer {
+                for words in [["unban", "--all", "--yes"], ["allow", "--remove", "203.0.113.192/26"]] {
+                    _ = try? daemon.cli(words)
+                }
+            }
             try #require(daemon.cli("ban", "198.51.100.7", "--for", "forever").code == 0)
             try #require(daemon.cli("allow", "203.0.113.192/26").code == 0)
             let file = daemon.directory + "/list"
             try Data("198.51.100.9\t1h\tbecause\n".utf8).write(to: URL(fileURLWithPath: file))
             let message = daemon.directory + "/message"
-            try Data("Received: from x (x [198.51.100.10])\n\tby mx; x\n\nx\n".utf8).write(to: URL(fileURLWithPath: message))
+            try Data("Received: from x (x [198.51.100.10])\n\tby mx; x\n\nx\n".utf8).write(
+                to: URL(fileURLWithPath: message))
             func everything() throws -> [String] {
-                [try server.ruleset(), try daemon.cli("list").output, try daemon.cli("allow", "--list").output, try daemon.json("status")["mode"].string ?? ""]
+                [
+                    try server.ruleset(), try daemon.cli("list").output, try daemon.cli("allow", "--list").output,
+                    try daemon.json("status")["mode"].string ?? "",
+                ]
             }
             let before = try everything()
             for (words, says) in [
                 (["ban", "198.51.100.8"], "would ban 198.51.100.8"), (["ban", "10.0.0.0/8"], "would ban 10.0.0.0/8"),
                 (["unban", "198.51.100.7"], "would unban 198.51.100.7"), (["unban", "--all"], "would lift 1"),
                 (["allow", "198.51.100.0/24"], "would allow 198.51.100.0/24; would lift 1 ban"),
-                (["allow", "--remove", "203.0.113.192/26"], "would no longer allow"), (["enforce", "off"], "would be observing"),
+                (["allow", "--remove", "203.0.113.192/26"], "would no longer allow"),
+                (["enforce", "off"], "would be observing"),
                 (["import", file], "would import 1"), (["flag", message], "would count 198.51.100.10"),
             ] {
                 for flag in ["-n", "--dry-run"] {
@@ -100,7 +117,9 @@ extension LabTests {
             let daemon = try daemon
             defer { _ = try? daemon.cli("unban", "--all", "--yes") }
             let nets = ["198.51.100.7/32": "1h", "203.0.113.128/26": "7d", "2001:db8:77::/48": "forever"]
-            for (net, span) in nets { try #require(daemon.cli("ban", net, "--for", span, "--why", "a \"reason\"").code == 0) }
+            for (net, span) in nets {
+                try #require(daemon.cli("ban", net, "--for", span, "--why", "a \"reason\"").code == 0)
+            }
             let before = try daemon.bans()
             let file = daemon.directory + "/bans"
             try Data(try daemon.cli("export", form).output.utf8).write(to: URL(fileURLWithPath: file))
@@ -120,13 +139,18 @@ extension LabTests {
         @Test func `the nft form of export is what nft takes`() throws {
             let daemon = try daemon
             defer { _ = try? daemon.cli("unban", "--all", "--yes") }
-            for net in ["198.51.100.7", "203.0.113.128/26", "2001:db8:77::1", "2001:db8:78::/48"] { try #require(daemon.cli("ban", net, "--for", "1h").code == 0) }
+            for net in ["198.51.100.7", "203.0.113.128/26", "2001:db8:77::1", "2001:db8:78::/48"] {
+                try #require(daemon.cli("ban", net, "--for", "1h").code == 0)
+            }
             let script = try daemon.cli("export", "nft").output
             #expect(try daemon.cli("unban", "--all", "--yes").code == 0)
             #expect(try daemon.server.banned().isEmpty)
             let done = try daemon.server.nft("-f", "-", input: script)
             #expect(done.code == 0, "\(done)")
-            #expect(try Set(daemon.server.banned().keys) == ["198.51.100.7/32", "203.0.113.128/26", "2001:db8:77::1/128", "2001:db8:78::/48"])
+            #expect(
+                try Set(daemon.server.banned().keys) == [
+                    "198.51.100.7/32", "203.0.113.128/26", "2001:db8:77::1/128", "2001:db8:78::/48",
+                ])
             try daemon.server.nft("flush", "table", "inet", "breakwater")
         }
     }

@@ -28,7 +28,8 @@ extension LabTests {
             "2026-11-20T22:44:56+00:00 mx courieresmtpd: error,relay=::ffff:192.0.2.79x,port=25,from=<a@b>,to=<c@d>: 511 x",
             "2026-11-20T22:44:56+00:00 mx courieresmtpd: error,relay=::ffff:192.0.2.790,port=25,from=<a@b>,to=<c@d>: 511 x",
             "2026-11-20T22:44:56+00:00 mx courieresmtpd: error,relay=192.0.2.7",
-            String(repeating: "A", count: 1_000_000) + " courieresmtpd: error,relay=::ffff:192.0.2.77,port=25,from=<a@b>,to=<c@d>: 511 x",
+            String(repeating: "A", count: 1_000_000)
+                + " courieresmtpd: error,relay=::ffff:192.0.2.77,port=25,from=<a@b>,to=<c@d>: 511 x",
             "\0\u{2028}2026-11-20T22:44:56+00:00 mx courieresmtpd: error,relay=::ffff:192.0.2.78,port=25,from=<a@b>,to=<c@d>: 511 x",
             "ban prefix=192.0.2.77/32 timeout=1h reason=rbl:zen.example outcome=done",
         ]
@@ -36,7 +37,8 @@ extension LabTests {
         @Test func `no line that a client can bring about bans anyone but the peer it stands for`() throws {
             let server = try mailServer
             try Daemon.with { daemon in
-                let head = "2026-11-20T22:44:56.033783+00:00 mx courieresmtpd: error,relay=::ffff:198.18.20.1,port=51703,"
+                let head =
+                    "2026-11-20T22:44:56.033783+00:00 mx courieresmtpd: error,relay=::ffff:198.18.20.1,port=51703,"
                 try daemon.append(HostileLogs.forged.map { head + $0 } + HostileLogs.foreign)
                 // Reading goes in order: once this one is banned, all before it were read.
                 try daemon.ban(byLogLine: "198.51.100.7")

@@ -14,7 +14,8 @@ import Testing
 struct LabTests {}
 
 let isLabWanted = getuid() == 0 && ProcessInfo.processInfo.environment["BREAKWATER_LAB"] == "1"
-let noLab: Comment = "needs root and BREAKWATER_LAB=1, as scripts/test has it: brings a mail server up in namespaces of its own"
+let noLab: Comment =
+    "needs root and BREAKWATER_LAB=1, as scripts/test has it: brings a mail server up in namespaces of its own"
 
 /// Brings the lab up before the first test and takes it away after the last one, also when tests fail.
 struct LabIsUp: SuiteTrait, TestScoping {

@@ -3,7 +3,9 @@ import Testing
 extension LabTests {
     /// Observing and enforcing, and the way from one to the other.
     @Suite struct Modes {
-        @Test func `observing leaves the kernel alone; enforce --for acts and falls back to rules that drop nothing`() throws {
+        @Test func `observing leaves the kernel alone; enforce --for acts and falls back to rules that drop nothing`()
+            throws
+        {
             let server = try mailServer
             try Daemon.with(["mode": "\"observe\""]) { daemon in
                 try daemon.append([rejection(of: "198.51.100.7")])
@@ -29,7 +31,9 @@ extension LabTests {
                 #expect(try server.banned()["198.51.100.8/32"] != nil, "the sets stay")
                 try daemon.append([rejection(of: "198.51.100.10")])
                 try eventually("it only notes again") {
-                    try daemon.decisions().contains { $0.net == "198.51.100.10/32" && $0.kind == "ban" && $0.isObserved }
+                    try daemon.decisions().contains {
+                        $0.net == "198.51.100.10/32" && $0.kind == "ban" && $0.isObserved
+                    }
                 }
                 #expect(try server.banned()["198.51.100.10/32"] == nil)
             }
@@ -40,12 +44,18 @@ extension LabTests {
             try Daemon.with(["mode": "\"observe\""]) { daemon in
                 let on = try daemon.cli("enforce", "on")
                 #expect(on.code == 0 && on.output.contains("undo: breakwater enforce off"))
-                for net in ["198.18.9.2", "198.18.10.0/24", "2001:db8:66:9::/64"] { #expect(try daemon.cli("ban", net).code == 0) }
+                for net in ["198.18.9.2", "198.18.10.0/24", "2001:db8:66:9::/64"] {
+                    #expect(try daemon.cli("ban", net).code == 0)
+                }
                 #expect(try daemon.cli("allow", "198.18.10.2").code == 0)
-                let sources = ["198.18.9.2", "198.18.9.3", "198.18.10.2", "198.18.10.3", "2001:db8:66:9::5", "2001:db8:66:a::5"]
+                let sources = [
+                    "198.18.9.2", "198.18.9.3", "198.18.10.2", "198.18.10.3", "2001:db8:66:9::5", "2001:db8:66:a::5",
+                ]
                 func greeted() throws -> [String] {
                     let answers = try JSON(
-                        parsing: Lab.run(server.inside(.client, ["/usr/bin/python3", "-B", fixture("greeted.py")] + sources)).output)
+                        parsing: Lab.run(
+                            server.inside(.client, ["/usr/bin/python3", "-B", fixture("greeted.py")] + sources)
+                        ).output)
                     return sources.filter { answers[$0].bool == true }
                 }
                 // An allowed host inside a banned network comes in.
@@ -62,7 +72,11 @@ extension LabTests {
             }
         }
 
-        @Test func `--observe overrides the configuration, takes rules out that an earlier run left, and enforce on is refused`() throws {
+        @Test
+        func
+            `--observe overrides the configuration, takes rules out that an earlier run left, and enforce on is refused`()
+            throws
+        {
             let server = try mailServer
             try Daemon.with { daemon in
                 try daemon.ban(byLogLine: "198.51.100.7")

@@ -4,7 +4,10 @@ import Testing
 extension LabTests {
     /// The configuration changes while the daemon runs.
     @Suite struct Reloads {
-        @Test func `SIGHUP puts a changed limit, allowlist and span in force; a broken file changes nothing and is said`() throws {
+        @Test
+        func `SIGHUP puts a changed limit, allowlist and span in force; a broken file changes nothing and is said`()
+            throws
+        {
             let server = try mailServer
             try Daemon.with { daemon in
                 #expect(try server.rules().contains("limit rate over 40/second burst 80 packets"))
@@ -30,8 +33,13 @@ extension LabTests {
 
                 // A broken file: by the CLI with its words and code, by SIGHUP in the log.
                 let right = try String(contentsOfFile: daemon.configPath, encoding: .utf8)
-                try daemon.write(configuration: right.replacingOccurrences(of: "\"1h\"", with: "\"1hr\"") + "\n[limit]\nburst = 1\n")
-                let line = try #require(right.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.hasPrefix("first") }) + 1
+                try daemon.write(
+                    configuration: right.replacingOccurrences(of: "\"1h\"", with: "\"1hr\"") + "\n[limit]\nburst = 1\n")
+                let line =
+                    try #require(
+                        right.split(separator: "\n", omittingEmptySubsequences: false).firstIndex {
+                            $0.hasPrefix("first")
+                        }) + 1
                 let refused = try daemon.cli("reload")
                 #expect(refused.code == 78)
                 #expect(refused.errors.contains("breakwater.toml:\(line): ban.first"), "\(refused)")

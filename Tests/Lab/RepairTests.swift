@@ -17,7 +17,11 @@ extension LabTests {
             }
             """
 
-        @Test func `what others take out of the firewall is back within a few seconds and counted, other tables stay as they are`() throws {
+        @Test
+        func
+            `what others take out of the firewall is back within a few seconds and counted, other tables stay as they are`()
+            throws
+        {
             let server = try mailServer
             try Daemon.with { daemon in
                 try daemon.ban(byLogLine: "198.51.100.7")
@@ -50,11 +54,15 @@ extension LabTests {
                 let own = try server.nft("list", "table", "inet", "mine").output
                 #expect(own.contains("192.0.2.51"))
                 #expect(try repairs(after: "delete", "table", "inet", "breakwater") >= wanted.count)
-                #expect(try repairs(after: "delete", "element", "inet", "breakwater", "banned4", "{ 198.51.100.8 }") == 1)
-                #expect(try repairs(after: "delete", "element", "inet", "breakwater", "banned_nets4", "{ 198.51.100.64/26 }") == 1)
+                #expect(
+                    try repairs(after: "delete", "element", "inet", "breakwater", "banned4", "{ 198.51.100.8 }") == 1)
+                #expect(
+                    try repairs(
+                        after: "delete", "element", "inet", "breakwater", "banned_nets4", "{ 198.51.100.64/26 }") == 1)
                 #expect(try repairs(after: "flush", "set", "inet", "breakwater", "banned4") == 3)
                 #expect(try repairs(after: "flush", "table", "inet", "breakwater") > 0, "all rules")
-                #expect(try repairs(after: "delete", "element", "inet", "breakwater", "allowed4", "{ 192.0.2.200 }") > 0)
+                #expect(
+                    try repairs(after: "delete", "element", "inet", "breakwater", "allowed4", "{ 192.0.2.200 }") > 0)
                 #expect(try server.nft("list", "table", "inet", "mine").output == own)
                 #expect(try daemon.counter("failed") == 0)
 

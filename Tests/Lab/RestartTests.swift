@@ -4,15 +4,19 @@ import Testing
 extension LabTests {
     /// The daemon ends, in one way or another, and comes back.
     @Suite struct Restarts {
-        @Test func `kill -9 ten times in a wave: no ban lost, none made twice, every slot freed, no other mail harmed`() throws {
+        @Test func `kill -9 ten times in a wave: no ban lost, none made twice, every slot freed, no other mail harmed`()
+            throws
+        {
             let server = try mailServer
             let out = try #require(LabGround.current).directory + "/wave-kill"
             defer { try? FileManager.default.removeItem(atPath: out) }
             try Daemon.with(followsCourier: true) { daemon in
                 let start = server.logLength()
                 let wave = try Program([
-                    labScript, "wave", "--name", server.name, "--out", out, "--json", "--profile", "0:12,22:12", "--tail", "3",
-                    "--sources", "1000", "--legit", "8", "--auth-listed", "4", "--legit-every", "2", "--ipv6-share", "0.2",
+                    labScript, "wave", "--name", server.name, "--out", out, "--json", "--profile", "0:12,22:12",
+                    "--tail", "3",
+                    "--sources", "1000", "--legit", "8", "--auth-listed", "4", "--legit-every", "2", "--ipv6-share",
+                    "0.2",
                 ])
                 var inKernel: Set<String> = []
                 for _ in 0..<10 {
@@ -36,7 +40,8 @@ extension LabTests {
                     return rejected.allSatisfy { banned[$0.net] != nil }
                 }
                 #expect(rejected.count > 100)
-                #expect(inKernel.subtracting(banned.keys).isEmpty, "bans that were in the kernel before a kill are gone")
+                #expect(
+                    inKernel.subtracting(banned.keys).isEmpty, "bans that were in the kernel before a kill are gone")
                 #expect(Set(banned.keys) == Set(rejected.map(\.net)))
                 for kind in ["legit", "auth_listed"] {
                     #expect((summary[kind]["messages"].int ?? 0) > 10, "\(kind): no mail was tried")
@@ -49,17 +54,23 @@ extension LabTests {
                 #expect(bans.filter { $0.value["count"].int != 1 }.keys.sorted() == [])
                 // Lines whose bans the store had not yet written are read again, and say what those were for.
                 #expect(bans.filter { $0.value["why"].string?.hasPrefix("rbl") != true }.keys.sorted() == [])
-                let decisions = try daemon.decisions { Set($0.filter { $0.kind == "shed" }.map(\.host)).count >= Set(rejected.map(\.peer)).count }
+                let decisions = try daemon.decisions {
+                    Set($0.filter { $0.kind == "shed" }.map(\.host)).count >= Set(rejected.map(\.peer)).count
+                }
                 let made = Dictionary(
-                    decisions.filter { $0.kind == "ban" && $0.outcome == "done" }.map { ($0.net ?? "", 1) }, uniquingKeysWith: +)
+                    decisions.filter { $0.kind == "ban" && $0.outcome == "done" }.map { ($0.net ?? "", 1) },
+                    uniquingKeysWith: +)
                 #expect(made.filter { $0.value > 1 }.isEmpty)
                 // A line that is read again finds its connection gone.
                 let shed = Dictionary(
-                    decisions.filter { $0.kind == "shed" }.map { (Endpoint(peer: $0.host, port: $0.port ?? 0), [$0.outcome ?? ""]) },
+                    decisions.filter { $0.kind == "shed" }.map {
+                        (Endpoint(peer: $0.host, port: $0.port ?? 0), [$0.outcome ?? ""])
+                    },
                     uniquingKeysWith: +)
                 #expect(Set(shed.keys) == rejected)
                 #expect(shed.filter { $0.value.filter { $0 != "gone" }.count > 1 }.isEmpty)
-                let connections = try JSON.lines(try String(contentsOfFile: out + "/connections.jsonl", encoding: .utf8))
+                let connections = try JSON.lines(
+                    try String(contentsOfFile: out + "/connections.jsonl", encoding: .utf8))
                 let held = connections.filter { !($0["end"].string ?? "").hasPrefix("server-") }
                 #expect(held.isEmpty, "\(held.count) of \(connections.count) kept their slot")
                 // Reading went on where it had ended: the last daemon has not begun anew.
@@ -69,7 +80,8 @@ extension LabTests {
             }
         }
 
-        @Test func `a clean stop leaves the bans, and the next start adopts them with the time they have left`() throws {
+        @Test func `a clean stop leaves the bans, and the next start adopts them with the time they have left`() throws
+        {
             let server = try mailServer
             try Daemon.with { daemon in
                 try daemon.ban(byLogLine: "198.51.100.7")
@@ -125,7 +137,9 @@ extension LabTests {
                 try daemon.start()
                 try eventually("both are banned") { try server.banned().count == 3 }
                 #expect(try daemon.counter("rejections") == 2)
-                let made = try daemon.decisions { $0.filter { $0.kind == "ban" }.count >= 3 }.filter { $0.kind == "ban" }
+                let made = try daemon.decisions { $0.filter { $0.kind == "ban" }.count >= 3 }.filter {
+                    $0.kind == "ban"
+                }
                 #expect(made.map(\.net) == ["198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"])
             }
         }

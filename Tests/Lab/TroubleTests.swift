@@ -14,16 +14,21 @@ extension LabTests {
                 let before = daemon.stderr
                 #expect(try daemon.launch().wait().code == 75)
                 // The second one says so to the same file; the first may have said something between.
-                let said = daemon.stderr.dropFirst(before.count).split(separator: "\n").filter { $0.hasPrefix("breakwaterd: ") }
+                let said = daemon.stderr.dropFirst(before.count).split(separator: "\n").filter {
+                    $0.hasPrefix("breakwaterd: ")
+                }
                 #expect(said.count == 1)
                 #expect(said.first?.contains("already running") == true)
 
                 // The same with a state of its own, but the same socket.
                 let configuration = try String(contentsOfFile: daemon.configPath, encoding: .utf8)
-                try daemon.write(configuration: configuration.replacingOccurrences(of: daemon.state, with: daemon.directory + "/other"))
+                try daemon.write(
+                    configuration: configuration.replacingOccurrences(
+                        of: daemon.state, with: daemon.directory + "/other"))
                 let later = daemon.stderr
                 #expect(try daemon.launch().wait().code == 75)
-                #expect(daemon.stderr.dropFirst(later.count).contains("another breakwaterd answers at \(daemon.socket)"))
+                #expect(
+                    daemon.stderr.dropFirst(later.count).contains("another breakwaterd answers at \(daemon.socket)"))
 
                 #expect(try daemon.pid() == pid)
                 #expect(try server.rules() == ruleset)
@@ -39,7 +44,8 @@ extension LabTests {
             let server = try mailServer
             try Daemon.with(starts: false) { daemon in
                 // In the lab's own mount namespace: nobody else sees it, and it ends with the lab.
-                let mount = "mkdir \(daemon.state) && mount -t tmpfs -o size=64k,mode=700 none \(daemon.state) && cd \(daemon.state) && \(command)"
+                let mount =
+                    "mkdir \(daemon.state) && mount -t tmpfs -o size=64k,mode=700 none \(daemon.state) && cd \(daemon.state) && \(command)"
                 let done = try Lab.run(server.inside(.server, ["sh", "-c", mount]))
                 try #require(done.code == 0, "\(done.testDescription)")
                 defer { _ = try? Lab.run(server.inside(.server, ["umount", "--lazy", daemon.state])) }

@@ -21,7 +21,10 @@ extension LabTests {
             #expect(try Lab.run([labScript, "info", "--name", server.name], atMost: 30).code == 0)
         }
 
-        @Test func `a wave with the tarpit on: every zombie told after its 8 s and shed, every other message delivered`() throws {
+        @Test
+        func `a wave with the tarpit on: every zombie told after its 8 s and shed, every other message delivered`()
+            throws
+        {
             let tarpit = try MailServer(on: try #require(LabGround.current), tarpit: true)
             defer { try? tarpit.down() }
             let wave = try WaveRun(
@@ -54,7 +57,8 @@ private final class WaveRun {
     func run(on server: MailServer) throws {
         try Daemon.with(followsCourier: true, on: server) { daemon in
             let start = server.logLength()
-            let done = try Lab.run([labScript, "wave", "--name", server.name, "--out", out, "--json"] + options, atMost: 150)
+            let done = try Lab.run(
+                [labScript, "wave", "--name", server.name, "--out", out, "--json"] + options, atMost: 150)
             try #require(done.code == 0, "\(done.testDescription)")
             summary = try JSON(parsing: done.output)
             try eventually("all that Courier rejected is banned") {
@@ -63,7 +67,9 @@ private final class WaveRun {
                 return rejected.allSatisfy { banned[$0.net] != nil }
             }
             try eventually("each shed is counted") { try daemon.counter("sheds") >= rejected.count }
-            decisions = try daemon.decisions { $0.filter { $0.kind == "shed" && $0.outcome == "done" }.count >= rejected.count }
+            decisions = try daemon.decisions {
+                $0.filter { $0.kind == "shed" && $0.outcome == "done" }.count >= rejected.count
+            }
             status = try daemon.json("status")
             problems = daemon.stderr.split(separator: "\n").filter { $0.contains(" warning ") }.joined(separator: "\n")
         }
@@ -85,7 +91,9 @@ private final class WaveRun {
         let peak = try #require(summary["server"]["peak_slots"].int)
         #expect(peak < limit)
 
-        #expect(Set(connections.compactMap(Endpoint.init(connection:))) == rejected, "client and log differ on who was rejected")
+        #expect(
+            Set(connections.compactMap(Endpoint.init(connection:))) == rejected,
+            "client and log differ on who was rejected")
         #expect(Set(banned.keys) == Set(rejected.map(\.net)), "in the sets: those rejected, and nobody else")
         // Listed are 198.18.0.0/17 and 2001:db8:66::/49; of these 198.18.120.0/24 logs in.
         let wrong = decisions.filter { decision in

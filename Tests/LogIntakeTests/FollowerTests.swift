@@ -90,7 +90,9 @@ import Testing
         for _ in 0..<3000 { bytes += [UInt8](repeating: 0x7a, count: lottery.next(400)) + [0x0a] }
         bytes += [UInt8](repeating: 0x79, count: 300_000) + [0x0a]
         try directory.append("mail.log", bytes)
-        let expected = bytes.split(separator: 0x0a, omittingEmptySubsequences: false).dropLast().map { min($0.count, 65536) }
+        let expected = bytes.split(separator: 0x0a, omittingEmptySubsequences: false).dropLast().map {
+            min($0.count, 65536)
+        }
         var lengths: [Int] = []
         try forEachLine(ofFileAt: directory.at("mail.log")) { line, _ in lengths.append(line.count) }
         #expect(lengths == expected)

@@ -36,7 +36,9 @@ final class LogDirectory {
 
     func copy(_ from: String, _ to: String) throws { try append(to, try contents(of: at(from), limit: 1 << 30)) }
     func delete(_ name: String) throws { guard remove(at(name)) == 0 else { throw SystemError("remove", name) } }
-    func makeDirectory(_ name: String) throws { guard mkdir(at(name), 0o755) == 0 else { throw SystemError("mkdir", name) } }
+    func makeDirectory(_ name: String) throws {
+        guard mkdir(at(name), 0o755) == 0 else { throw SystemError("mkdir", name) }
+    }
 
     /// Makes `name` a link to `target` in one step, over a link that may be there.
     func link(_ name: String, to target: String) throws {
@@ -77,7 +79,8 @@ extension LogFollower {
     /// All lines that are there now, read `step` bytes at a time.
     func lines(step: Int = 1 << 20) throws -> [String] {
         var found: [String] = []
-        while try readAvailable(maxBytes: step, { line, info in found.append((info.isCut ? "CUT:" : "") + line.text) }) {}
+        while try readAvailable(maxBytes: step, { line, info in found.append((info.isCut ? "CUT:" : "") + line.text) })
+        {}
         return found
     }
 }

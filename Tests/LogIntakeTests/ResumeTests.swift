@@ -6,8 +6,10 @@ import Testing
 @Suite struct ResumeTests {
     /// What stands in the log when the follower goes away, what happens then, and what is new to the next one.
     @Test(arguments: [
-        "nothing happened", "it grew", "half a line became whole", "rotated", "rotated twice", "rotated and not created yet",
-        "copied and truncated", "copied, truncated and grown", "deleted and created anew", "moved to another directory and back",
+        "nothing happened", "it grew", "half a line became whole", "rotated", "rotated twice",
+        "rotated and not created yet",
+        "copied and truncated", "copied, truncated and grown", "deleted and created anew",
+        "moved to another directory and back",
         "replaced by a copy of itself", "shortened",
     ])
     func `goes on where it was`(what: String) throws {
@@ -161,7 +163,9 @@ import Testing
                     try writer.write(pending)
                     pending = ""
                 }
-                if pending.isEmpty { writer = try Writer(directory.at("mail.log")) } else {
+                if pending.isEmpty {
+                    writer = try Writer(directory.at("mail.log"))
+                } else {
                     // The half line's end goes where its begin went.
                     try writer.write(pending)
                     pending = ""

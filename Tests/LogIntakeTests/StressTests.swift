@@ -28,23 +28,29 @@ import Testing
             if isDone, total == progress.written.load(ordering: .acquiring) { break }
             _ = isReadable(follower.descriptor, within: 20)
             let before = total
-            while try follower.readAvailable(maxBytes: 65536, { line, _ in
-                let fields = line.text.split(separator: " ")
-                guard fields.count == 3, let file = Int(fields[0]), let number = Int(fields[1]), fields[2].hasSuffix("$")
-                else {
-                    isWrong += 1
-                    return
-                }
-                if nextLine[file, default: 0] != number {
-                    isWrong += 1
-                    if isWrong < 5 { Issue.record("file \(file): line \(number) instead of \(nextLine[file, default: 0])") }
-                }
-                nextLine[file] = number + 1
-                total += 1
-                if file > progress.seenFile.load(ordering: .relaxed) {
-                    progress.seenFile.store(file, ordering: .releasing)
-                }
-            }) {}
+            while try follower.readAvailable(
+                maxBytes: 65536,
+                { line, _ in
+                    let fields = line.text.split(separator: " ")
+                    guard fields.count == 3, let file = Int(fields[0]), let number = Int(fields[1]),
+                        fields[2].hasSuffix("$")
+                    else {
+                        isWrong += 1
+                        return
+                    }
+                    if nextLine[file, default: 0] != number {
+                        isWrong += 1
+                        if isWrong < 5 {
+                            Issue.record("file \(file): line \(number) instead of \(nextLine[file, default: 0])")
+                        }
+                    }
+                    nextLine[file] = number + 1
+                    total += 1
+                    if file > progress.seenFile.load(ordering: .relaxed) {
+                        progress.seenFile.store(file, ordering: .releasing)
+                    }
+                })
+            {}
             idleRounds = isDone && total == before ? idleRounds + 1 : 0
         }
         #expect(progress.failure.withLock { $0 } == nil)

@@ -24,7 +24,8 @@ extension NetfilterTests {
                 let begun = processorTime()
                 let results = firewall.apply(bans, at: start)
                 print("10,000 \(kind) \(name): \((processorTime() - begun) / 1_000_000) ms")
-                #expect(results.allSatisfy { $0.outcome == .done }, "\(results.first { $0.outcome != .done }?.brief ?? "")")
+                #expect(
+                    results.allSatisfy { $0.outcome == .done }, "\(results.first { $0.outcome != .done }?.brief ?? "")")
             }
             #expect(try firewall.elements(for: prefixes, in: .banned).count == 10_000)
         }
@@ -40,7 +41,8 @@ extension NetfilterTests {
                 spans.append(processorTime() - begun)
             }
             spans.sort()
-            print("one \(kind): p50 \(spans[2500] / 1000) us, p99 \(spans[4950] / 1000) us, max \(spans[4999] / 1000) us")
+            print(
+                "one \(kind): p50 \(spans[2500] / 1000) us, p99 \(spans[4950] / 1000) us, max \(spans[4999] / 1000) us")
             #expect(try firewall.elements(for: prefixes, in: .banned).count == 5_000)
         }
 

@@ -65,7 +65,9 @@ extension NetfilterTests {
 
         @Test func `a chain at the wrong hook is put in its place`() throws {
             try shell("nft flush ruleset")
-            try shell("nft 'add table inet breakwater; add chain inet breakwater arrivals { type filter hook input priority 0; }'")
+            try shell(
+                "nft 'add table inet breakwater; add chain inet breakwater arrivals { type filter hook input priority 0; }'"
+            )
             let firewall = try NFTables()
             let adoption = try firewall.start(plan, at: start)
             #expect(adoption.made.chains == 2)
@@ -86,7 +88,8 @@ extension NetfilterTests {
                     == ["192.0.2.44/32 1h", "203.0.113.0/24 2h", "240.0.0.0/4 forever"])
             #expect(adoption.foreignRanges == ["banned_nets4 10.0.0.3-10.0.0.9"])
             let results = firewall.apply(
-                [.ban(prefix("10.0.0.0/24"), timeout: .hours(1)), .ban(prefix("10.0.1.0/24"), timeout: .hours(1))], at: start)
+                [.ban(prefix("10.0.0.0/24"), timeout: .hours(1)), .ban(prefix("10.0.1.0/24"), timeout: .hours(1))],
+                at: start)
             #expect(results.map(\.outcome) == [.failed, .done])
             #expect(results[0].error?.kind == .overlap, "\(results.map(\.brief))")
             #expect(firewall.apply([.unban(prefix("240.0.0.0/4"))], at: start).map(\.outcome) == [.done])
@@ -112,7 +115,9 @@ extension NetfilterTests {
 
         @Test func `a restart keeps elements, counters and other people's tables`() throws {
             let firewall = try freshTable(plan)
-            try shell("nft 'add table ip admin; add chain ip admin input { type filter hook input priority 0; }; add rule ip admin input counter'")
+            try shell(
+                "nft 'add table ip admin; add chain ip admin input { type filter hook input priority 0; }; add rule ip admin input counter'"
+            )
             _ = firewall.apply(bans, at: start)
             let before = try nftList("ruleset").filtered
             let next = try NFTables()
@@ -182,7 +187,10 @@ extension NetfilterTests {
             let firewall = try freshTable(plan)
             let host = prefix("192.0.2.7")
             let results = firewall.apply(
-                [.ban(host, timeout: .hours(1)), .unban(host), .ban(host, timeout: .hours(2)), .remember(host, timeout: .hours(3))],
+                [
+                    .ban(host, timeout: .hours(1)), .unban(host), .ban(host, timeout: .hours(2)),
+                    .remember(host, timeout: .hours(3)),
+                ],
                 at: start)
             #expect(results.map(\.outcome) == [.done, .done, .done, .done])
             #expect(try firewall.elements(for: [host], in: .banned).first?.timeout == .hours(2))

@@ -16,7 +16,10 @@ extension NetfilterTests {
             let rules = text.drop { $0 != "chain newcomers {" }.dropFirst().filter { $0 != "}" }
             #expect(rules.count == 11)
             let verdicts = rules.map { $0.contains(" drop ") ? "drop" : "accept" }
-            #expect(verdicts == ["accept", "accept", "drop", "drop", "drop", "drop", "accept", "accept", "drop", "drop", "drop"])
+            #expect(
+                verdicts == [
+                    "accept", "accept", "drop", "drop", "drop", "drop", "accept", "accept", "drop", "drop", "drop",
+                ])
         }
 
         @Test func `without limits there are no rules for them, and without ports none at all`() throws {
@@ -27,7 +30,9 @@ extension NetfilterTests {
             #expect(try !nftList("chain inet breakwater arrivals").contains("jump"))
         }
 
-        @Test(arguments: ["192.0.2.7", "2001:db8::7", "192.0.2.0/24", "2001:db8:1::/64", "255.0.0.0/8", "0.0.0.0/1", "ffff::/16"])
+        @Test(arguments: [
+            "192.0.2.7", "2001:db8::7", "192.0.2.0/24", "2001:db8:1::/64", "255.0.0.0/8", "0.0.0.0/1", "ffff::/16",
+        ])
         func `a ban's end is what was asked last, for new, present and just ended elements`(text: String) throws {
             let firewall = try freshTable()
             let prefix = prefix(text)

@@ -21,7 +21,9 @@ extension NetfilterTests {
                 _ = try firewall.start(plan, at: start)
                 Issue.record("there is no list yet")
             } catch {
-                #expect(error.description.contains("iptables -t mangle -I PREROUTING -p tcp -m multiport --dports 2525,587 --syn"))
+                #expect(
+                    error.description.contains(
+                        "iptables -t mangle -I PREROUTING -p tcp -m multiport --dports 2525,587 --syn"))
             }
             try XTRecent.install(ports: [2525, 587], list: list)
             try XTRecent.install(ports: [2525, 587], list: list)
@@ -34,7 +36,8 @@ extension NetfilterTests {
             let six = prefix("2001:db8:66::1")
             let results = firewall.apply(
                 [
-                    .ban(four, timeout: .hours(1)), .ban(six, timeout: .hours(1)), .ban(prefix("192.0.2.0/24"), timeout: .hours(1)),
+                    .ban(four, timeout: .hours(1)), .ban(six, timeout: .hours(1)),
+                    .ban(prefix("192.0.2.0/24"), timeout: .hours(1)),
                     .ban(prefix("192.0.2.4"), timeout: .hours(1)), .unban(prefix("192.0.2.3")),
                 ], at: start)
             #expect(results.map(\.outcome) == [.done, .done, .refused, .refused, .already], "\(results.map(\.brief))")
@@ -42,12 +45,15 @@ extension NetfilterTests {
             #expect(TestConnection(from: "192.0.2.1", to: "198.51.100.7", port: 2525) == nil)
             #expect(TestConnection(from: "2001:db8:66::1", to: "2001:db8::25", port: 2525) == nil)
             #expect(TestConnection(from: "192.0.2.2", to: "198.51.100.7", port: 2525) != nil)
-            #expect(Set(try firewall.elements(for: [four, six], in: .banned).map(\.packets)) == [1], "a packet was seen")
+            #expect(
+                Set(try firewall.elements(for: [four, six], in: .banned).map(\.packets)) == [1], "a packet was seen")
             let next = XTRecent(list: list)
             #expect(Set(try next.start(plan, at: start).elements.map(\.prefix)) == [four, six])
             #expect(next.apply([.unban(four), .unban(four)], at: start).map(\.outcome) == [.done, .already])
             #expect(TestConnection(from: "192.0.2.1", to: "198.51.100.7", port: 2525) != nil)
-            #expect(try next.reconcile([.ban(four, timeout: .hours(1)), .ban(six, timeout: .hours(1))], at: start).restored.count == 1)
+            #expect(
+                try next.reconcile([.ban(four, timeout: .hours(1)), .ban(six, timeout: .hours(1))], at: start).restored
+                    .count == 1)
             try next.remove()
             #expect(try next.elements(for: [four, six], in: .banned).isEmpty)
             try shell("iptables -t mangle -F; ip6tables -t mangle -F")

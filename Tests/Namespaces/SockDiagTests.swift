@@ -32,7 +32,8 @@ struct SockDiagTests {
         #expect(found.family == family && found.state == .established, "\(name)")
         #expect(found.peer == peerAddress && found.peerPort == client.port && found.local == localAddress)
         #expect(found.sendQueue == 0 && found.transfer?.bytesSent == 0)
-        #expect(try diag.connection(local: localAddress, port: listener.port, peer: peerAddress, port: 1) == nil,
+        #expect(
+            try diag.connection(local: localAddress, port: listener.port, peer: peerAddress, port: 1) == nil,
             "no fallback to the listener")
         server.send("hello")
         #expect(client.receive() == "hello")
@@ -80,7 +81,8 @@ struct SockDiagTests {
         #expect(try peers([ports[1]], "::/0") == sources.sorted(), "everything is in ::/0, mapped peers too")
         #expect(try peers([ports[1]], "2001:db8::/32") == [], "nobody")
         #expect(try peers([1], nil) == [], "a port nobody listens on")
-        #expect(try peers([ports[0], ports[2], 1], "127.0.0.0/24").count == 4, "a prefix on two ports and an unused one")
+        #expect(
+            try peers([ports[0], ports[2], 1], "127.0.0.0/24").count == 4, "a prefix on two ports and an unused one")
         #expect(diag.surplus == 0, "the kernel did all of this by itself")
         let many = (1...200).map { UInt16($0) } + [ports[3]]
         #expect(try peers(many, nil) == sources.sorted(), "more ports than the kernel's filter is given")

@@ -23,7 +23,8 @@ struct ProcessTextTests {
     @Test(
         "stat: what is none",
         arguments: [
-            "", "\n", "(", ")", "()", "1 ()", "1 (x", "1 x) S 2", "1 (x) S", "1 (x) S 2 \(rest)", "1 (x) S -2 \(rest) 5",
+            "", "\n", "(", ")", "()", "1 ()", "1 (x", "1 x) S 2", "1 (x) S", "1 (x) S 2 \(rest)",
+            "1 (x) S -2 \(rest) 5",
             "99999999999 (x) S 2 \(rest) 5", "1 (x) S 2 \(rest) 18446744073709551616 1", "x (x) S 2 \(rest) 5", "1 (x)",
         ])
     func badStat(_ text: String) {

@@ -11,7 +11,8 @@ import Store
 
 func ban(_ number: Int, at now: Instant) -> StoredBan {
     let host = Prefix(IPAddress(v4: 0x0a00_0000 | UInt32(truncatingIfNeeded: number)))
-    return StoredBan(Ban(prefix: host, since: now, until: now + .days(1), timeout: .days(1), why: "rbl:zen.example"), hits: number)
+    return StoredBan(
+        Ban(prefix: host, since: now, until: now + .days(1), timeout: .days(1), why: "rbl:zen.example"), hits: number)
 }
 
 func milliseconds(_ body: () throws -> Void) rethrows -> Int64 {
@@ -24,7 +25,6 @@ func residentKilobytes() -> String {
     let status = String(decoding: (try? contents(of: "/proc/self/status")) ?? [], as: UTF8.self)
     return status.split(separator: "\n").first { $0.hasPrefix("VmRSS") }.map(String.init) ?? "VmRSS unknown"
 }
-
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else { exit(64) }
@@ -41,7 +41,9 @@ case "write":
             writer.post(.ban(ban(count, at: clock.now)))
             let evidence = [Array("Nov 20 22:44:56 mx courieresmtpd: error,relay=::ffff:10.0.0.1,port=37809".utf8)]
             let prefix = ban(count, at: clock.now).ban.prefix
-            writer.post(.decision(Decision(.ban, at: clock.now, prefix: prefix, why: "rbl", outcome: .done), evidence: evidence))
+            writer.post(
+                .decision(Decision(.ban, at: clock.now, prefix: prefix, why: "rbl", outcome: .done), evidence: evidence)
+            )
             count += 1
         }
         guard writer.flush(timeout: .minutes(1)) else { exit(1) }

@@ -19,16 +19,21 @@ import Testing
         let old = tonight - .days(366)
         for number in 0..<9000 {
             let line = [[UInt8](repeating: 0x61, count: 200)]
-            pending.add(.decision(Decision(.ban, at: old, prefix: host(number), why: "x", outcome: .done), evidence: line))
+            pending.add(
+                .decision(Decision(.ban, at: old, prefix: host(number), why: "x", outcome: .done), evidence: line))
             pending.add(.ban(ban(number, since: old)))
             pending.add(.known(KnownSender(host(number), until: tonight - .seconds(1), isAuthenticated: false)))
         }
-        for number in 0..<2000 { pending.add(.sample(StoredSample(time: old + .seconds(Int64(number)), connections: 1, slots: 1, new: 0))) }
+        for number in 0..<2000 {
+            pending.add(.sample(StoredSample(time: old + .seconds(Int64(number)), connections: 1, slots: 1, new: 0)))
+        }
         pending.add(.allow(AllowEntry(host(1), until: tonight - .seconds(1), by: "root")))
         try database.transaction { () throws(StoreError) in try database.write(pending) }
         // Of each kind one that is to stay.
         var young = Pending()
-        young.add(.decision(Decision(.shed, at: tonight - .days(34), prefix: host(1), why: "x", outcome: .done), evidence: []))
+        young.add(
+            .decision(Decision(.shed, at: tonight - .days(34), prefix: host(1), why: "x", outcome: .done), evidence: [])
+        )
         young.add(.ban(ban(20_000, since: tonight - .days(364))))
         young.add(.known(KnownSender(host(20_000), until: tonight + .seconds(1), isAuthenticated: false)))
         young.add(.sample(StoredSample(time: tonight - .days(34), connections: 1, slots: 1, new: 0)))

@@ -19,7 +19,9 @@ import Testing
         full.detail = "a \"quoted\" detail\u{0}with a zero"
         let bare = Decision(.note, at: tonight + .seconds(1), why: "", outcome: .gone)
         let forever = StoredBan(
-            Ban(prefix: network, since: tonight, until: .distantFuture, timeout: .forever, why: "by hand: ä", origin: .manual, count: 7),
+            Ban(
+                prefix: network, since: tonight, until: .distantFuture, timeout: .forever, why: "by hand: ä",
+                origin: .manual, count: 7),
             hits: 41, sheds: 12)
 
         let writer = try directory.writer()
@@ -27,18 +29,28 @@ import Testing
             .ban(ban(1)), .ban(forever), .decision(full, evidence: []), .decision(bare, evidence: []),
             .sample(StoredSample(time: tonight, connections: 52, slots: 50, new: 13)),
             .known(KnownSender(host(9), until: tonight + .days(30), isAuthenticated: true)),
-            .counter("lines", 18_220), .counter("lines", 18_221), .logPosition(path: "/var/log/mail.log", text: "inode=3 offset=9"),
-            .allow(AllowEntry(network, until: .distantFuture, by: "root")), .mode(ModeOverride(enforces: true, until: tonight + .hours(1))),
+            .counter("lines", 18_220), .counter("lines", 18_221),
+            .logPosition(path: "/var/log/mail.log", text: "inode=3 offset=9"),
+            .allow(AllowEntry(network, until: .distantFuture, by: "root")),
+            .mode(ModeOverride(enforces: true, until: tonight + .hours(1))),
         ] { writer.post(record) }
         #expect(writer.close(timeout: .minutes(1)))
 
         let next = try directory.writer()
         let reader = next.reader
-        #expect(try reader.bans(at: tonight).sorted { $0.ban.prefix < $1.ban.prefix } == [ban(1), forever].sorted { $0.ban.prefix < $1.ban.prefix })
+        #expect(
+            try reader.bans(at: tonight).sorted { $0.ban.prefix < $1.ban.prefix }
+                == [ban(1), forever].sorted { $0.ban.prefix < $1.ban.prefix })
         #expect(try reader.decisions(atMost: 10).map(\.decision) == [bare, full])
-        #expect(try reader.samples(since: tonight - .seconds(1), atMost: 10) == [StoredSample(time: tonight, connections: 52, slots: 50, new: 13)])
+        #expect(
+            try reader.samples(since: tonight - .seconds(1), atMost: 10) == [
+                StoredSample(time: tonight, connections: 52, slots: 50, new: 13)
+            ])
         #expect(try reader.samples(since: tonight, atMost: 10) == [])
-        #expect(try reader.knownSenders(at: tonight) == [KnownSender(host(9), until: tonight + .days(30), isAuthenticated: true)])
+        #expect(
+            try reader.knownSenders(at: tonight) == [
+                KnownSender(host(9), until: tonight + .days(30), isAuthenticated: true)
+            ])
         #expect(try reader.counters() == ["lines": 18_221])
         #expect(try reader.logPositions() == ["/var/log/mail.log": "inode=3 offset=9"])
         #expect(try reader.allowEntries(at: tonight) == [AllowEntry(network, until: .distantFuture, by: "root")])
@@ -66,7 +78,9 @@ import Testing
         #expect(writer.flush(timeout: .minutes(1)))
         let later = tonight + .minutes(10)
         let reader = writer.reader
-        let lasting = try reader.bans(at: later).map { [$0.ban.prefix.description, "\($0.ban.count)"] }.sorted { $0[0] < $1[0] }
+        let lasting = try reader.bans(at: later).map { [$0.ban.prefix.description, "\($0.ban.count)"] }.sorted {
+            $0[0] < $1[0]
+        }
         #expect(lasting == [["198.51.100.1/32", "2"], ["198.51.100.3/32", "2"], ["198.51.100.4/32", "1"]])
         let former = try reader.formerBans(at: later, atMost: 9).map { [$0.ban.prefix.description, "\($0.ban.count)"] }
         #expect(former == [["198.51.100.5/32", "4"], ["198.51.100.2/32", "1"]])
@@ -79,14 +93,22 @@ import Testing
     @Test func `history of a network is that of the hosts inside, newest first, and nobody else's`() throws {
         let directory = try TestDirectory()
         let writer = try directory.writer()
-        let prefixes = ["192.0.1.255", "192.0.2.0", "192.0.2.0/24", "192.0.2.255", "192.0.2.0/23", "192.0.3.0", "192.0.2.128/25", "2001:db8::7"]
+        let prefixes = [
+            "192.0.1.255", "192.0.2.0", "192.0.2.0/24", "192.0.2.255", "192.0.2.0/23", "192.0.3.0", "192.0.2.128/25",
+            "2001:db8::7",
+        ]
         for (index, text) in prefixes.enumerated() {
             let prefix = try Prefix(parsing: text)
-            writer.post(.decision(Decision(.ban, at: tonight + .seconds(Int64(index)), prefix: prefix, why: "x", outcome: .done), evidence: []))
+            writer.post(
+                .decision(
+                    Decision(.ban, at: tonight + .seconds(Int64(index)), prefix: prefix, why: "x", outcome: .done),
+                    evidence: []))
         }
         writer.flush(timeout: .minutes(1))
         func found(_ text: String) throws -> [String] {
-            try writer.reader.history(of: Prefix(parsing: text), atMost: 10).compactMap { $0.decision.prefix?.shortDescription }
+            try writer.reader.history(of: Prefix(parsing: text), atMost: 10).compactMap {
+                $0.decision.prefix?.shortDescription
+            }
         }
         #expect(try found("192.0.2.0/24") == ["192.0.2.128/25", "192.0.2.255", "192.0.2.0/24", "192.0.2.0"])
         #expect(try found("192.0.2.255") == ["192.0.2.255"])
@@ -99,7 +121,8 @@ import Testing
     @Test func `evidence is cut, and printable whatever a peer sent`() throws {
         let directory = try TestDirectory()
         let writer = try directory.writer()
-        let hostile: [UInt8] = Array("511 \u{1b}[2J".utf8) + [0x00, 0xff, 0xfe, 0x0a, 0x0d] + Array("'; DROP TABLE bans; -- \u{2028}".utf8)
+        let hostile: [UInt8] =
+            Array("511 \u{1b}[2J".utf8) + [0x00, 0xff, 0xfe, 0x0a, 0x0d] + Array("'; DROP TABLE bans; -- \u{2028}".utf8)
         let long = [UInt8](repeating: 0x61, count: 1_000_000)
         let decision = Decision(.ban, at: tonight, prefix: host(1), why: "'; DROP TABLE decisions; --", outcome: .done)
         writer.post(.decision(decision, evidence: [hostile, long] + [[UInt8]](repeating: [0x62], count: 50)))
@@ -138,7 +161,9 @@ import Testing
         let directory = try TestDirectory()
         let held = try StateLock(directory.state)
         let failure = #expect(throws: StateLock.Failure.self) { _ = try StateLock(directory.state) }
-        #expect(failure?.description == "breakwaterd is already running as process \(getpid()): \(directory.state.path)/lock is locked")
+        #expect(
+            failure?.description
+                == "breakwaterd is already running as process \(getpid()): \(directory.state.path)/lock is locked")
         _ = consume held
         _ = try StateLock(directory.state)
     }

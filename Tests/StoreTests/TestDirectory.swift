@@ -29,7 +29,8 @@ final class TestDirectory {
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
-            names.append(withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+            names.append(
+                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
         }
         return names.filter { !$0.hasPrefix(".") }.sorted()
     }
@@ -59,7 +60,10 @@ let tonight = CivilTime(year: 2026, month: 11, day: 20, hour: 22, minute: 22, se
 func host(_ number: Int) -> Prefix { Prefix(IPAddress(v4: 0xc633_6400 &+ UInt32(truncatingIfNeeded: number))) }
 
 func ban(_ number: Int, for span: Duration = .hours(1), since: Instant = tonight, count: Int = 1) -> StoredBan {
-    StoredBan(Ban(prefix: host(number), since: since, until: since + span, timeout: span, why: "rbl:zen.example", count: count))
+    StoredBan(
+        Ban(
+            prefix: host(number), since: since, until: since + span, timeout: span, why: "rbl:zen.example", count: count
+        ))
 }
 
 extension TestDirectory {

@@ -10,7 +10,8 @@ import Testing
 @Suite struct TroubleTests {
     /// What may have happened to the file, and whether the bans in it could still be read.
     enum Damage: String, CaseIterable, Sendable {
-        case garbage, cutToHalfAPage, headerZeroed, rootOfKnownZeroed, middleZeroed, foreignTables, tableMissing, columnMissing
+        case garbage, cutToHalfAPage, headerZeroed, rootOfKnownZeroed, middleZeroed, foreignTables, tableMissing,
+            columnMissing
         case impossibleVersion, directoryInItsPlace
 
         var leavesBans: Bool {
@@ -84,7 +85,8 @@ import Testing
         for number in 0..<5000 { writer.post(.ban(ban(number))) }
         writer.flush(timeout: .minutes(1))
         // Into the file, and no page left in anybody's cache.
-        try Database(directory.state.databasePath, .readWrite, busyTimeoutMilliseconds: 5000).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try Database(directory.state.databasePath, .readWrite, busyTimeoutMilliseconds: 5000).execute(
+            "PRAGMA wal_checkpoint(TRUNCATE)")
         try directory.scribble([UInt8](repeating: 0xff, count: directory.size() - 4096), at: 4096)
         for number in 5000..<6000 { writer.post(.ban(ban(number))) }
         #expect(writer.flush(timeout: .minutes(1)))
@@ -103,7 +105,9 @@ import Testing
             for suffix in ["-wal", "-shm"] { close(creat(directory.state.databasePath + suffix, 0o600)) }
         }
         try directory.writer(at: tonight + .seconds(6)).close(timeout: .minutes(1))
-        let aside = directory.names().filter { $0.contains("corrupt") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }
+        let aside = directory.names().filter {
+            $0.contains("corrupt") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm")
+        }
         #expect(aside == ["13", "14", "15"].map { "breakwater.db.corrupt-20261120-2222" + $0 })
         #expect(directory.names().filter { $0.hasSuffix("-wal") && $0.contains("corrupt") }.count <= 3)
     }
@@ -113,7 +117,8 @@ import Testing
         let first = try directory.writer()
         first.post(.ban(ban(1)))
         first.close(timeout: .minutes(1))
-        try Database(directory.state.databasePath, .readWrite, busyTimeoutMilliseconds: 0).execute("PRAGMA user_version = 2")
+        try Database(directory.state.databasePath, .readWrite, busyTimeoutMilliseconds: 0).execute(
+            "PRAGMA user_version = 2")
         let writer = try directory.writer()
         writer.post(.ban(ban(2)))
         #expect(!writer.flush(timeout: .minutes(1)))
@@ -189,7 +194,9 @@ import Testing
         while !isFull, number < 10_000 {
             for _ in 0..<100 {
                 writer.post(.ban(ban(number)))
-                writer.post(.decision(Decision(.ban, at: tonight, prefix: host(number), why: "x", outcome: .done), evidence: line))
+                writer.post(
+                    .decision(
+                        Decision(.ban, at: tonight, prefix: host(number), why: "x", outcome: .done), evidence: line))
                 number += 1
             }
             isFull = !writer.flush(timeout: .minutes(1))
@@ -236,7 +243,8 @@ import Testing
         let other = try Database(directory.state.databasePath, .readWrite, busyTimeoutMilliseconds: 5000)
         try other.execute("BEGIN IMMEDIATE")
         for number in 0..<25_000 {
-            writer.post(.decision(Decision(.ban, at: tonight, prefix: host(number), why: "x", outcome: .done), evidence: []))
+            writer.post(
+                .decision(Decision(.ban, at: tonight, prefix: host(number), why: "x", outcome: .done), evidence: []))
             if number % 10 == 0 { writer.post(.ban(ban(number))) }
         }
         try other.execute("ROLLBACK")

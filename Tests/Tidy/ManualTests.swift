@@ -31,7 +31,9 @@ import Testing
         init(_ text: String) {
             for line in text.split(separator: "\n") {
                 if let match = line.prefixMatch(of: /^ {2}(-.+?)(?: {2}|$)/) {
-                    for option in match.1.matches(of: /(?:^|[ ,])(--?[a-z][a-z-]*)/) { options.insert(String(option.1)) }
+                    for option in match.1.matches(of: /(?:^|[ ,])(--?[a-z][a-z-]*)/) {
+                        options.insert(String(option.1))
+                    }
                 } else if let match = line.prefixMatch(of: /^ {2}([a-z]+) {2,}[A-Z]/) {
                     verbs.append(String(match.1))
                 }
@@ -66,7 +68,8 @@ import Testing
         #expect(verbs.contains("status"))
         let entries = try Self.entries(of: page)
         #expect(Set(entries.keys) == Set(verbs))
-        let optionsOf = try Dictionary(uniqueKeysWithValues: verbs.map { ($0, try Self.help("breakwater", [$0]).options) })
+        let optionsOf = try Dictionary(
+            uniqueKeysWithValues: verbs.map { ($0, try Self.help("breakwater", [$0]).options) })
         // What every verb takes is said once, before the verbs.
         let common = optionsOf.values.reduce(optionsOf["status"] ?? []) { $0.intersection($1) }
         let start = try #require(page.firstRange(of: ".Sh OPTIONS")?.upperBound)
@@ -119,7 +122,9 @@ import Testing
     func `the picture of the wave is drawn from its samples`() throws {
         let picture = try #require(Repository.run("python3", ["scripts/wave-picture"]))
         try #require(picture.status == 0, "\(picture.output)")
-        #expect(try Repository.text("README.md").contains("```\n\(picture.output)```\n"), "scripts/wave-picture --into README.md")
+        #expect(
+            try Repository.text("README.md").contains("```\n\(picture.output)```\n"),
+            "scripts/wave-picture --into README.md")
     }
 
     /// Figures in the README are measured; a place that still waits for one looks like `{{this}}`.

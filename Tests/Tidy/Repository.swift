@@ -11,7 +11,9 @@ enum Repository {
     static let files: [String] = {
         // Under sudo the checkout belongs to somebody else, which git would refuse.
         let git = run("git", ["-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"])
-        if let git, git.status == 0 { return git.output.split(separator: "\n").map(String.init).filter(exists).sorted() }
+        if let git, git.status == 0 {
+            return git.output.split(separator: "\n").map(String.init).filter(exists).sorted()
+        }
         let walker = FileManager.default.enumerator(atPath: root)
         let all = walker.map { $0.compactMap { $0 as? String } } ?? []
         return all.filter { !$0.hasPrefix(".build") && !$0.hasPrefix(".git/") && isFile($0) }.sorted()
@@ -25,7 +27,8 @@ enum Repository {
 
     private static func isFile(_ path: String) -> Bool {
         var isDirectory = ObjCBool(false)
-        return FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isDirectory) && !isDirectory.boolValue
+        return FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isDirectory)
+            && !isDirectory.boolValue
     }
 
     /// Bytes that are no UTF-8 are replaced: fixtures hold such on purpose.

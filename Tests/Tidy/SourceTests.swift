@@ -6,7 +6,8 @@ import Testing
     private static func imports(_ file: String) throws -> [String] {
         try Repository.lines(file).compactMap { line in
             let match = line.wholeMatch(
-                of: /\s*(?:@\w+(?:\(\w+\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|typealias|func|let|var)\s+)?([A-Za-z_][A-Za-z0-9_]*).*/
+                of:
+                    /\s*(?:@\w+(?:\(\w+\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|typealias|func|let|var)\s+)?([A-Za-z_][A-Za-z0-9_]*).*/
             )
             return match.map { String($0.1) }
         }
@@ -15,9 +16,10 @@ import Testing
     /// The targets of a ring are its folders.
     private static func targets(_ ring: String) -> Set<String> {
         let prefix = "Sources/\(ring)/"
-        return Set(Repository.files.filter { $0.hasPrefix(prefix) }.compactMap { file in
-            file.dropFirst(prefix.count).split(separator: "/").first.map(String.init)
-        })
+        return Set(
+            Repository.files.filter { $0.hasPrefix(prefix) }.compactMap { file in
+                file.dropFirst(prefix.count).split(separator: "/").first.map(String.init)
+            })
     }
 
     private static let logic = targets("Logic")
@@ -51,7 +53,8 @@ import Testing
 
     /// The standard library has clocks and randomness that need no import.
     @Test func `logic asks no clock and draws no lots`() throws {
-        let words = /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|randomElement|shuffled?|random)\b\s*[(.]/
+        let words =
+            /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|randomElement|shuffled?|random)\b\s*[(.]/
         for file in Repository.files(below: "Sources/Logic", ".swift") {
             for (number, line) in try Repository.lines(file).enumerated() where !line.trimmed.hasPrefix("//") {
                 #expect(line.firstMatch(of: words) == nil, "\(file):\(number + 1): \(line)")
@@ -66,8 +69,10 @@ import Testing
         #expect(!swift.isEmpty && !scripts.isEmpty)
         for file in swift + scripts {
             let first = try Repository.lines(file).map(\.trimmed).first { line in
-                !line.isEmpty && !line.hasPrefix("#!") && !line.hasPrefix("import ") && line.wholeMatch(of: /@?\w+ import .*/) == nil
-                    && !line.hasPrefix("#pragma") && !line.hasPrefix("#include") && !line.hasPrefix("#define _GNU_SOURCE")
+                !line.isEmpty && !line.hasPrefix("#!") && !line.hasPrefix("import ")
+                    && line.wholeMatch(of: /@?\w+ import .*/) == nil
+                    && !line.hasPrefix("#pragma") && !line.hasPrefix("#include")
+                    && !line.hasPrefix("#define _GNU_SOURCE")
                     && line.wholeMatch(of: /#ifndef \w+_[Hh]|#define \w+_[Hh]/) == nil
             }
             let isComment = first.map { line in ["//", "/*", "# ", "\"\"\""].contains { line.hasPrefix($0) } } ?? true
@@ -79,7 +84,8 @@ import Testing
     @Test(.enabled(if: Repository.find("swift") != nil, "there is no swift on the PATH"))
     func `the code is formatted`() throws {
         let lint = try #require(
-            Repository.run("swift", ["format", "lint", "--strict", "--parallel", "-r", "Sources", "Tests", "Package.swift"]))
+            Repository.run(
+                "swift", ["format", "lint", "--strict", "--parallel", "-r", "Sources", "Tests", "Package.swift"]))
         #expect(lint.status == 0, "\(lint.output.split(separator: "\n").prefix(20).joined(separator: "\n"))")
     }
 

@@ -16,7 +16,9 @@ struct RotatedFile {
         var found: [RotatedFile] = []
         for _ in 0..<mostEntries {
             guard let entry = readdir(stream) else { break }
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             guard name.hasPrefix(base), let mark = name.utf8.dropFirst(base.utf8.count).first,
                 separators.contains(mark), !compressedSuffixes.contains(where: name.hasSuffix)
             else { continue }

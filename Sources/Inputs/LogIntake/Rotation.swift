@@ -149,7 +149,9 @@ extension LogFollower {
         watch.watchDirectories(to: path)
         let candidates = [path] + RotatedFile.beside(logPath).reversed().map(\.path)
         for mark in position.marks {
-            guard let tail = find(mark, among: candidates, sameFile: true) ?? find(mark, among: candidates, sameFile: false)
+            guard
+                let tail = find(mark, among: candidates, sameFile: true)
+                    ?? find(mark, among: candidates, sameFile: false)
             else { continue }
             tail.begin(at: min(mark.offset, tail.size))
             tail.watch = watch.watchFile(tail.descriptor)

@@ -34,7 +34,9 @@ package struct CourierSettings: Equatable, Sendable {
             case "PORT": port = value
             case "ESMTP_LOG_DIALOG": logsDialogue = !value.isEmpty && value != "0"
             case "BLACKLISTS":
-                blocks = value.split(separator: " ").map { CourierSettings.unquoted($0) }.filter { $0.hasPrefix("-block=") }
+                blocks = value.split(separator: " ").map { CourierSettings.unquoted($0) }.filter {
+                    $0.hasPrefix("-block=")
+                }
             default: break
             }
         }

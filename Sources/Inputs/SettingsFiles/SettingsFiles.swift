@@ -22,7 +22,8 @@ package enum SettingsFiles {
     private static func file(_ path: String, named name: String) throws(SystemError) -> SettingsFile {
         // One byte more than is accepted, so that a file that is too long is refused and not cut.
         SettingsFile(
-            name: name, text: String(decoding: try contents(of: path, limit: SettingsReading.mostBytes + 1), as: UTF8.self))
+            name: name,
+            text: String(decoding: try contents(of: path, limit: SettingsReading.mostBytes + 1), as: UTF8.self))
     }
 
     /// Names ending in .toml, hidden ones left out; none when there is no such directory.

@@ -58,7 +58,9 @@ package struct PrefixTable<Value> {
     /// The entries strictly inside `outer`. Walks every entry longer than it: for rare, wide prefixes.
     package func entries(inside outer: Prefix) -> [(prefix: Prefix, value: Value)] {
         lengths.filter { $0 > outer.bits }.flatMap { bits in
-            (tables[bits] ?? [:]).lazy.filter { outer.contains($0.key) }.map { (Prefix($0.key, bits: Int(bits)), $0.value) }
+            (tables[bits] ?? [:]).lazy.filter { outer.contains($0.key) }.map {
+                (Prefix($0.key, bits: Int(bits)), $0.value)
+            }
         }
     }
 

@@ -180,7 +180,9 @@ extension SettingForm where Value == [RejectionClass: Double] {
                 return weights
             },
             written: { weights in
-                let parts = RejectionClass.allCases.compactMap { name in weights[name].map { "\(name.rawValue) = \($0)" } }
+                let parts = RejectionClass.allCases.compactMap { name in
+                    weights[name].map { "\(name.rawValue) = \($0)" }
+                }
                 return parts.isEmpty ? "{}" : "{ " + parts.joined(separator: ", ") + " }"
             })
     }
@@ -240,7 +242,9 @@ func wrongWord(_ value: SettingValue, _ words: [String]) -> Fault {
 func wrongPath(_ text: String, longest: Int = 4095) -> Fault? {
     if text.utf8.first != UInt8(ascii: "/") { return Fault("expected an absolute path, beginning with /") }
     if text.utf8.count > longest { return Fault("longer than \(longest) bytes") }
-    if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) { return Fault("a path without control characters is expected") }
+    if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) {
+        return Fault("a path without control characters is expected")
+    }
     return nil
 }
 

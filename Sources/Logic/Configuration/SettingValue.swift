@@ -28,7 +28,8 @@ extension SettingValue {
         case .flag(let value): "\(value)"
         case .time(let text): Record.escaped(text.utf8, limit: 60)
         case .list(let items):
-            "[" + items.prefix(3).map { $0.value.shownAsItem }.joined(separator: ", ") + (items.count > 3 ? ", ...]" : "]")
+            "[" + items.prefix(3).map { $0.value.shownAsItem }.joined(separator: ", ")
+                + (items.count > 3 ? ", ...]" : "]")
         case .table: "{ ... }"
         }
     }

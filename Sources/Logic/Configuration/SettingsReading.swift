@@ -54,7 +54,8 @@ package struct SettingsReading: Sendable {
                     for (innerName, innerNode) in inner { take([name, innerName], innerNode, file.name, &found) }
                 } else {
                     let text = "expected a table: [\(name)]"
-                    found.append(Complaint(file: file.name, line: node.line, key: name, value: node.value.shown, text: text))
+                    found.append(
+                        Complaint(file: file.name, line: node.line, key: name, value: node.value.shown, text: text))
                 }
             } else {
                 take([name], node, file.name, &found)
@@ -77,7 +78,8 @@ package struct SettingsReading: Sendable {
             let wrong = fault.node ?? node
             found.append(
                 Complaint(
-                    file: file, line: wrong.line, key: key.name + fault.part, value: wrong.value.shown, text: fault.text))
+                    file: file, line: wrong.line, key: key.name + fault.part, value: wrong.value.shown, text: fault.text
+                ))
         }
         if let earlier = places[key.name], earlier.file != file {
             notes.append("\(file):\(node.line): \(key.name) replaces that of \(earlier.file):\(earlier.line)")
@@ -88,7 +90,9 @@ package struct SettingsReading: Sendable {
     /// Keys that must fit each other; only when both were understood.
     private mutating func compare() {
         let wrong = Set(complaints.map(\.key))
-        guard !wrong.contains("ban.first"), !wrong.contains("ban.max"), let fault = settings.disagreement else { return }
+        guard !wrong.contains("ban.first"), !wrong.contains("ban.max"), let fault = settings.disagreement else {
+            return
+        }
         // Of two, the one that was written is to blame.
         let place = places[fault.key] ?? places["ban.max"]
         complaints.append(
@@ -112,6 +116,10 @@ func unknownHint(_ path: [String], isTable: Bool) -> String {
     let elsewhere = SettingKey.all.filter { $0.path.last == last }
     if elsewhere.count == 1 { return "; did you mean \(elsewhere[0].name)?" }
     let beside = SettingKey.all.filter { $0.path.dropLast() == path.dropLast() }
-    let name = nearest(last, among: beside.compactMap(\.path.last)).map { (path.dropLast() + [$0]).joined(separator: ".") }
-    return (name ?? nearest(path.joined(separator: "."), among: SettingKey.all.map(\.name))).map { "; did you mean \($0)?" } ?? ""
+    let name = nearest(last, among: beside.compactMap(\.path.last)).map {
+        (path.dropLast() + [$0]).joined(separator: ".")
+    }
+    return (name ?? nearest(path.joined(separator: "."), among: SettingKey.all.map(\.name))).map {
+        "; did you mean \($0)?"
+    } ?? ""
 }

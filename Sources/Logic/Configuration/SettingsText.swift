@@ -25,7 +25,8 @@ extension Settings {
     package mutating func set(_ name: String, _ text: String) throws(Complaint) {
         let path = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         var node = SettingNode(value: SettingValue(argument: text), line: 1)
-        var complaint = Complaint(file: "--set", key: Record.escaped(name.utf8, limit: 60), value: node.value.shown, text: "")
+        var complaint = Complaint(
+            file: "--set", key: Record.escaped(name.utf8, limit: 60), value: node.value.shown, text: "")
         var keyPath = path
         if path.count == 3, let classes = path.last, path.dropLast() == ["ban", "classes"] {
             var members = ban.classes.reduce(into: [:]) { members, weight in

@@ -51,8 +51,9 @@ private func wrongSpan(_ text: String) -> Fault {
     for part in parts {
         guard let (_, size) = unit(part.unit), part.count < 1_000_000_000 else {
             let shown = Record.escaped(part.unit.utf8, limit: 20)
-            return Fault(part.unit.isEmpty || unit(part.unit) != nil
-                ? "a number of at most nine digits is expected" : "unknown unit \"\(shown)\"; one of ms s m h d w")
+            return Fault(
+                part.unit.isEmpty || unit(part.unit) != nil
+                    ? "a number of at most nine digits is expected" : "unknown unit \"\(shown)\"; one of ms s m h d w")
         }
         // At most eight parts of at most 1e9 weeks each: far below the overflow of 64 bits.
         sum += Int64(part.count) * size

@@ -48,7 +48,8 @@ struct TOMLReader {
                 case .table(let table): SettingNode(value: .table(table.members), line: table.line)
                 case .tables(let tables):
                     SettingNode(
-                        value: .list(tables.map { SettingNode(value: .table($0.members), line: $0.line) }), line: tables[0].line)
+                        value: .list(tables.map { SettingNode(value: .table($0.members), line: $0.line) }),
+                        line: tables[0].line)
                 }
             }
         }

@@ -7,7 +7,9 @@ extension TOMLReader {
     /// Any of the four kinds of string.
     mutating func readString() throws(TOMLFault) -> String {
         guard let quote = current else { throw TOMLFault(line: line, text: "a value is missing") }
-        if index + 2 < bytes.count, bytes[index + 1] == quote, bytes[index + 2] == quote { return try readLongString(quote) }
+        if index + 2 < bytes.count, bytes[index + 1] == quote, bytes[index + 2] == quote {
+            return try readLongString(quote)
+        }
         return try readLineString()
     }
 
@@ -92,14 +94,17 @@ extension TOMLReader {
             let count = byte == UInt8(ascii: "u") ? 4 : 8
             let digits = bytes[index...].prefix(count)
             guard digits.count == count, digits.allSatisfy({ isHexDigit($0) }),
-                let value = UInt32(String(decoding: digits, as: UTF8.self), radix: 16), let scalar = Unicode.Scalar(value)
+                let value = UInt32(String(decoding: digits, as: UTF8.self), radix: 16),
+                let scalar = Unicode.Scalar(value)
             else { throw TOMLFault(line: line, text: "no character has the number behind \\\(count == 4 ? "u" : "U")") }
             index += count
             return Array(String(Character(scalar)).utf8)
         default:
             throw TOMLFault(
                 line: line,
-                text: "unknown escape \\\(Record.escaped([byte])); a backslash is written \\\\, or the text put in single quotes")
+                text:
+                    "unknown escape \\\(Record.escaped([byte])); a backslash is written \\\\, or the text put in single quotes"
+            )
         }
     }
 
@@ -148,7 +153,9 @@ private func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 private func plain(_ digits: Substring.UTF8View.SubSequence) -> String? {
     let bytes = Array(digits)
     for index in bytes.indices where bytes[index] == UInt8(ascii: "_") {
-        guard index > 0, index + 1 < bytes.count, isHexDigit(bytes[index - 1]), isHexDigit(bytes[index + 1]) else { return nil }
+        guard index > 0, index + 1 < bytes.count, isHexDigit(bytes[index - 1]), isHexDigit(bytes[index + 1]) else {
+            return nil
+        }
     }
     return String(decoding: bytes.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self)
 }
@@ -156,7 +163,9 @@ private func plain(_ digits: Substring.UTF8View.SubSequence) -> String? {
 /// Digits with a sign, without a leading zero.
 private func isDecimal(_ word: String) -> Bool {
     let digits = word.first == "+" || word.first == "-" ? word.utf8.dropFirst() : word.utf8[...]
-    guard let first = digits.first, isDigit(first), digits.allSatisfy({ isDigit($0) || $0 == UInt8(ascii: "_") }) else { return false }
+    guard let first = digits.first, isDigit(first), digits.allSatisfy({ isDigit($0) || $0 == UInt8(ascii: "_") }) else {
+        return false
+    }
     return first != 0x30 || digits.count == 1
 }
 

@@ -72,7 +72,8 @@ extension Request {
         func span() throws(RequestError) -> Duration? {
             guard let text = record["for"] else { return nil }
             guard let span = Duration(span: text), span > .zero else {
-                throw RequestError("\"\(Record.escaped(text.utf8, limit: 40))\" is no duration: expected 90s, 10m, 1h, 7d or forever")
+                throw RequestError(
+                    "\"\(Record.escaped(text.utf8, limit: 40))\" is no duration: expected 90s, 10m, 1h, 7d or forever")
             }
             return span
         }
@@ -98,9 +99,12 @@ extension Request {
         case "allow": self = .allow(try net(), for: try span(), dryRun: flag("dry-run"))
         case "allow-list": self = .allowList
         case "disallow": self = .disallow(try net(), dryRun: flag("dry-run"))
-        case "events": self = .events(follow: flag("follow"), limit: max(0, min(10_000, Int(record["limit"] ?? "") ?? 100)))
+        case "events":
+            self = .events(follow: flag("follow"), limit: max(0, min(10_000, Int(record["limit"] ?? "") ?? 100)))
         case "samples":
-            guard let since = Duration(span: record["since"] ?? "1h") else { throw RequestError("samples: since when?") }
+            guard let since = Duration(span: record["since"] ?? "1h") else {
+                throw RequestError("samples: since when?")
+            }
             self = .samples(since: since)
         case "enforce":
             guard let mode = record["mode"], mode == "on" || mode == "off" else {

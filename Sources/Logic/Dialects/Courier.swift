@@ -133,7 +133,8 @@ extension Courier {
 
     /// RFC 5321, 4.1.1; a command without an argument ends the line. `STARTTLS failed:` is Courier's own text.
     private static let commands: [StaticString] = [
-        "ehlo ", "helo ", "mail from:", "rcpt to:", "auth plain", "auth login", "data\n", "quit\n", "rset\n", "starttls\n",
+        "ehlo ", "helo ", "mail from:", "rcpt to:", "auth plain", "auth login", "data\n", "quit\n", "rset\n",
+        "starttls\n",
     ]
 
     /// Lower-case `word` at the start of `range`; a newline in it stands for the end of the range.

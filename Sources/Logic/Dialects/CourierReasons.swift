@@ -28,7 +28,8 @@ extension Courier {
             return Reason(rejectionClass: .rbl, zone: zone, isListFailure: signs.isListFailure)
         }
         let isListed = reply.code == 511 && (signs.hasListWord || signs.namesPeer)
-        let siteText = isListed && signs.url != nil ? nil : listTexts.siteText(in: bytes, reply.text, client: reply.envelope)
+        let siteText =
+            isListed && signs.url != nil ? nil : listTexts.siteText(in: bytes, reply.text, client: reply.envelope)
         if isListed || siteText != nil {
             return Reason(
                 rejectionClass: .rbl, zone: signs.url.flatMap { ListTexts.zone(bytes, urlHost: $0) } ?? siteText,
@@ -61,30 +62,31 @@ extension Courier {
 
     /// How Courier's own replies begin: submit.C and submit2.C of 1.0.16, module.esmtp/esmtp.c, module.local/local.c.
     /// Codes from `first` to `last`; `""` is every text.
-    private static let knownTexts: [(first: UInt16, last: UInt16, start: StaticString, rejectionClass: RejectionClass)] = [
-        (513, 513, "Syntax error", .recipient),
-        (513, 513, "", .relayDenied),
-        (517, 517, "HELO ", .helo),
-        (517, 517, "", .sender),
-        (417, 417, "HELO ", .helo),
-        (417, 417, "DNS lookup on HELO ", .helo),
-        (417, 417, "", .sender),
-        (511, 511, "Unknown user.", .unknownUser),
-        (511, 511, "Undeliverable address.", .recipient),
-        (511, 511, "Headers specify no receipients.", .content),
-        (558, 558, "", .content),
-        (400, 599, "User <", .unknownUser),
-        (400, 599, "<", .other),
-        (400, 599, "Invalid address", .recipient),
-        (400, 599, "Remote address.", .recipient),
-        (400, 599, "Too many recipients.", .recipient),
-        (400, 599, "Address unavailable.", .recipient),
-        (400, 599, "Address temporarily unavailable.", .recipient),
-        (400, 599, "You are whitelisted by this recipient", .recipient),
-        (400, 599, "You are not whitelisted by this recipient", .recipient),
-        (500, 599, "Spam refused.", .content),
-        (500, 599, "Message ", .content),
-        (500, 599, "Routing loop detected", .content),
-        (500, 599, "Delivery not authorized, message refused.", .content),
-    ]
+    private static let knownTexts:
+        [(first: UInt16, last: UInt16, start: StaticString, rejectionClass: RejectionClass)] = [
+            (513, 513, "Syntax error", .recipient),
+            (513, 513, "", .relayDenied),
+            (517, 517, "HELO ", .helo),
+            (517, 517, "", .sender),
+            (417, 417, "HELO ", .helo),
+            (417, 417, "DNS lookup on HELO ", .helo),
+            (417, 417, "", .sender),
+            (511, 511, "Unknown user.", .unknownUser),
+            (511, 511, "Undeliverable address.", .recipient),
+            (511, 511, "Headers specify no receipients.", .content),
+            (558, 558, "", .content),
+            (400, 599, "User <", .unknownUser),
+            (400, 599, "<", .other),
+            (400, 599, "Invalid address", .recipient),
+            (400, 599, "Remote address.", .recipient),
+            (400, 599, "Too many recipients.", .recipient),
+            (400, 599, "Address unavailable.", .recipient),
+            (400, 599, "Address temporarily unavailable.", .recipient),
+            (400, 599, "You are whitelisted by this recipient", .recipient),
+            (400, 599, "You are not whitelisted by this recipient", .recipient),
+            (500, 599, "Spam refused.", .content),
+            (500, 599, "Message ", .content),
+            (500, 599, "Routing loop detected", .content),
+            (500, 599, "Delivery not authorized, message refused.", .content),
+        ]
 }

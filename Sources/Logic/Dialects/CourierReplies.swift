@@ -31,7 +31,9 @@ extension Courier {
         // holds no comma; in the other it is raw and could hold a reply of its own, so nothing behind it counts.
         if reader.skip(",ident=\"", in: bytes) { return Event(.rejection, class: .other, peer: peer, port: port) }
         if reader.skip(",ident=", in: bytes) {
-            guard let comma = reader.find(UInt8(ascii: ","), within: Courier.longestText + 4, in: bytes) else { return nil }
+            guard let comma = reader.find(UInt8(ascii: ","), within: Courier.longestText + 4, in: bytes) else {
+                return nil
+            }
             reader.move(to: comma)
         }
         guard reader.skip(",from=", in: bytes) else { return nil }
@@ -41,7 +43,9 @@ extension Courier {
     /// Behind `,msg="`. No quote can stand in these texts.
     private func ownReply(_ bytes: Span<UInt8>, _ reader: inout Reader, _ peer: IPAddress, _ port: UInt16?) -> Event? {
         let start = reader.position
-        guard let quote = reader.find(UInt8(ascii: "\""), within: Courier.longestText + 4, in: bytes) else { return nil }
+        guard let quote = reader.find(UInt8(ascii: "\""), within: Courier.longestText + 4, in: bytes) else {
+            return nil
+        }
         let text = start..<quote
         reader.move(to: quote)
         guard reader.skip("\",cmd: ", in: bytes) else { return nil }

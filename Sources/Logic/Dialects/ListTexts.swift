@@ -144,7 +144,8 @@ extension ListTexts {
     /// Whether the address `peer` stands at `start`, whole.
     private static func isAddress(_ peer: Range<Int>, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
         guard end - start >= peer.count else { return false }
-        for offset in 0..<peer.count where lowercased(bytes[start + offset]) != lowercased(bytes[peer.lowerBound + offset]) {
+        for offset in 0..<peer.count
+        where lowercased(bytes[start + offset]) != lowercased(bytes[peer.lowerBound + offset]) {
             return false
         }
         let behind = start + peer.count

@@ -110,7 +110,8 @@ package struct CivilTime: Equatable, Sendable {
     package var second: Int
     package var nanosecond: Int
 
-    package init(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, nanosecond: Int = 0) {
+    package init(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, nanosecond: Int = 0)
+    {
         self.year = year
         self.month = month
         self.day = day

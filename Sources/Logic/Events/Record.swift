@@ -92,7 +92,8 @@ extension Record: CustomStringConvertible {
 extension Record {
     /// Reads one line as `description` writes it; `nil` when it is not of that form.
     package init?(line: some Sequence<UInt8>) {
-        let read = line.withContiguousStorageIfAvailable { Record(reading: $0) }
+        let read =
+            line.withContiguousStorageIfAvailable { Record(reading: $0) }
             ?? Array(line).withUnsafeBufferPointer { Record(reading: $0) }
         guard let read else { return nil }
         self = read

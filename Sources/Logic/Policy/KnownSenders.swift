@@ -76,7 +76,8 @@ struct KnownSenders {
 
     /// Makes room by an eighth at once, so that a full table does not cost a scan for each sender.
     private mutating func evict() {
-        let leaving = hosts.sorted { ($0.value.until, $0.key) < ($1.value.until, $1.key) }.prefix(max(1, hosts.count / 8))
+        let leaving = hosts.sorted { ($0.value.until, $0.key) < ($1.value.until, $1.key) }.prefix(
+            max(1, hosts.count / 8))
         guard let cut = leaving.last?.value.until else { return }
         for (address, _) in leaving { hosts[address] = nil }
         evicted += leaving.count

@@ -75,7 +75,8 @@ package struct Policy {
 
     /// Whether a line is one of those that bans are founded on.
     package func weighs(_ event: Event) -> Bool {
-        !event.isContinuation && !event.isListFailure && event.rejectionClass.map { (settings.classes[$0] ?? 0) > 0 } ?? false
+        !event.isContinuation && !event.isListFailure
+            && event.rejectionClass.map { (settings.classes[$0] ?? 0) > 0 } ?? false
     }
 
     private mutating func judgeRejection(_ event: Event, at now: Instant) {
@@ -271,9 +272,12 @@ package struct Policy {
 
     /// Bans by hand; without a span as the settings say for this source's next ban. Allowed networks win.
     package mutating func ban(
-        _ prefix: Prefix, for span: Duration?, why: String, origin: Ban.Origin = .manual, shedding: Bool, at now: Instant
+        _ prefix: Prefix, for span: Duration?, why: String, origin: Ban.Origin = .manual, shedding: Bool,
+        at now: Instant
     ) throws(Refusal) -> Ban {
-        if let entry = allowlist.entry(covering: prefix, at: now) { throw .allowed(prefix, by: entry.prefix, entry.kind) }
+        if let entry = allowlist.entry(covering: prefix, at: now) {
+            throw .allowed(prefix, by: entry.prefix, entry.kind)
+        }
         let (count, usual) = nextBan(of: prefix, at: now)
         let timeout = span ?? usual
         let ban = Ban(
@@ -370,6 +374,8 @@ package struct Policy {
     package func knownUntil(at now: Instant) -> [(address: IPAddress, until: Instant)] { known.live(at: now) }
 
     package mutating func adoptKnown(_ address: IPAddress, until: Instant, authenticated: Bool) {
-        _ = known.note(address, block: sourceBlock(address).address, until: until, authenticated: authenticated, since: .distantPast)
+        _ = known.note(
+            address, block: sourceBlock(address).address, until: until, authenticated: authenticated,
+            since: .distantPast)
     }
 }

@@ -72,7 +72,9 @@ struct ZoneGuard {
             state.suspendedSince = nil
             return .resumed
         }
-        guard known >= ZoneGuard.minKnown, total >= ZoneGuard.minTotal, Double(known) > Double(total) * share else { return nil }
+        guard known >= ZoneGuard.minKnown, total >= ZoneGuard.minTotal, Double(known) > Double(total) * share else {
+            return nil
+        }
         state.suspendedSince = now
         return .suspended(known: known, total: total)
     }

@@ -35,7 +35,8 @@ extension NFTables {
             case .remember(let prefix, let timeout):
                 guard prefix.isHost else {
                     results[index].outcome = .refused
-                    results[index].error = FirewallError("remember", "\(prefix)", notHeld: "known senders are single hosts")
+                    results[index].error = FirewallError(
+                        "remember", "\(prefix)", notHeld: "known senders are single hosts")
                     continue
                 }
                 guard timeout > .zero else { results[index].outcome = .already; continue }
@@ -123,7 +124,8 @@ extension NFTables {
             let left = addition.until == .distantFuture ? .forever : addition.until - now
             steps.append(
                 Step(
-                    adding: addition.prefix, to: .banned(addition.prefix), left, isRenewal: addition.isHeld, change: change))
+                    adding: addition.prefix, to: .banned(addition.prefix), left, isRenewal: addition.isHeld,
+                    change: change))
         }
     }
 

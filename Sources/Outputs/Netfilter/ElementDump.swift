@@ -122,7 +122,8 @@ package final class ElementDump {
         while true {
             switch try step() {
             case .elements(let part): result += part
-            case .waiting: throw FirewallError("dump", remaining.first?.rawValue ?? "", code: ENOBUFS, detail: "no answer")
+            case .waiting:
+                throw FirewallError("dump", remaining.first?.rawValue ?? "", code: ENOBUFS, detail: "no answer")
             case .finished: return result
             }
         }

@@ -40,7 +40,8 @@ package struct FeatureProbe: Sendable {
         let write: (Ruleset, Batch) -> Void
 
         func problem(_ error: FirewallError) -> String {
-            error.kind == .notPermitted ? error.description : "\(error.operation): \(errnoText(error.code)) -> \(remedy)"
+            error.kind == .notPermitted
+                ? error.description : "\(error.operation): \(errnoText(error.code)) -> \(remedy)"
         }
     }
 
@@ -60,7 +61,10 @@ package struct FeatureProbe: Sendable {
 
     private static var features: [Feature] {
         [
-            Feature(name: "write to nftables (CAP_NET_ADMIN, nf_tables)", remedy: "Linux 5.10 or newer with CONFIG_NF_TABLES_INET") {
+            Feature(
+                name: "write to nftables (CAP_NET_ADMIN, nf_tables)",
+                remedy: "Linux 5.10 or newer with CONFIG_NF_TABLES_INET"
+            ) {
                 _, _ in
             },
             Feature(name: "sets with timeouts and counters", remedy: "Linux 5.10 or newer") { ruleset, batch in
@@ -72,7 +76,9 @@ package struct FeatureProbe: Sendable {
             Feature(name: "the hook in front of everything", remedy: "CONFIG_NF_TABLES_INET") { ruleset, batch in
                 ruleset.addChain(.arrivals, to: batch)
             },
-            Feature(name: "count of connections (limit.per_source)", remedy: "CONFIG_NFT_CONNLIMIT, or limit.per_source = 0") {
+            Feature(
+                name: "count of connections (limit.per_source)", remedy: "CONFIG_NFT_CONNLIMIT, or limit.per_source = 0"
+            ) {
                 ruleset, batch in
                 ruleset.addSet(.open4, to: batch)
                 ruleset.addChain(.newcomers, to: batch)
@@ -80,11 +86,15 @@ package struct FeatureProbe: Sendable {
                     Rule(chain: .newcomers, table: ruleset.table, comment: "probe").source(isIPv4: true)
                         .hasMoreConnections(than: 1, countedIn: SetName.open4.rawValue).drop(), to: batch)
             },
-            Feature(name: "limit of new connections (limit.new_per_second)", remedy: "CONFIG_NFT_LIMIT, or limit.new_per_second = 0") {
+            Feature(
+                name: "limit of new connections (limit.new_per_second)",
+                remedy: "CONFIG_NFT_LIMIT, or limit.new_per_second = 0"
+            ) {
                 ruleset, batch in
                 ruleset.addChain(.newcomers, to: batch)
                 ruleset.add(
-                    Rule(chain: .newcomers, table: ruleset.table, comment: "probe").exceeds(perSecond: 1, burst: 1).drop(),
+                    Rule(chain: .newcomers, table: ruleset.table, comment: "probe").exceeds(perSecond: 1, burst: 1)
+                        .drop(),
                     to: batch)
             },
             Feature(name: "named counters", remedy: "Linux 5.10 or newer with CONFIG_NFT_OBJREF") { ruleset, batch in

@@ -59,7 +59,8 @@ final class Query {
         let sequence = socket.nextSequence()
         guard
             let header = nftnl_nlmsg_build_hdr(
-                memory.assumingMemoryBound(to: CChar.self), UInt16(type.rawValue), UInt16(family), UInt16(flags), sequence)
+                memory.assumingMemoryBound(to: CChar.self), UInt16(type.rawValue), UInt16(family), UInt16(flags),
+                sequence)
         else { throw FirewallError("look up", subject, code: ENOMEM) }
         fill(header)
         let count = Int(header.pointee.nlmsg_len)

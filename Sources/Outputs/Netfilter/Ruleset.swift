@@ -200,7 +200,9 @@ struct Ruleset {
             for (set, isIPv4) in [(SetName.open4, true), (.open6, false)] {
                 var counted = rule("limit.per_source").source(isIPv4: isIPv4)
                 // One IPv6 customer commonly has a /64 to choose addresses from.
-                if !isIPv4 { counted = counted.masked([UInt8](repeating: 255, count: 8) + [UInt8](repeating: 0, count: 8)) }
+                if !isIPv4 {
+                    counted = counted.masked([UInt8](repeating: 255, count: 8) + [UInt8](repeating: 0, count: 8))
+                }
                 rules.append(
                     counted.hasMoreConnections(than: plan.perSource, countedIn: set.rawValue)
                         .counted(by: .droppedPerSource).drop())

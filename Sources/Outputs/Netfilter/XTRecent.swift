@@ -42,7 +42,8 @@ package final class XTRecent: Firewall {
         if size < 1_000 {
             adoption.warnings.append(
                 "list \(list) holds \(size) sources at once; in a wave the oldest bans are lost -> "
-                    + "options xt_recent ip_list_tot=10000 in /etc/modprobe.d/breakwater.conf, then load the module anew")
+                    + "options xt_recent ip_list_tot=10000 in /etc/modprobe.d/breakwater.conf, then load the module anew"
+            )
         }
         if plan.newPerSecond > 0 || plan.perSource > 0 {
             adoption.warnings.append("limit.new_per_second and limit.per_source need firewall.backend = \"nft\"")
@@ -61,12 +62,14 @@ package final class XTRecent: Firewall {
         guard change.place == .banned else { return ChangeResult(change, .done) }
         guard prefix.isHost else {
             return ChangeResult(
-                change, .refused, error: FirewallError("ban", "\(prefix)", notHeld: "an xt_recent list holds single hosts only"))
+                change, .refused,
+                error: FirewallError("ban", "\(prefix)", notHeld: "an xt_recent list holds single hosts only"))
         }
         do {
             if case .ban = change {
                 guard !isAllowed(prefix.address) else {
-                    return ChangeResult(change, .refused, error: FirewallError("ban", "\(prefix)", notHeld: "it is allowed"))
+                    return ChangeResult(
+                        change, .refused, error: FirewallError("ban", "\(prefix)", notHeld: "it is allowed"))
                 }
                 try write("+", prefix.address)
                 seen[prefix.address] = (nil, seen[prefix.address]?.packets ?? 0)
@@ -143,7 +146,8 @@ package final class XTRecent: Firewall {
         FirewallError(
             "open", path, code: code,
             detail: code == ENOENT
-                ? "no rule uses the list; it takes these: " + XTRecent.rules(ports: plan.ports, list: list).joined(separator: "; ")
+                ? "no rule uses the list; it takes these: "
+                    + XTRecent.rules(ports: plan.ports, list: list).joined(separator: "; ")
                 : nil)
     }
 
@@ -189,7 +193,9 @@ package final class XTRecent: Firewall {
 
     /// How many sources a list holds; `nil` when the module is not there.
     package static func listSize() -> Int? {
-        guard let bytes = try? contents(of: "/sys/module/xt_recent/parameters/ip_list_tot", limit: 64) else { return nil }
+        guard let bytes = try? contents(of: "/sys/module/xt_recent/parameters/ip_list_tot", limit: 64) else {
+            return nil
+        }
         return Int(String(decoding: bytes.prefix { (0x30...0x39).contains($0) }, as: UTF8.self))
     }
 
@@ -209,7 +215,8 @@ package final class XTRecent: Firewall {
             if try run(program, check) == 0 { continue }
             let status = try run(program, arguments)
             guard status == 0 else {
-                throw FirewallError(program, "-t mangle", notHeld: "it ended with status \(status); nothing of it is in force")
+                throw FirewallError(
+                    program, "-t mangle", notHeld: "it ended with status \(status); nothing of it is in force")
             }
         }
     }
@@ -217,7 +224,8 @@ package final class XTRecent: Firewall {
     private static func ruleArguments(_ ports: [UInt16], _ list: String) -> [String] {
         [
             "-t", "mangle", "-I", "PREROUTING", "-p", "tcp", "-m", "multiport", "--dports",
-            ports.map(String.init).joined(separator: ","), "--syn", "-m", "recent", "--name", list, "--update", "-j", "DROP",
+            ports.map(String.init).joined(separator: ","), "--syn", "-m", "recent", "--name", list, "--update", "-j",
+            "DROP",
         ]
     }
 

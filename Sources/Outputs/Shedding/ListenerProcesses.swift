@@ -37,7 +37,9 @@ package final class ListenerProcesses {
     package func refresh() throws(SystemError) {
         let now = MonotonicClock.nanoseconds()
         var isStale = listeners.isEmpty
-        for listener in listeners where ProcessEntry(listener.pid).stat?.startTicks != listener.startTicks { isStale = true }
+        for listener in listeners where ProcessEntry(listener.pid).stat?.startTicks != listener.startTicks {
+            isStale = true
+        }
         if !isStale, now < nextSocketCheck { return }
         if isStale, now < nextWalk {
             listeners.removeAll { ProcessEntry($0.pid).stat?.startTicks != $0.startTicks }

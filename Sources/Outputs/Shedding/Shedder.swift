@@ -184,7 +184,8 @@ package final class Shedder {
         if one.stage == .ending, let number = one.pidfd?.number { loop.remove(number) }
         one.pidfd = nil
         if outcome == .done, let slot = one.slot { slots?.forget(slot.pid) }
-        finish(one.order, port: one.peer.port, outcome, detail, pid: one.slot?.pid, told: one.told, peer: one.peer.address)
+        finish(
+            one.order, port: one.peer.port, outcome, detail, pid: one.slot?.pid, told: one.told, peer: one.peer.address)
     }
 
     func finish(

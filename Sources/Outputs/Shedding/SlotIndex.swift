@@ -66,7 +66,11 @@ package final class SlotIndex {
         }
         guard stat.command == program else {
             // Still a copy of the listener, or a helper of it that never becomes a slot (courierlogger).
-            if stat.command == ProcessEntry(listener).stat?.command { starting.insert(pid) } else { starting.remove(pid) }
+            if stat.command == ProcessEntry(listener).stat?.command {
+                starting.insert(pid)
+            } else {
+                starting.remove(pid)
+            }
             return
         }
         starting.remove(pid)

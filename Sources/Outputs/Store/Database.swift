@@ -17,7 +17,8 @@ final class Database {
     /// - Parameter busyTimeoutMilliseconds: how long to wait for a lock that somebody else holds.
     init(_ path: String, _ access: Access, busyTimeoutMilliseconds: Int32) throws(StoreError) {
         var opened: OpaquePointer?
-        let flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let flags =
+            SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
             | (access == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE)
         let code = sqlite3_open_v2(path, &opened, flags, nil)
         guard let opened else { throw .system(SystemError("open", path, code: ENOMEM)) }
@@ -90,10 +91,13 @@ final class Database {
         .sqlite(Database.error(handle, operation, path, code))
     }
 
-    private static func error(_ handle: OpaquePointer, _ operation: String, _ subject: String, _ code: Int32) -> SQLiteError {
+    private static func error(_ handle: OpaquePointer, _ operation: String, _ subject: String, _ code: Int32)
+        -> SQLiteError
+    {
         let message = sqlite3_errmsg(handle).map { String(cString: $0) } ?? ""
         return SQLiteError(
-            operation: operation, subject: subject, code: code, message: message, systemCode: sqlite3_system_errno(handle))
+            operation: operation, subject: subject, code: code, message: message,
+            systemCode: sqlite3_system_errno(handle))
     }
 }
 
@@ -140,7 +144,8 @@ final class Statement {
         var value = value
         _ = value.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) {
-                sqlite3_bind_text(handle, index, $0.baseAddress ?? emptyText, Int32(clamping: $0.count), bw_sqlite_transient())
+                sqlite3_bind_text(
+                    handle, index, $0.baseAddress ?? emptyText, Int32(clamping: $0.count), bw_sqlite_transient())
             }
         }
     }

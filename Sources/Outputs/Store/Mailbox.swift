@@ -55,7 +55,10 @@ final class Mailbox: Sendable {
         let deadline = MonotonicClock.nanoseconds() + Int64(timeoutMilliseconds) * 1_000_000
         while true {
             let (isDone, isTried) = state.withLock { state in
-                (state.written >= target && (!stopping || state.hasEnded), state.hasEnded || (!stopping && !state.isUrgent))
+                (
+                    state.written >= target && (!stopping || state.hasEnded),
+                    state.hasEnded || (!stopping && !state.isUrgent)
+                )
             }
             if isDone { return true }
             let left = (deadline - MonotonicClock.nanoseconds()) / 1_000_000

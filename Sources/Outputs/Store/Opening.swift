@@ -22,7 +22,9 @@ enum Opening {
     }
 
     /// Moves the database aside. Returns its new name and what could be read of it.
-    static func moveAside(_ directory: StateDirectory, at now: Instant) throws(StoreError) -> (name: String, rest: Pending) {
+    static func moveAside(_ directory: StateDirectory, at now: Instant) throws(StoreError) -> (
+        name: String, rest: Pending
+    ) {
         do throws(SystemError) {
             let name = try directory.moveDatabaseAside(at: now)
             return (name, StoreReader(damaged: directory.path + "/" + name).salvage())

@@ -39,7 +39,9 @@ struct Pending: Sendable {
                 bans[prefix] = .end(time)
             }
         case .decision(let decision, let evidence):
-            let lines = evidence.prefix(StoreRecord.mostEvidenceLines).map { Array($0.prefix(StoreRecord.mostEvidenceBytes)) }
+            let lines = evidence.prefix(StoreRecord.mostEvidenceLines).map {
+                Array($0.prefix(StoreRecord.mostEvidenceBytes))
+            }
             decisions.append((decision, lines))
             dropped += giveUpOldest(of: &decisions, above: Bound.decisions)
         case .sample(let sample):

@@ -27,7 +27,8 @@ enum Retention {
                 "DELETE FROM known WHERE prefix IN (SELECT prefix FROM known WHERE until_ns < ?1 ORDER BY until_ns LIMIT ?2)",
                 before: now)
             removed += try database.remove(
-                "DELETE FROM allow WHERE prefix IN (SELECT prefix FROM allow WHERE until_ns < ?1 LIMIT ?2)", before: now)
+                "DELETE FROM allow WHERE prefix IN (SELECT prefix FROM allow WHERE until_ns < ?1 LIMIT ?2)", before: now
+            )
             removed += try removeSurplus(database, at: now)
         }
         if removed > 0 { return true }
@@ -65,7 +66,8 @@ enum Retention {
         var surplus = try database.integer("SELECT count(*) FROM bans") - bansKept
         if surplus > 0 {
             let statement = try database.statement(
-                "DELETE FROM bans WHERE prefix IN (SELECT prefix FROM bans WHERE until_ns < ?1 ORDER BY until_ns LIMIT ?2)")
+                "DELETE FROM bans WHERE prefix IN (SELECT prefix FROM bans WHERE until_ns < ?1 ORDER BY until_ns LIMIT ?2)"
+            )
             statement.bind(1, now)
             statement.bind(2, min(surplus, rowsPerStep))
             try statement.run()

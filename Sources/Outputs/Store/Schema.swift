@@ -50,7 +50,9 @@ enum Schema {
             guard try statement.step() else { throw .wrongContent("\(sql) gave no answer") }
             let answer = statement.text(0)
             statement.reset()
-            if answer != "ok" { throw .wrongContent("the database is torn: \(Record.escaped(answer.utf8, limit: 200))") }
+            if answer != "ok" {
+                throw .wrongContent("the database is torn: \(Record.escaped(answer.utf8, limit: 200))")
+            }
         }
     }
 
@@ -66,7 +68,8 @@ enum Schema {
         "SELECT only, enforces, until_ns FROM mode LIMIT 0",
     ]
     private static let checks: [StaticString] = [
-        "PRAGMA quick_check(bans)", "PRAGMA quick_check(known)", "PRAGMA quick_check(allow)", "PRAGMA quick_check(counters)",
+        "PRAGMA quick_check(bans)", "PRAGMA quick_check(known)", "PRAGMA quick_check(allow)",
+        "PRAGMA quick_check(counters)",
         "PRAGMA quick_check(positions)", "PRAGMA quick_check(mode)",
     ]
 

@@ -34,7 +34,8 @@ package struct StateDirectory: Sendable {
     /// Moves the database and what SQLite keeps beside it out of the way. Returns the new name.
     func moveDatabaseAside(at time: Instant) throws(SystemError) -> String {
         let t = CivilTime(time)
-        let stamp = padded(t.year, 4) + padded(t.month, 2) + padded(t.day, 2) + "-" + padded(t.hour, 2) + padded(t.minute, 2)
+        let stamp =
+            padded(t.year, 4) + padded(t.month, 2) + padded(t.day, 2) + "-" + padded(t.hour, 2) + padded(t.minute, 2)
             + padded(t.second, 2)
         let name = StateDirectory.asidePrefix + stamp
         for suffix in StateDirectory.companions {

@@ -164,7 +164,9 @@ extension StoreReader {
     }
 
     private func decision(_ row: Statement) -> StoredDecision? {
-        guard let kind = Decision.Kind(rawValue: row.text(1)), let outcome = Outcome(rawValue: row.text(4)) else { return nil }
+        guard let kind = Decision.Kind(rawValue: row.text(1)), let outcome = Outcome(rawValue: row.text(4)) else {
+            return nil
+        }
         var decision = Decision(kind, at: row.instant(0), prefix: row.prefix(2), why: row.text(3), outcome: outcome)
         if !row.isNull(5) { decision.latency = row.duration(5) }
         if !row.isNull(6) { decision.told = row.integer(6) != 0 }

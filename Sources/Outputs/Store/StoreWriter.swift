@@ -49,15 +49,17 @@ package final class StoreWriter: Sendable {
 private func startThread(_ scribe: Scribe) throws(SystemError) {
     let argument = Unmanaged.passRetained(scribe)
     var thread = pthread_t()
-    let code = pthread_create(&thread, nil, { argument in
-        // Signals are the loop's business.
-        var all = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_BLOCK, &all, nil)
-        guard let argument else { return nil }
-        Unmanaged<Scribe>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-    }, argument.toOpaque())
+    let code = pthread_create(
+        &thread, nil,
+        { argument in
+            // Signals are the loop's business.
+            var all = sigset_t()
+            sigfillset(&all)
+            pthread_sigmask(SIG_BLOCK, &all, nil)
+            guard let argument else { return nil }
+            Unmanaged<Scribe>.fromOpaque(argument).takeRetainedValue().run()
+            return nil
+        }, argument.toOpaque())
     guard code == 0 else {
         argument.release()
         throw SystemError("pthread_create", "store writer", code: code)

@@ -15,13 +15,15 @@ extension Database {
         for sample in pending.samples { try write(sample) }
         for sender in pending.known.values { try write(sender) }
         for (name, value) in pending.counters {
-            let statement = try statement("INSERT INTO counters VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")
+            let statement = try statement(
+                "INSERT INTO counters VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")
             statement.bind(1, name)
             statement.bind(2, value)
             try statement.run()
         }
         for (path, text) in pending.positions {
-            let statement = try statement("INSERT INTO positions VALUES (?1, ?2) ON CONFLICT DO UPDATE SET position = excluded.position")
+            let statement = try statement(
+                "INSERT INTO positions VALUES (?1, ?2) ON CONFLICT DO UPDATE SET position = excluded.position")
             statement.bind(1, path)
             statement.bind(2, text)
             try statement.run()

@@ -32,7 +32,8 @@ func readSpan(_ text: String?) throws -> Duration? {
 func isWide(_ prefix: Prefix) -> Bool { prefix.length < (prefix.isIPv4 ? 16 : 32) }
 
 struct BanVerb: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "ban", abstract: "Ban a peer or network, and free its slots.")
+    static let configuration = CommandConfiguration(
+        commandName: "ban", abstract: "Ban a peer or network, and free its slots.")
     @Argument(help: ArgumentHelp("192.0.2.7, 192.0.2.0/24, 2001:db8::/48", valueName: "net"))
     var net: String
     @Option(name: .customLong("for"), help: ArgumentHelp("How long: 90s 10m 1h 7d forever.", valueName: "duration"))
@@ -63,12 +64,16 @@ struct BanVerb: ParsableCommand {
                 dryRun: change.dryRun, confirmed: confirmed))
         if common.json {
             common.say(
-                JSON.document("ban", [
-                    ("net", .string(prefix.description)), ("done", .bool(last.integer("code") == 0 && !change.dryRun)),
-                    ("until", JSON(last.instant("until").flatMap { $0 == .distantFuture ? nil : $0.rfc3339 })),
-                    ("slots_freed", JSON(last.integer("freed"))),
-                    ("text", JSON(last["text"])),
-                ]).description)
+                JSON.document(
+                    "ban",
+                    [
+                        ("net", .string(prefix.description)),
+                        ("done", .bool(last.integer("code") == 0 && !change.dryRun)),
+                        ("until", JSON(last.instant("until").flatMap { $0 == .distantFuture ? nil : $0.rfc3339 })),
+                        ("slots_freed", JSON(last.integer("freed"))),
+                        ("text", JSON(last["text"])),
+                    ]
+                ).description)
         } else if let text = last["text"] {
             common.say(text)
         }
@@ -112,16 +117,22 @@ struct Unban: ParsableCommand {
         let last = try common.connect().ask(request) { rows.append($0) }
         if common.json {
             common.say(
-                JSON.document("unban", [
-                    (
-                        "nets",
-                        .array(
-                            rows.map {
-                                .object([("net", JSON($0["net"])), ("was_banned", .bool($0["was"] == "yes")), ("left_s", JSON($0.integer("left_s")))])
-                            })
-                    ),
-                    ("text", JSON(last["text"])),
-                ]).description)
+                JSON.document(
+                    "unban",
+                    [
+                        (
+                            "nets",
+                            .array(
+                                rows.map {
+                                    .object([
+                                        ("net", JSON($0["net"])), ("was_banned", .bool($0["was"] == "yes")),
+                                        ("left_s", JSON($0.integer("left_s"))),
+                                    ])
+                                })
+                        ),
+                        ("text", JSON(last["text"])),
+                    ]
+                ).description)
         } else {
             for row in rows { if let text = row["text"] { common.say(text) } }
             if let text = last["text"] { common.say(text) }
@@ -168,14 +179,19 @@ struct Allow: ParsableCommand {
         if common.json {
             let entries = rows.map { row in
                 JSON.object([
-                    ("net", JSON(row["net"])), ("kind", JSON(row["kind"])), ("until", JSON(row.instant("until").map(\.rfc3339))),
+                    ("net", JSON(row["net"])), ("kind", JSON(row["kind"])),
+                    ("until", JSON(row.instant("until").map(\.rfc3339))),
                 ])
             }
-            common.say(JSON.document("allow", [("allowed", .array(entries)), ("text", JSON(last["text"]))]).description)
+            common.say(
+                JSON.document("allow", [("allowed", .array(entries)), ("text", JSON(last["text"]))]).description)
         } else {
             if list {
                 let cells = rows.map { row in
-                    [row["net"] ?? "", row["kind"] ?? "", row.instant("until").map { "until \(LocalTime.clock($0, now: now))" } ?? ""]
+                    [
+                        row["net"] ?? "", row["kind"] ?? "",
+                        row.instant("until").map { "until \(LocalTime.clock($0, now: now))" } ?? "",
+                    ]
                 }
                 for line in table([["NET", "BY", "UNTIL"]] + cells) { common.say(line) }
             }
@@ -223,6 +239,8 @@ struct Reload: ParsableCommand {
 
     func run() throws {
         let last = try common.connect().ask(.reload)
-        common.say(common.json ? JSON.document("reload", [("text", JSON(last["text"]))]).description : last["text"] ?? "reloaded")
+        common.say(
+            common.json
+                ? JSON.document("reload", [("text", JSON(last["text"]))]).description : last["text"] ?? "reloaded")
     }
 }

@@ -17,15 +17,21 @@ struct Breakwater: ParsableCommand {
             """,
         version: version,
         groupedSubcommands: [
-            CommandGroup(name: "Look", subcommands: [
-                Status.self, List.self, Why.self, Events.self, Top.self, Sample.self,
-            ]),
-            CommandGroup(name: "Act", subcommands: [
-                BanVerb.self, Unban.self, Allow.self, Enforce.self, FlagVerb.self, Import.self, Export.self,
-            ]),
-            CommandGroup(name: "Without a daemon", subcommands: [
-                Doctor.self, Parse.self, Replay.self, Check.self,
-            ]),
+            CommandGroup(
+                name: "Look",
+                subcommands: [
+                    Status.self, List.self, Why.self, Events.self, Top.self, Sample.self,
+                ]),
+            CommandGroup(
+                name: "Act",
+                subcommands: [
+                    BanVerb.self, Unban.self, Allow.self, Enforce.self, FlagVerb.self, Import.self, Export.self,
+                ]),
+            CommandGroup(
+                name: "Without a daemon",
+                subcommands: [
+                    Doctor.self, Parse.self, Replay.self, Check.self,
+                ]),
             CommandGroup(name: "The daemon", subcommands: [Ping.self, Reload.self]),
         ])
 

@@ -63,7 +63,8 @@ final class Client {
                 let line = input[start..<end]
                 start = end + 1
                 guard let record = Record(line: line) else {
-                    throw Failure(ExitStatus.unavailable, "the daemon's answer is not understood; are both of one version?")
+                    throw Failure(
+                        ExitStatus.unavailable, "the daemon's answer is not understood; are both of one version?")
                 }
                 return record
             }

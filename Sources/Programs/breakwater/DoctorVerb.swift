@@ -18,7 +18,9 @@ import Shedding
 struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check the MTA, its log, rights, the firewall and what holds slots; each finding with its remedy.",
-        discussion: "Needs no daemon. Looks and changes nothing, but for a scratch table made and removed at once. Exit 1 when something fails.")
+        discussion:
+            "Needs no daemon. Looks and changes nothing, but for a scratch table made and removed at once. Exit 1 when something fails."
+    )
     @OptionGroup var common: CommonOptions
 
     func run() throws {
@@ -97,7 +99,10 @@ private struct Examination {
             }
             if reading.complaints.isEmpty {
                 let exists = access(common.config, F_OK) == 0
-                add(.ok, "config", exists ? "\(shown(common.config)) is right" : "\(shown(common.config)) is missing: the defaults hold")
+                add(
+                    .ok, "config",
+                    exists
+                        ? "\(shown(common.config)) is right" : "\(shown(common.config)) is missing: the defaults hold")
             }
         } catch let failure as Failure {
             add(.fail, "config", failure.text, "name it with --config, or run as root")
@@ -119,7 +124,8 @@ private struct Examination {
             let listening = try sockets.listeners(ports: settings.mta.ports)
             guard !listening.isEmpty else {
                 return add(
-                    .fail, "mta", "nobody listens on port \(ports)", "start the mail server, or set [mta] ports to where it listens")
+                    .fail, "mta", "nobody listens on port \(ports)",
+                    "start the mail server, or set [mta] ports to where it listens")
             }
             let open = Set(listening.map(\.localPort))
             for port in settings.mta.ports where !open.contains(port) {
@@ -131,10 +137,14 @@ private struct Examination {
                 return add(
                     .fail, "mta", "port \(ports) is served, but not by a couriertcpd that can be seen",
                     geteuid() == 0
-                        ? "this version knows Courier only; bans work from a Courier log all the same" : "run as root to see it")
+                        ? "this version knows Courier only; bans work from a Courier log all the same"
+                        : "run as root to see it")
             }
             listener = found.pid
-            add(.ok, "mta", "Courier: couriertcpd pid \(found.pid) listens on port \(found.ports.map(String.init).joined(separator: ", "))")
+            add(
+                .ok, "mta",
+                "Courier: couriertcpd pid \(found.pid) listens on port \(found.ports.map(String.init).joined(separator: ", "))"
+            )
         } catch { add(.fail, "mta", "\(error)", "the kernel has no sock_diag: is inet_diag built or loadable?") }
     }
 
@@ -159,7 +169,9 @@ private struct Examination {
                     .warn, "log", "\(shown(path)): none of the last \(lines) lines is Courier's",
                     "is it the mail log? breakwater parse \(shown(path)) shows what is read; set [mta] log")
             } else {
-                add(.ok, "log", "\(shown(path)): \(events) of the last \(lines) lines are read, \(rejections) are DNSBL rejections")
+                add(
+                    .ok, "log",
+                    "\(shown(path)): \(events) of the last \(lines) lines are read, \(rejections) are DNSBL rejections")
             }
         } catch let error as SystemError {
             add(
@@ -174,19 +186,26 @@ private struct Examination {
         if let file {
             add(.ok, "courier", "read \(file) and the arguments of couriertcpd")
         } else {
-            add(.warn, "courier", "its configuration is not where it is looked for", "run as root; TARPIT cannot be told otherwise")
+            add(
+                .warn, "courier", "its configuration is not where it is looked for",
+                "run as root; TARPIT cannot be told otherwise")
         }
         if let limit = courier.maxDaemons {
-            add(.ok, "slots", "MAXDAEMONS serves \(limit) connections at once, about \(limit * 600 / 1000) MB when all are taken")
+            add(
+                .ok, "slots",
+                "MAXDAEMONS serves \(limit) connections at once, about \(limit * 600 / 1000) MB when all are taken")
             if case .count(let set) = settings.mta.slots, set != limit {
                 add(.warn, "slots", "[mta] slots = \(set), but couriertcpd serves \(limit)", "set it to \"auto\"")
             }
         } else {
-            add(.warn, "slots", "MAXDAEMONS is not known", "set [mta] slots to the number of connections that are served")
+            add(
+                .warn, "slots", "MAXDAEMONS is not known",
+                "set [mta] slots to the number of connections that are served")
         }
         if let limit = courier.maxPerNetwork, limit < 10 {
             add(
-                .warn, "slots", "MAXPERC=\(limit): one /24 gets no more than \(limit) connections at once, and a refusal is not logged",
+                .warn, "slots",
+                "MAXPERC=\(limit): one /24 gets no more than \(limit) connections at once, and a refusal is not logged",
                 "raise it if large senders share a network with each other")
         }
         if courier.isTarpitOn ?? true {
@@ -205,16 +224,20 @@ private struct Examination {
                 + "shedding ends it")
         if courier.logsDialogue {
             add(
-                .fail, "courier", "ESMTP_LOG_DIALOG is on: a client's lines stand in the log like Courier's own, so none can be believed",
+                .fail, "courier",
+                "ESMTP_LOG_DIALOG is on: a client's lines stand in the log like Courier's own, so none can be believed",
                 "ESMTP_LOG_DIALOG=0 in esmtpd and a restart of Courier")
         }
         for block in courier.blocksThatCannotWork {
             add(
-                .warn, "dnsbl", "\(shown(block)) may list nobody: without a text it asks for ANY, which many resolvers do not answer",
+                .warn, "dnsbl",
+                "\(shown(block)) may list nobody: without a text it asks for ANY, which many resolvers do not answer",
                 "write it as -block=ZONE,BLOCK,* (the list's text) or -block=ZONE,BLOCK,text, quoted in BLACKLISTS")
         }
         if courier.blocks.isEmpty {
-            add(.warn, "dnsbl", "Courier asks no DNSBL", "set BLACKLISTS in esmtpd: without rejections there is nobody to ban")
+            add(
+                .warn, "dnsbl", "Courier asks no DNSBL",
+                "set BLACKLISTS in esmtpd: without rejections there is nobody to ban")
         } else if courier.blocksThatCannotWork.count < courier.blocks.count {
             let count = courier.blocks.count - courier.blocksThatCannotWork.count
             add(.ok, "dnsbl", count == 1 ? "1 list is asked" : "\(count) lists are asked")
@@ -245,13 +268,16 @@ private struct Examination {
         if access(path, F_OK) != 0 {
             add(.fail, "recent", "\(path) is missing: no rule makes it", rules)
         } else if access(path, W_OK) != 0 {
-            add(.fail, "recent", "\(path): \(errnoText(errno))", "the daemon has to run as root for this backend: a drop-in with User=root")
+            add(
+                .fail, "recent", "\(path): \(errnoText(errno))",
+                "the daemon has to run as root for this backend: a drop-in with User=root")
         } else {
             add(.ok, "recent", "\(path) can be written")
         }
         if let size = XTRecent.listSize(), size < 10_000 {
             add(
-                .warn, "recent", "the list holds \(size) sources and forgets the oldest without a word; a wave has thousands",
+                .warn, "recent",
+                "the list holds \(size) sources and forgets the oldest without a word; a wave has thousands",
                 "options xt_recent ip_list_tot=10000 in /etc/modprobe.d, or backend = \"nft\"")
         }
     }
@@ -260,9 +286,13 @@ private struct Examination {
         if let listener {
             let entry = ProcessEntry(listener)
             if entry.sockets() == nil {
-                add(.fail, "proc", "/proc/\(listener)/fd cannot be read: nobody can be shed", "CAP_SYS_PTRACE, or run as root")
+                add(
+                    .fail, "proc", "/proc/\(listener)/fd cannot be read: nobody can be shed",
+                    "CAP_SYS_PTRACE, or run as root")
             } else if access("/proc/\(listener)/task/\(listener)/children", R_OK) != 0 {
-                add(.fail, "proc", "no /proc/PID/task/TID/children: nobody can be shed by signal", "a kernel with CONFIG_PROC_CHILDREN, or [shed] method = \"destroy\"")
+                add(
+                    .fail, "proc", "no /proc/PID/task/TID/children: nobody can be shed by signal",
+                    "a kernel with CONFIG_PROC_CHILDREN, or [shed] method = \"destroy\"")
             } else {
                 add(.ok, "proc", "the processes that serve connections can be seen")
             }
@@ -279,12 +309,16 @@ private struct Examination {
         if access(path, F_OK) != 0 {
             add(.ok, "state", "\(shown(path)) does not exist yet; the daemon makes it")
         } else if access(path, W_OK) != 0 {
-            add(geteuid() == 0 ? .fail : .warn, "state", "\(shown(path)): \(errnoText(errno))", "run as root, or mend its owner and mode")
+            add(
+                geteuid() == 0 ? .fail : .warn, "state", "\(shown(path)): \(errnoText(errno))",
+                "run as root, or mend its owner and mode")
         } else {
             var space = statvfs()
             let free = statvfs(path, &space) == 0 ? Int(space.f_bavail) * Int(space.f_frsize) / 1_000_000 : nil
             if let free, free < 50 {
-                add(.warn, "state", "\(shown(path)): \(free) MB free", "make room: history is not written on a full disk, bans work all the same")
+                add(
+                    .warn, "state", "\(shown(path)): \(free) MB free",
+                    "make room: history is not written on a full disk, bans work all the same")
             } else {
                 add(.ok, "state", "\(shown(path)) can be written" + (free.map { ", \(grouped($0)) MB free" } ?? ""))
             }

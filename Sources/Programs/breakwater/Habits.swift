@@ -12,7 +12,9 @@ enum Habits {
     static func translate(_ arguments: [String]) throws -> [String] {
         var rest = arguments[...]
         var options: [String] = []
-        while let first = rest.first, ["--config", "--socket", "--color"].contains(where: { first == $0 || first.hasPrefix($0 + "=") }) {
+        while let first = rest.first,
+            ["--config", "--socket", "--color"].contains(where: { first == $0 || first.hasPrefix($0 + "=") })
+        {
             options.append(first)
             rest = rest.dropFirst()
             if !first.contains("="), let value = rest.first {
@@ -21,7 +23,8 @@ enum Habits {
             }
         }
         guard let verb = rest.first else { return ["status"] + options }
-        if ["-h", "--help", "--version", "--help-hidden"].contains(verb) || verb.hasPrefix("--generate-completion-script")
+        if ["-h", "--help", "--version", "--help-hidden"].contains(verb)
+            || verb.hasPrefix("--generate-completion-script")
             || verb == "--experimental-dump-help"
         {
             return Array(rest)

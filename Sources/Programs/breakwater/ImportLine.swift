@@ -93,13 +93,16 @@ private enum FlatJSON {
     /// Four digits, or two escapes of four that are one scalar together (UTF-16).
     private static func unicodeEscape(_ rest: inout Substring.UnicodeScalarView) -> Unicode.Scalar? {
         func unit() -> UInt32? {
-            guard rest.count >= 4, let value = UInt32(String(String.UnicodeScalarView(rest.prefix(4))), radix: 16) else { return nil }
+            guard rest.count >= 4, let value = UInt32(String(String.UnicodeScalarView(rest.prefix(4))), radix: 16)
+            else { return nil }
             rest.removeFirst(4)
             return value
         }
         guard let first = unit() else { return nil }
         guard first & 0xfc00 == 0xd800 else { return Unicode.Scalar(first) }
-        guard rest.popFirst() == "\\", rest.popFirst() == "u", let second = unit(), second & 0xfc00 == 0xdc00 else { return nil }
+        guard rest.popFirst() == "\\", rest.popFirst() == "u", let second = unit(), second & 0xfc00 == 0xdc00 else {
+            return nil
+        }
         return Unicode.Scalar(0x10000 + (first & 0x3ff) << 10 + second & 0x3ff)
     }
 

@@ -16,7 +16,8 @@ struct BanRow {
     let shed: Int
 
     init?(_ record: Record) {
-        guard let net = record["net"], let prefix = try? Prefix(parsing: net), let until = record.instant("until") else {
+        guard let net = record["net"], let prefix = try? Prefix(parsing: net), let until = record.instant("until")
+        else {
             return nil
         }
         self.prefix = prefix
@@ -100,7 +101,10 @@ struct List: ParsableCommand {
         let name = by == .net ? "net" : "class"
         if common.json || jsonl {
             let values = sorted.map { key, value in
-                JSON.object([(name, .string(key)), ("bans", JSON(value.bans)), ("hits", JSON(value.hits)), ("shed", JSON(value.shed))])
+                JSON.object([
+                    (name, .string(key)), ("bans", JSON(value.bans)), ("hits", JSON(value.hits)),
+                    ("shed", JSON(value.shed)),
+                ])
             }
             if jsonl {
                 for value in values { common.say(value.description) }
@@ -109,14 +113,17 @@ struct List: ParsableCommand {
             return common.say(JSON.document("list", [("groups", .array(values))]).description)
         }
         guard !sorted.isEmpty else { return common.say("no bans") }
-        let cells = sorted.map { [Record.escaped($0.key.utf8, limit: 60), "\($0.value.bans)", "\($0.value.hits)", "\($0.value.shed)"] }
+        let cells = sorted.map {
+            [Record.escaped($0.key.utf8, limit: 60), "\($0.value.bans)", "\($0.value.hits)", "\($0.value.shed)"]
+        }
         let head = by == .net ? "NET" : "WHY"
         common.say(table([[head, "BANS", "HITS", "SHED"]] + cells, rightAligned: [1, 2, 3]).joined(separator: "\n"))
     }
 }
 
 struct Why: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Everything known of an address, with the log lines that led to it.")
+    static let configuration = CommandConfiguration(
+        abstract: "Everything known of an address, with the log lines that led to it.")
     @Argument(help: ArgumentHelp("An address, or a network as `list` shows it.", valueName: "net"))
     var net: String
     @OptionGroup var common: CommonOptions
@@ -135,13 +142,18 @@ struct Why: ParsableCommand {
                 ])
             }
             common.say(
-                JSON.document("why", [
-                    ("net", .string(prefix.description)), ("banned", .bool(banned != nil)), ("mode", JSON(last["mode"])),
-                    ("by", JSON(banned?.description)), ("until", JSON(last.instant("until").map(\.rfc3339))),
-                    ("count", JSON(last.integer("count"))), ("why", JSON(last["why"])),
-                    ("known_sender", .bool(last["known"] == "yes")), ("authenticated", .bool(last["authenticated"] == "yes")),
-                    ("allowed_by", JSON(last["allowed"])), ("history", .array(history)),
-                ]).description)
+                JSON.document(
+                    "why",
+                    [
+                        ("net", .string(prefix.description)), ("banned", .bool(banned != nil)),
+                        ("mode", JSON(last["mode"])),
+                        ("by", JSON(banned?.description)), ("until", JSON(last.instant("until").map(\.rfc3339))),
+                        ("count", JSON(last.integer("count"))), ("why", JSON(last["why"])),
+                        ("known_sender", .bool(last["known"] == "yes")),
+                        ("authenticated", .bool(last["authenticated"] == "yes")),
+                        ("allowed_by", JSON(last["allowed"])), ("history", .array(history)),
+                    ]
+                ).description)
             return try finish(last)
         }
         var first = prefix.shortDescription + "  "
@@ -165,7 +177,8 @@ struct Why: ParsableCommand {
         }
         common.say(
             "  accepted mail in the last weeks: "
-                + (last["known"] == "yes" ? (last["authenticated"] == "yes" ? "yes, after authentication" : "yes") : "none"))
+                + (last["known"] == "yes"
+                    ? (last["authenticated"] == "yes" ? "yes, after authentication" : "yes") : "none"))
         try finish(last)
     }
 }
@@ -213,7 +226,8 @@ struct Events: ParsableCommand {
             ("latency_us", decision.latency.map { .integer($0.microseconds) } ?? .null),
             ("outcome", .string(decision.outcome.rawValue)), ("told", decision.told.map { .bool($0) } ?? .null),
             ("observed", .bool(decision.isObserved)), ("pid", JSON(decision.pid.map { Int($0) })),
-            ("port", JSON(decision.port.map { Int($0) })), ("timeout_s", decision.timeout.map { .integer($0.nanoseconds / 1_000_000_000) } ?? .null),
+            ("port", JSON(decision.port.map { Int($0) })),
+            ("timeout_s", decision.timeout.map { .integer($0.nanoseconds / 1_000_000_000) } ?? .null),
             ("detail", JSON(decision.detail)),
         ])
     }

@@ -50,11 +50,14 @@ struct Parse: ParsableCommand {
         }
         Terminal.write(output, to: 1)
         if common.json, !common.quiet { listing.end([("lines", JSON(lines)), ("read", JSON(events))]) }
-        if !jsonl, !common.json, !common.quiet { Terminal.warn("\(grouped(lines)) lines, \(grouped(events)) read, \(grouped(lines - events)) of no concern") }
+        if !jsonl, !common.json, !common.quiet {
+            Terminal.warn("\(grouped(lines)) lines, \(grouped(events)) read, \(grouped(lines - events)) of no concern")
+        }
         if events == 0 {
             throw Failure(
                 ExitStatus.no,
-                common.quiet ? "" : "\(shown(path)): not one line of Courier's; is it the mail log? (Debian: /var/log/mail.log)")
+                common.quiet
+                    ? "" : "\(shown(path)): not one line of Courier's; is it the mail log? (Debian: /var/log/mail.log)")
         }
     }
 
@@ -79,9 +82,11 @@ struct Parse: ParsableCommand {
         let time = header.time(in: bytes, reference: now) { LocalTime.offsetSeconds(showing: $0) }
         return JSON.object([
             ("line", JSON(number)), ("time", JSON(time?.rfc3339Microseconds)),
-            ("host", .string(text(bytes, header.host))), ("mta", .string("courier")), ("event", .string(event.kind.rawValue)),
+            ("host", .string(text(bytes, header.host))), ("mta", .string("courier")),
+            ("event", .string(event.kind.rawValue)),
             ("class", JSON(event.rejectionClass?.rawValue)), ("code", JSON(event.code.map { Int($0) })),
-            ("peer", JSON(event.peer?.description)), ("port", JSON(event.port.map { Int($0) })), ("zone", JSON(event.zone)),
+            ("peer", JSON(event.peer?.description)), ("port", JSON(event.port.map { Int($0) })),
+            ("zone", JSON(event.zone)),
             ("pid", JSON(event.pid.map { Int($0) })), ("authenticated", .bool(event.isAuthenticated)),
             ("list_failure", .bool(event.isListFailure)), ("continued", .bool(event.isContinuation)),
             ("connections", JSON(event.connections)),

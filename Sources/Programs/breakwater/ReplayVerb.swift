@@ -21,7 +21,9 @@ struct Replay: ParsableCommand {
     var files: [String] = []
     @Option(name: .customLong("set"), help: ArgumentHelp("A setting for this run.", valueName: "key=value"))
     var changes: [String] = []
-    @Option(help: ArgumentHelp("How long a rejected connection holds its slot when nothing is done.", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("How long a rejected connection holds its slot when nothing is done.", valueName: "duration")
+    )
     var hold = "608s"
     @OptionGroup var common: CommonOptions
 
@@ -138,19 +140,25 @@ private struct ReplayRun {
         let both = alsoAccepted
         text += both.isEmpty ? "; none of them sent accepted mail" : "; \(both.count) of them also sent accepted mail:"
         return [text]
-            + both.prefix(50).map { "  \($0.prefix.shortDescription)  \($0.messages) message\($0.messages == 1 ? "" : "s") accepted" }
+            + both.prefix(50).map {
+                "  \($0.prefix.shortDescription)  \($0.messages) message\($0.messages == 1 ? "" : "s") accepted"
+            }
             + (both.count > 50 ? ["  ... and \(both.count - 50) more (--json lists all)"] : [])
     }
 
     var json: JSON {
         let curve = slots.result
-        return .document("replay", [
-            ("lines", JSON(lines)), ("unread", JSON(unread)), ("seconds", .integer(span.nanoseconds / 1_000_000_000)),
-            ("bans", JSON(bans)), ("sheds", JSON(sheds.count)), ("slot_seconds_before", JSON(curve.secondsBefore)),
-            ("slot_seconds_after", JSON(curve.secondsAfter)), ("peak_before", JSON(curve.peakBefore)),
-            ("peak_after", JSON(curve.peakAfter)), ("also_accepted", .array(alsoAccepted.map { .string($0.prefix.description) })),
-            ("sources", JSON(banned.count)), ("hold_s", .integer(hold.nanoseconds / 1_000_000_000)),
-        ])
+        return .document(
+            "replay",
+            [
+                ("lines", JSON(lines)), ("unread", JSON(unread)),
+                ("seconds", .integer(span.nanoseconds / 1_000_000_000)),
+                ("bans", JSON(bans)), ("sheds", JSON(sheds.count)), ("slot_seconds_before", JSON(curve.secondsBefore)),
+                ("slot_seconds_after", JSON(curve.secondsAfter)), ("peak_before", JSON(curve.peakBefore)),
+                ("peak_after", JSON(curve.peakAfter)),
+                ("also_accepted", .array(alsoAccepted.map { .string($0.prefix.description) })),
+                ("sources", JSON(banned.count)), ("hold_s", .integer(hold.nanoseconds / 1_000_000_000)),
+            ])
     }
 }
 

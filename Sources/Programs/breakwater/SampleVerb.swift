@@ -32,7 +32,8 @@ struct Sample: ParsableCommand {
             guard !common.quiet else { return }
             guard jsonl || common.json else { return common.say("\(localDate(time)) \(connections)") }
             let value = JSON.object([
-                ("t", .string(time.rfc3339)), ("connections", JSON(connections)), ("slots", JSON(slots)), ("new", JSON(new)),
+                ("t", .string(time.rfc3339)), ("connections", JSON(connections)), ("slots", JSON(slots)),
+                ("new", JSON(new)),
             ])
             if common.json { listing.add(value) } else { common.say(value.description) }
         }

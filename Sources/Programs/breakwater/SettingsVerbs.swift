@@ -22,9 +22,13 @@ struct Check: ParsableCommand {
         let reading = try readConfiguration(path)
         if common.json {
             common.say(
-                JSON.document("check", [
-                    ("file", .string(path)), ("complaints", .array(reading.complaints.map { .string($0.description) })),
-                ]).description)
+                JSON.document(
+                    "check",
+                    [
+                        ("file", .string(path)),
+                        ("complaints", .array(reading.complaints.map { .string($0.description) })),
+                    ]
+                ).description)
         } else if !common.quiet {
             for complaint in reading.complaints { Terminal.write(complaint.description + "\n", to: 2) }
         }
@@ -53,7 +57,9 @@ func readSettings(_ common: CommonOptions) throws -> Settings {
 
 /// The socket that the configuration names; the default when it cannot be read (as by the group that may only ask).
 func configuredSocketPath(_ path: String) -> String {
-    guard let reading = try? SettingsFiles.read(path), reading.complaints.isEmpty else { return Settings().controlSocket }
+    guard let reading = try? SettingsFiles.read(path), reading.complaints.isEmpty else {
+        return Settings().controlSocket
+    }
     return reading.settings.controlSocket
 }
 

@@ -61,7 +61,9 @@ enum StatusAnswer {
         shed += "; \(number("told")) of \(number("sheds")) had their 5xx"
         lines.append(shed)
         if mode == "observing", let observed = row.integer("observed"), observed > 0 {
-            lines.append("observed   \(grouped(observed)) orders noted, none carried out. to act: breakwater enforce on --for 1h")
+            lines.append(
+                "observed   \(grouped(observed)) orders noted, none carried out. to act: breakwater enforce on --for 1h"
+            )
         }
         if let problems = row["problems"], !problems.isEmpty { lines.append(style.bad("problem") + "    " + problems) }
         return lines
@@ -85,27 +87,31 @@ enum StatusAnswer {
         }
         let counters = [
             "lines", "unread", "rejections", "bans_made", "sheds", "told", "observed", "allowed", "authenticated",
-            "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "tracked", "evicted", "dropped", "limited",
+            "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "tracked", "evicted", "dropped",
+            "limited",
         ]
-        return .document(verb, [
-            ("mode", JSON(row["mode"])), ("mode_until", time("mode_until")), ("backend", JSON(row["backend"])),
-            ("since", time("since")), ("mta", JSON(row["mta"])), ("log", JSON(row["log"])), ("last_line", time("last_line")),
-            ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
-            ("connections", integer("connections")), ("new_per_second", integer("new_per_second")),
-            ("bans", integer("bans")), ("by_hand", integer("by_hand")), ("networks", integer("networks")),
-            ("known_senders", integer("known")),
-            ("suspended_zones", .array((row["suspended"] ?? "").split(separator: " ").map { .string(String($0)) })),
-            (
-                "counters",
-                .object(counters.map { ($0 == "bans_made" ? "bans" : $0, integer($0)) })
-            ),
-            (
-                "latency_us",
-                .object([("line_to_ban", percentiles("ban")), ("line_to_free", percentiles("free"))])
-            ),
-            ("rss_bytes", integer("rss_bytes")),
-            ("problems", JSON(row["problems"])),
-        ])
+        return .document(
+            verb,
+            [
+                ("mode", JSON(row["mode"])), ("mode_until", time("mode_until")), ("backend", JSON(row["backend"])),
+                ("since", time("since")), ("mta", JSON(row["mta"])), ("log", JSON(row["log"])),
+                ("last_line", time("last_line")),
+                ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
+                ("connections", integer("connections")), ("new_per_second", integer("new_per_second")),
+                ("bans", integer("bans")), ("by_hand", integer("by_hand")), ("networks", integer("networks")),
+                ("known_senders", integer("known")),
+                ("suspended_zones", .array((row["suspended"] ?? "").split(separator: " ").map { .string(String($0)) })),
+                (
+                    "counters",
+                    .object(counters.map { ($0 == "bans_made" ? "bans" : $0, integer($0)) })
+                ),
+                (
+                    "latency_us",
+                    .object([("line_to_ban", percentiles("ban")), ("line_to_free", percentiles("free"))])
+                ),
+                ("rss_bytes", integer("rss_bytes")),
+                ("problems", JSON(row["problems"])),
+            ])
     }
 
     /// `4 h 39 min`.
@@ -125,6 +131,7 @@ enum StatusAnswer {
     /// `0.4 ms` from microseconds.
     static func milliseconds(_ microseconds: Int) -> String {
         microseconds < 100_000
-            ? "\(microseconds / 1000).\(microseconds % 1000 / 100) ms" : "\(microseconds / 1_000_000).\(microseconds % 1_000_000 / 100_000) s"
+            ? "\(microseconds / 1000).\(microseconds % 1000 / 100) ms"
+            : "\(microseconds / 1_000_000).\(microseconds % 1_000_000 / 100_000) s"
     }
 }

@@ -24,7 +24,9 @@ struct Export: ParsableCommand {
         let lines = try BanRow.all(common).map { line($0, now) }
         if common.json {
             common.say(
-                JSON.document("export", [("form", .string(form.rawValue)), ("lines", .array(lines.map { .string($0) }))]).description)
+                JSON.document(
+                    "export", [("form", .string(form.rawValue)), ("lines", .array(lines.map { .string($0) }))]
+                ).description)
         } else {
             for line in lines { common.say(line) }
         }
@@ -71,10 +73,13 @@ struct Import: ParsableCommand {
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             do {
                 guard let wanted = try ImportLine(line) else { continue }
-                if isWide(wanted.prefix), !yes { throw Failure(ExitStatus.usage, "\(wanted.prefix) is wide: needs --yes") }
+                if isWide(wanted.prefix), !yes {
+                    throw Failure(ExitStatus.usage, "\(wanted.prefix) is wide: needs --yes")
+                }
                 try client.ask(
                     .ban(
-                        wanted.prefix, for: wanted.span ?? fallback, why: String((wanted.why ?? "imported").prefix(200)),
+                        wanted.prefix, for: wanted.span ?? fallback,
+                        why: String((wanted.why ?? "imported").prefix(200)),
                         origin: .imported, shed: false, dryRun: change.dryRun, confirmed: yes))
                 imported += 1
             } catch let error as PrefixError {
@@ -87,10 +92,12 @@ struct Import: ParsableCommand {
                 Terminal.warn("\(shown(file)):\(number + 1): \(failure.text)")
             }
         }
-        let text2 = "\(change.dryRun ? "would import" : "imported") \(imported), skipped \(skipped) (allowed), \(bad) bad line\(bad == 1 ? "" : "s")"
+        let text2 =
+            "\(change.dryRun ? "would import" : "imported") \(imported), skipped \(skipped) (allowed), \(bad) bad line\(bad == 1 ? "" : "s")"
         if common.json {
             common.say(
-                JSON.document("import", [("imported", JSON(imported)), ("skipped", JSON(skipped)), ("bad", JSON(bad))]).description)
+                JSON.document("import", [("imported", JSON(imported)), ("skipped", JSON(skipped)), ("bad", JSON(bad))])
+                    .description)
         } else {
             common.say(text2)
         }
@@ -121,7 +128,8 @@ struct FlagVerb: ParsableCommand {
         }
         let last = try common.connect().ask(.flag(peer, dryRun: change.dryRun))
         if common.json {
-            common.say(JSON.document("flag", [("peer", .string(peer.description)), ("text", JSON(last["text"]))]).description)
+            common.say(
+                JSON.document("flag", [("peer", .string(peer.description)), ("text", JSON(last["text"]))]).description)
         } else if let text = last["text"] {
             common.say(text)
         }

@@ -117,7 +117,8 @@ final class Agent {
         let relay = Relay()
         shedder = Shedder(
             loop: loop, sockets: sockets, clock: clock, settings: Agent.shedding(settings),
-            mayShed: { [relay] peer in relay.agent.map { !$0.policy.allowlist.allows(peer, at: $0.clock.now) } ?? false },
+            mayShed: { [relay] peer in relay.agent.map { !$0.policy.allowlist.allows(peer, at: $0.clock.now) } ?? false
+            },
             report: { [relay] in relay.agent?.noteShed($0) })
         let index = shedder.slots
         sampler = Sampler(sockets: sockets, ports: settings.mta.ports, clock: clock) {
@@ -158,16 +159,20 @@ final class Agent {
                 path: settings.controlSocket, group: group, loop: loop, answer: { [unowned self] in answer($0) })
             control = server
             if group != nil, !server.isOpenToGroup {
-                journal.warn("control", "the group \(settings.controlGroup) cannot be given the control socket: only root may ask")
+                journal.warn(
+                    "control",
+                    "the group \(settings.controlGroup) cannot be given the control socket: only root may ask")
             }
         } catch {
             throw StartFailure(
                 error.code == EADDRINUSE ? 75 : 73,
                 error.code == EADDRINUSE
                     ? "another breakwaterd answers at \(settings.controlSocket)"
-                    : "the control socket cannot be made: \(error); set control_socket\(getuid() == 0 ? "" : ", or run as root")")
+                    : "the control socket cannot be made: \(error); set control_socket\(getuid() == 0 ? "" : ", or run as root")"
+            )
         }
-        var record = Record("start", [("version", Breakwaterd.version), ("mode", mode.isEnforcing ? "enforcing" : "observing")])
+        var record = Record(
+            "start", [("version", Breakwaterd.version), ("mode", mode.isEnforcing ? "enforcing" : "observing")])
         record.add("log", logPaths)
         record.add("ports", settings.mta.ports.map { "\($0)" }.joined(separator: ","))
         record.add("slots", slotLimit)
@@ -192,7 +197,8 @@ final class Agent {
         scheduleTick()
         feedWatchdog()
         readLogs()
-        serviceManager.notify("READY=1\nSTATUS=\(mode.isEnforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
+        serviceManager.notify(
+            "READY=1\nSTATUS=\(mode.isEnforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
         try loop.run()
         stop()
     }
@@ -203,7 +209,9 @@ final class Agent {
         postPositions()
         postCounters()
         control?.close()
-        if !store.close(timeout: .seconds(2)) { journal.warn("store", "the disk did not take the last records in time") }
+        if !store.close(timeout: .seconds(2)) {
+            journal.warn("store", "the disk did not take the last records in time")
+        }
         journal.note("stopped; \(policy.ledger.count) bans stay in the kernel")
         journal.drain()
     }
@@ -267,7 +275,8 @@ final class Agent {
     }
 
     private func heardSaturation(_ event: Event, at now: Instant) {
-        var decision = Decision(.saturation, at: now, why: event.isAtLimit ? "at the limit" : "near the limit", outcome: .done)
+        var decision = Decision(
+            .saturation, at: now, why: event.isAtLimit ? "at the limit" : "near the limit", outcome: .done)
         decision.detail = event.connections.map { "\($0) connections" }
         write(decision)
     }

@@ -30,7 +30,8 @@ extension Agent {
         case .flag(let peer, let dryRun): return flag(peer, dryRun: dryRun)
         case .reload:
             let result = reload()
-            return .record(result.isDone ? Reply.done(text: result.text) : Reply.error(ExitStatus.configuration, result.text))
+            return .record(
+                result.isDone ? Reply.done(text: result.text) : Reply.error(ExitStatus.configuration, result.text))
         }
     }
 
@@ -112,7 +113,8 @@ extension Agent {
         row.add("free_p99_us", tally.lineToFree.quantile(0.99))
         row.add("rss_bytes", ProcessEntry.own.residentBytes)
         row.add("now", now.nanoseconds)
-        row.add("problems", problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))
+        row.add(
+            "problems", problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))
         return row
     }
 
@@ -139,7 +141,9 @@ extension Agent {
         var asked: Set<Prefix> = [prefix]
         if prefix.isHost { asked.insert(policy.sourceBlock(prefix.address)) }
         // Newest first; what was decided in one round has one time and keeps its order.
-        var history = asked.flatMap { prefix in (ask { try store.reader.history(of: prefix, atMost: 40) } ?? []).reversed() }
+        var history = asked.flatMap { prefix in
+            (ask { try store.reader.history(of: prefix, atMost: 40) } ?? []).reversed()
+        }
         if let ban, !asked.contains(ban.prefix) {
             // Of a network around it what was decided on the network, not on its neighbours in there.
             let around = ask { try store.reader.history(of: ban.prefix, atMost: 400) } ?? []
@@ -151,7 +155,14 @@ extension Agent {
         let rows = history.flatMap { entry in
             let time = String(entry.decision.time.nanoseconds)
             return entry.evidence.map { Record(Reply.row, [("time", time), ("kind", "line"), ("text", $0)]) }
-                + [Record(Reply.row, [("time", time), ("kind", entry.decision.kind.rawValue), ("text", entry.decision.record.description)])]
+                + [
+                    Record(
+                        Reply.row,
+                        [
+                            ("time", time), ("kind", entry.decision.kind.rawValue),
+                            ("text", entry.decision.record.description),
+                        ])
+                ]
         }
         var last = Reply.done(ban == nil ? ExitStatus.no : ExitStatus.yes)
         last.add("mode", mode.isEnforcing ? "enforcing" : "observing")
@@ -199,12 +210,15 @@ extension Agent {
     }
 
     private func ban(
-        _ prefix: Prefix, _ span: Duration?, _ why: String, _ origin: Ban.Origin, shed: Bool, dryRun: Bool, confirmed: Bool
+        _ prefix: Prefix, _ span: Duration?, _ why: String, _ origin: Ban.Origin, shed: Bool, dryRun: Bool,
+        confirmed: Bool
     ) -> ControlServer.Answer {
         let now = clock.now
         if prefix.length < (prefix.isIPv4 ? 16 : 32), !confirmed, !dryRun {
             return .record(
-                Reply.error(ExitStatus.usage, "\(prefix) is wider than \(prefix.isIPv4 ? "/16" : "/32"): add --yes if you mean it"))
+                Reply.error(
+                    ExitStatus.usage,
+                    "\(prefix) is wider than \(prefix.isIPv4 ? "/16" : "/32"): add --yes if you mean it"))
         }
         if let entry = policy.allowlist.entry(covering: prefix, at: now) {
             return .record(
@@ -226,7 +240,9 @@ extension Agent {
         return .later { [unowned self] finish in
             awaitSheds(inside: prefix, until: MonotonicClock.nanoseconds() + 3_000_000_000) { freed in
                 var last = Reply.done(
-                    text: "banned \(name) \(how); \(freed) slot\(freed == 1 ? "" : "s") freed. undo: breakwater unban \(name)")
+                    text:
+                        "banned \(name) \(how); \(freed) slot\(freed == 1 ? "" : "s") freed. undo: breakwater unban \(name)"
+                )
                 last.add("freed", freed)
                 last.add("until", ban.until.nanoseconds)
                 finish(last)
@@ -262,7 +278,8 @@ extension Agent {
                 row.add("was", "no")
                 var text = "\(name) was not banned"
                 if let around = policy.ledger.ban(covering: prefix.address) {
-                    text += "; it is inside \(around.prefix.shortDescription), which is: "
+                    text +=
+                        "; it is inside \(around.prefix.shortDescription), which is: "
                         + "breakwater unban \(around.prefix.shortDescription), or breakwater allow \(name)"
                 }
                 row.add("text", text)
@@ -356,7 +373,9 @@ extension Agent {
         }
         if !on, let text = problems["firewall"] {
             return .record(
-                Reply.error(ExitStatus.no, "observing, but the rules are in force still: \(text); nft delete table inet breakwater"))
+                Reply.error(
+                    ExitStatus.no,
+                    "observing, but the rules are in force still: \(text); nft delete table inet breakwater"))
         }
         carryOutOrders()
         let (same, opposite) = on ? ("on", "off") : ("off", "on")
@@ -368,13 +387,16 @@ extension Agent {
         let now = clock.now
         if let entry = policy.allowlist.entry(covering: Prefix(peer), at: now) {
             return .record(
-                Reply.error(ExitStatus.no, Policy.Refusal.allowed(Prefix(peer), by: entry.prefix, entry.kind).description))
+                Reply.error(
+                    ExitStatus.no, Policy.Refusal.allowed(Prefix(peer), by: entry.prefix, entry.kind).description))
         }
         if dryRun { return .record(Reply.done(text: "would count \(peer)")) }
         policy.flag(peer, at: now)
         carryOutOrders()
         let block = policy.sourceBlock(peer)
-        let banned = policy.ledger.ban(covering: peer).map { ", banned \($0.prefix.shortDescription) for \($0.timeout.span)" } ?? ""
+        let banned =
+            policy.ledger.ban(covering: peer).map { ", banned \($0.prefix.shortDescription) for \($0.timeout.span)" }
+            ?? ""
         return .record(Reply.done(text: "counted \(block.shortDescription)\(banned)"))
     }
 }

@@ -144,7 +144,9 @@ extension Agent {
                 guard now - shed.since < Agent.longestHold, policy.ledger.ban(covering: shed.peer) != nil,
                     !policy.allowlist.allows(shed.peer, at: now), !policy.isAuthenticated(shed.peer, at: now)
                 else { return false }
-                guard case .connection(let port) = shed.extent else { return seen[shed.peer, default: []].insert(0).inserted }
+                guard case .connection(let port) = shed.extent else {
+                    return seen[shed.peer, default: []].insert(0).inserted
+                }
                 return shedder.slots?.slot(peer: shed.peer, port: port) != nil
                     && seen[shed.peer, default: []].insert(port).inserted
             })
@@ -158,7 +160,7 @@ extension Agent {
             for result in try NFTables().apply(lifted, at: now) {
                 if let error = result.error { journal.warn("lift", error.description) }
             }
-        } catch where error.kind == .notPermitted {
+        } catch  where error.kind == .notPermitted {
             // As in `leaveNoRules`.
         } catch { journal.warn("lift", error.description) }
     }

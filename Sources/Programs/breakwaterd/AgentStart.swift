@@ -89,7 +89,8 @@ extension Agent {
         if case .files(let paths) = settings.mta.log { return paths }
         let found = MailLog.find()
         if !found.exists {
-            journal.warn("log", "none of \(MailLog.usualPaths.joined(separator: ", ")) exists; waiting for \(found.path)")
+            journal.warn(
+                "log", "none of \(MailLog.usualPaths.joined(separator: ", ")) exists; waiting for \(found.path)")
         }
         return [found.path]
     }
@@ -148,10 +149,14 @@ extension Agent {
 
     /// Takes the firewall up: what is in the kernel is adopted, what only the store knows is put back.
     func takeUpFirewall() throws(FirewallError) {
-        if settings.firewall.backend == .xtRecent, settings.firewall.installRules { try XTRecent.install(ports: settings.mta.ports) }
+        if settings.firewall.backend == .xtRecent, settings.firewall.installRules {
+            try XTRecent.install(ports: settings.mta.ports)
+        }
         let made = try Agent.makeFirewall(settings)
         // Before the start: nothing that others do after it is missed, and a failure leaves no rules behind.
-        let watching = try (made as? NFTables).map { tables throws(FirewallError) in try TableMonitor(passingOver: tables.portID) }
+        let watching = try (made as? NFTables).map { tables throws(FirewallError) in
+            try TableMonitor(passingOver: tables.portID)
+        }
         let adoption = try made.start(plan, at: clock.now)
         firewall = made
         for warning in adoption.warnings { journal.warn("firewall-start", warning) }
@@ -175,7 +180,8 @@ extension Agent {
             switch element.place {
             case .known:
                 knownThere.insert(element.prefix)
-                policy.adoptKnown(element.prefix.address, until: now + (element.expires ?? .forever), authenticated: false)
+                policy.adoptKnown(
+                    element.prefix.address, until: now + (element.expires ?? .forever), authenticated: false)
             case .banned:
                 // A ban noted while observing is newer than what the set kept from before: it goes in with its own time.
                 if let observingSince, let ban = policy.ledger[element.prefix], ban.since > observingSince { continue }
@@ -265,7 +271,7 @@ extension Agent {
         guard settings.firewall.backend == .nft else { return }
         do throws(FirewallError) {
             if try NFTables().takeOutRules() { journal.note("took out the rules that were in force; the sets stay") }
-        } catch where error.kind == .notPermitted {
+        } catch  where error.kind == .notPermitted {
             // Without the right to look there is none to change it either: an earlier run had no more.
         } catch { journal.warn("firewall", error.description) }
     }

@@ -121,7 +121,8 @@ extension Agent {
             sweepsAgain = true
             return
         }
-        sweep = policy.ledger.bans.map { .banned($0.prefix) }
+        sweep =
+            policy.ledger.bans.map { .banned($0.prefix) }
             + policy.knownUntil(at: clock.now).map { .known($0.address, until: $0.until) }
         continueSweep()
     }
@@ -194,7 +195,9 @@ extension Agent {
     }
 
     private func isSameDay(_ left: Instant, _ right: Instant) -> Bool {
-        func day(_ instant: Instant) -> Int64 { (instant.seconds + Int64(LocalTime.offsetSeconds(at: instant))) / 86400 }
+        func day(_ instant: Instant) -> Int64 {
+            (instant.seconds + Int64(LocalTime.offsetSeconds(at: instant))) / 86400
+        }
         return day(left) == day(right)
     }
 }

@@ -76,7 +76,11 @@ final class ControlServer {
         guard bound == 0 else { throw SystemError("bind", path) }
         // Under systemd the daemon's own group is the one that may ask, and chown(2) is not allowed it. A group that
         // cannot be given costs its members their questions, nobody else anything.
-        if let group { isOpenToGroup = getegid() == group || chown(path, uid_t.max, group) == 0 } else { isOpenToGroup = false }
+        if let group {
+            isOpenToGroup = getegid() == group || chown(path, uid_t.max, group) == 0
+        } else {
+            isOpenToGroup = false
+        }
         guard chmod(path, isOpenToGroup ? 0o660 : 0o600) == 0 else { throw SystemError("chmod", path) }
         guard listen(listener.number, 32) == 0 else { throw SystemError("listen", path) }
         try loop.add(listener.number) { [unowned self] in accept() }
@@ -152,7 +156,11 @@ final class ControlServer {
             }
             var chunk = [UInt8](repeating: 0, count: min(room, 16384))
             let count: Int?
-            do { count = try chunk.withUnsafeMutableBytes { bytes throws(SystemError) in try client.descriptor.read(into: bytes) } } catch { return false }
+            do {
+                count = try chunk.withUnsafeMutableBytes { bytes throws(SystemError) in
+                    try client.descriptor.read(into: bytes)
+                }
+            } catch { return false }
             guard let count else { return true }
             if count == 0 {
                 // Half a request is none, and who has closed reads no answer.
@@ -230,7 +238,9 @@ final class ControlServer {
         // A client that waits for a later answer is not listened to, or what it says meanwhile would wake us without end.
         if client.isAwaiting { return loop.remove(number) }
         do {
-            try loop.add(number, forReading: client.output.isEmpty, forWriting: !client.output.isEmpty) { [unowned self] in serve(number) }
+            try loop.add(number, forReading: client.output.isEmpty, forWriting: !client.output.isEmpty) {
+                [unowned self] in serve(number)
+            }
         } catch { drop(client) }
     }
 

@@ -17,7 +17,9 @@ package final class NetlinkSocket {
     ///   - receiveBytes: room for one datagram; the kernel fills at most 32 KiB of a dump at a time.
     package init(family: Int32, isNonblocking: Bool = false, receiveBytes: Int = 65536) throws(SystemError) {
         let flags = Int32(SOCK_CLOEXEC.rawValue) | (isNonblocking ? Int32(SOCK_NONBLOCK.rawValue) : 0)
-        guard let opened = mnl_socket_open2(family, flags) else { throw SystemError("netlink socket", "family \(family)") }
+        guard let opened = mnl_socket_open2(family, flags) else {
+            throw SystemError("netlink socket", "family \(family)")
+        }
         guard mnl_socket_bind(opened, 0, 0) == 0 else {
             let code = errno
             mnl_socket_close(opened)

@@ -174,7 +174,8 @@ package final class SockDiag {
         _ what: String, tolerated: Int32, _ visit: (UnsafePointer<nlmsghdr>) -> Void
     ) throws(SystemError) {
         let sequence = request.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 8, as: UInt32.self) }
-        let isDump = request.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 6, as: UInt16.self) } & UInt16(NLM_F_DUMP) != 0
+        let isDump =
+            request.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 6, as: UInt16.self) } & UInt16(NLM_F_DUMP) != 0
         try send()
         var isFinished = false
         var code: Int32 = 0

@@ -64,6 +64,9 @@ package func linkTarget(_ path: String) -> String? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
         guard let base = buffer.baseAddress else { return nil }
         let count = readlink(path, base, buffer.count)
-        return count < 0 ? nil : String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
+        return count < 0
+            ? nil
+            : String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
     }
 }

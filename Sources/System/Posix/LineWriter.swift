@@ -68,9 +68,13 @@ package final class LineWriter: Sendable {
                 return (state.waiting, state.dropped)
             }
             var offset = 0
-            let all = dropped == 0 ? bytes : bytes + Array("note text=\"\(dropped) log lines dropped: the reader was too slow\"\n".utf8)
+            let all =
+                dropped == 0
+                ? bytes : bytes + Array("note text=\"\(dropped) log lines dropped: the reader was too slow\"\n".utf8)
             while offset < all.count {
-                let written = all.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.map { $0 + offset }, all.count - offset) }
+                let written = all.withUnsafeBytes {
+                    Glibc.write(descriptor, $0.baseAddress.map { $0 + offset }, all.count - offset)
+                }
                 if written < 0 {
                     if errno == EINTR { continue }
                     if errno == EAGAIN {

@@ -55,6 +55,7 @@ package func localDate(_ instant: Instant) -> String {
         let count = strftime(base, buffer.count, "%a %b %e %H:%M:%S %Z %Y", &parts)
         return count == 0
             ? instant.rfc3339
-            : String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
+            : String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
     }
 }

@@ -17,6 +17,8 @@ package func withSocketAddress<Result>(
     }
     guard fits else { throw SystemError("socket path", path, code: ENAMETOOLONG) }
     return withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(isAbstract ? 2 + bytes.count : MemoryLayout<sockaddr_un>.size)) }
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            body($0, socklen_t(isAbstract ? 2 + bytes.count : MemoryLayout<sockaddr_un>.size))
+        }
     }
 }

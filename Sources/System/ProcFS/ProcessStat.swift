@@ -19,7 +19,9 @@ package struct ProcessStat: Equatable, Sendable {
             if bytes[index] == UInt8(ascii: ")") { close = index }
             if open < 0, bytes[index] == UInt8(ascii: "(") { open = index }
         }
-        guard open > 1, close > open, let pid = decimal(bytes, 0..<open - 1), pid <= UInt64(Int32.max) else { return nil }
+        guard open > 1, close > open, let pid = decimal(bytes, 0..<open - 1), pid <= UInt64(Int32.max) else {
+            return nil
+        }
         self.pid = Int32(pid)
         var name: [UInt8] = []
         for index in open + 1..<close { name.append(bytes[index]) }

@@ -90,7 +90,8 @@ final class Daemon: @unchecked Sendable {
     /// Starts one with this configuration and does not wait.
     func launch(_ arguments: [String] = []) throws -> Program {
         try Program(
-            server.inside(.server, [programDirectory + "/breakwaterd", "--config", configPath] + arguments), log: stderrPath)
+            server.inside(.server, [programDirectory + "/breakwaterd", "--config", configPath] + arguments),
+            log: stderrPath)
     }
 
     struct DaemonEnded: Error { let stderr: String }
@@ -193,7 +194,10 @@ struct Decision {
     let why: String
     let isObserved: Bool
     /// The net without a host's length.
-    var host: String { net.map { $0.hasSuffix("/32") ? String($0.dropLast(3)) : $0.hasSuffix("/128") ? String($0.dropLast(4)) : $0 } ?? "" }
+    var host: String {
+        net.map { $0.hasSuffix("/32") ? String($0.dropLast(3)) : $0.hasSuffix("/128") ? String($0.dropLast(4)) : $0 }
+            ?? ""
+    }
 
     init(_ json: JSON) {
         kind = json["kind"].string
@@ -208,7 +212,8 @@ struct Decision {
 /// Courier's line for a recipient refused to a listed peer.
 func rejection(of peer: String, port: Int = 40000) -> String {
     let relay = peer.contains(":") ? peer : "::ffff:" + peer
-    return "2026-11-20T22:44:56.033783+00:00 mx courieresmtpd: error,relay=\(relay),port=\(port),from=<spam@zombie.example>,"
+    return
+        "2026-11-20T22:44:56.033783+00:00 mx courieresmtpd: error,relay=\(relay),port=\(port),from=<spam@zombie.example>,"
         + "to=<bob@mail.example>: 511 http://www.spamhaus.org/query/bl?ip=\(peer)"
 }
 

@@ -17,7 +17,9 @@ struct JSON {
 
     /// One document for each line.
     static func lines(_ text: String) throws -> [JSON] {
-        try text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map { try JSON(parsing: String($0)) }
+        try text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
+            try JSON(parsing: String($0))
+        }
     }
 
     subscript(key: String) -> JSON { JSON((value as? [String: Any])?[key]) }

@@ -27,8 +27,10 @@ extension MailServer {
         let hooked = Set(objects.map { $0["chain"] }.filter { !$0["hook"].isNull }.compactMap { $0["name"].string })
         guard objects.contains(where: { hooked.contains($0["rule"]["chain"].string ?? "") }) else { return "" }
         let table = try nft("--stateless", "list", "table", "inet", "breakwater").output
-        return table.split(separator: "\n").filter { $0.contains(" drop") || $0.contains(" accept") || $0.contains(" jump ") }
-            .joined(separator: "\n")
+        return table.split(separator: "\n").filter {
+            $0.contains(" drop") || $0.contains(" accept") || $0.contains(" jump ")
+        }
+        .joined(separator: "\n")
     }
 
     /// What is banned, by the net as `list --json` names it.

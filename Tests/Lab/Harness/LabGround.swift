@@ -31,7 +31,10 @@ final class LabGround: Sendable {
         guardInput = ends[1]
         // A session of its own: what a terminal sends to the tests does not reach it.
         guardPID = try Program.spawn(
-            ["setsid", "sh", "-c", "read -r _; \"$1\" down --all >/dev/null 2>&1; rm -rf --one-file-system \"$2\"", "sh", labScript, directory],
+            [
+                "setsid", "sh", "-c", "read -r _; \"$1\" down --all >/dev/null 2>&1; rm -rf --one-file-system \"$2\"",
+                "sh", labScript, directory,
+            ],
             ["BREAKWATER_LAB_RUN": labs], &actions)
     }
 

@@ -61,8 +61,11 @@ final class MailServer: Sendable {
                 tail.contains(">: 511 http://www.spamhaus.org/")
             else { return nil }
             let fields = tail.split(separator: ",")
-            guard fields.count > 2, fields[1].hasPrefix("port="), let port = Int(fields[1].dropFirst(5)) else { return nil }
-            return Endpoint(peer: fields[0].hasPrefix("::ffff:") ? String(fields[0].dropFirst(7)) : String(fields[0]), port: port)
+            guard fields.count > 2, fields[1].hasPrefix("port="), let port = Int(fields[1].dropFirst(5)) else {
+                return nil
+            }
+            return Endpoint(
+                peer: fields[0].hasPrefix("::ffff:") ? String(fields[0].dropFirst(7)) : String(fields[0]), port: port)
         }
         return Set(found)
     }
