@@ -131,7 +131,8 @@ final class Agent {
         beat = SampleSchedule(from: origin, every: Agent.beatSpan)
         mode = Mode(isEnforcing: false, until: nil)
         relay.agent = self
-        try finishStart(isEnforcing: isEnforcing && !options.isObserving, until: modeEnd)
+        try finishStart(
+            isEnforcing: isEnforcing && !options.isObserving, until: modeEnd, hasRunBefore: !memory.positions.isEmpty)
     }
 
     /// Lets closures made during `init` reach the agent afterwards.
@@ -139,7 +140,7 @@ final class Agent {
         weak var agent: Agent?
     }
 
-    private func finishStart(isEnforcing: Bool, until: Instant?) throws(StartFailure) {
+    private func finishStart(isEnforcing: Bool, until: Instant?, hasRunBefore: Bool) throws(StartFailure) {
         if isEnforcing {
             do throws(FirewallError) { try takeUpFirewall() } catch {
                 throw StartFailure(
@@ -149,7 +150,8 @@ final class Agent {
         } else {
             mode.until = until
             observingSince = started
-            leaveNoRules()
+            // Rules of which this state directory knows nothing are another daemon's.
+            if hasRunBefore { leaveNoRules() }
         }
         fallBack(at: until)
         slotLimit = findSlotLimit()
