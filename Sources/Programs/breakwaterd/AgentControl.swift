@@ -44,12 +44,14 @@ extension Agent {
     }
 
     /// Rows made from `values`, 500 for each piece.
-    private func pieces<Value>(_ values: [Value], _ row: @escaping (Value) -> Record) -> ControlServer.Rows {
-        var rest = values[...]
+    private func pieces<Values: Sequence>(
+        _ values: Values, _ row: @escaping (Values.Element) -> Record
+    ) -> ControlServer.Rows {
+        var rest = values.makeIterator()
         return {
-            guard !rest.isEmpty else { return nil }
-            defer { rest = rest.dropFirst(500) }
-            return rest.prefix(500).map(row)
+            var rows: [Record] = []
+            while rows.count < 500, let value = rest.next() { rows.append(row(value)) }
+            return rows.isEmpty ? nil : rows
         }
     }
 
@@ -87,7 +89,7 @@ extension Agent {
         row.add("peak", tally.peak?.slots)
         row.add("peak_at", tally.peak?.at.nanoseconds)
         row.add("bans", policy.ledger.count)
-        row.add("by_hand", policy.ledger.bans.lazy.filter { $0.origin != .local }.count)
+        row.add("by_hand", policy.ledger.bans.count { $0.origin != .local })
         row.add("networks", policy.ledger.networkCount)
         row.add("known", policy.knownSenders)
         row.add("suspended", policy.suspendedZones.joined(separator: " "))
@@ -123,7 +125,7 @@ extension Agent {
         return .rows(
             pieces(policy.ledger.bans) { ban in
                 let cost = costs[ban.prefix]
-                return ban.record(hits: cost?.hits ?? 0, shed: cost?.shed ?? 0)
+                return ban.record(hits: Int(cost?.hits ?? 0), shed: Int(cost?.shed ?? 0))
             },
             last: { [mode] in
                 var last = Reply.done()
@@ -253,7 +255,7 @@ extension Agent {
     /// Calls `done` with the number of connections ended since, when none is pending any more or time is up.
     private func awaitSheds(inside prefix: Prefix, until end: Int64, _ done: @escaping (Int) -> Void) {
         if shedder.pendingCount == 0 || MonotonicClock.nanoseconds() >= end {
-            return done(costs[prefix]?.shed ?? 0)
+            return done(Int(costs[prefix]?.shed ?? 0))
         }
         loop.schedule(after: .milliseconds(10)) { [unowned self] in
             awaitSheds(inside: prefix, until: end, done)
@@ -304,7 +306,7 @@ extension Agent {
     private func allow(_ prefix: Prefix, _ span: Duration?, dryRun: Bool) -> ControlServer.Answer {
         let now = clock.now
         let name = prefix.shortDescription
-        let count = policy.ledger.bans.lazy.filter { prefix.contains($0.prefix) }.count
+        let count = policy.ledger.bans.count { prefix.contains($0.prefix) }
         func text(_ verb: String, _ lifted: String) -> String {
             let end = span.map { $0 == .forever ? "" : " for \($0.span)" } ?? ""
             return "\(verb) \(name)\(end); \(lifted) \(count) ban\(count == 1 ? "" : "s")"

@@ -63,7 +63,7 @@ extension Agent {
         let now = clock.now
         let isNew = costs[ban.prefix]?.since != ban.since
         if isNew {
-            costs[ban.prefix] = BanCost(since: ban.since)
+            costs[ban.prefix] = BanCosts.Cost(since: ban.since)
         } else if outcome == .done {
             costs[ban.prefix]?.lastPackets = 0
         }
@@ -98,7 +98,7 @@ extension Agent {
 
     private func observe(bans: [Prefix: Ban], sheds: [Shed], at now: Instant) {
         for ban in bans.values.sorted(by: { $0.prefix < $1.prefix }) where costs[ban.prefix]?.since != ban.since {
-            costs[ban.prefix] = BanCost(since: ban.since)
+            costs[ban.prefix] = BanCosts.Cost(since: ban.since)
             tally.observed += 1
             // So that the list, and what `enforce on` will ban, outlive a restart.
             store.post(.ban(stored(ban)))
@@ -175,7 +175,7 @@ extension Agent {
             // Who was rejected before enforcing began has waited for that.
             if let latency = decision.latency, clock.now - latency >= mode.since { tally.lineToFree.add(latency) }
             if let peer = decision.prefix?.address, let ban = policy.ledger.ban(covering: peer) {
-                costs[ban.prefix]?.shed += 1
+                costs[ban.prefix]?.shed &+= 1
             }
         } else if decision.outcome == .failed {
             tally.failed += 1

@@ -90,7 +90,7 @@ extension Agent {
         guard var cost = costs[element.prefix] else { return }
         let new = element.packets >= cost.lastPackets ? element.packets - cost.lastPackets : element.packets
         guard new > 0 else { return }
-        cost.hits += Int(clamping: new)
+        cost.hits = UInt32(clamping: UInt64(cost.hits) &+ new)
         cost.lastPackets = element.packets
         costs[element.prefix] = cost
         policy.refresh(element.prefix, at: now)
@@ -184,6 +184,7 @@ extension Agent {
         startSweep()
         postCounters()
         refreshAllowlist()
+        Heap.trim()
     }
 
     func postCounters() {
