@@ -131,7 +131,8 @@ extension Agent {
         guard !sweep.isEmpty else { return }
         let now = clock.now
         // A hundred look-ups are about half a millisecond.
-        let slice = sweep.suffix(100)
+        // A copy: a slice would share the memory, and taking it out would copy all the rest.
+        let slice = Array(sweep.suffix(100))
         sweep.removeLast(slice.count)
         let wanted: [FirewallChange] = slice.compactMap { item in
             switch item {
