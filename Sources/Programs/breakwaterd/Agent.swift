@@ -184,7 +184,11 @@ final class Agent {
             }
         }
         for log in logs { try loop.add(log.follower.descriptor) { [unowned self] in read(log) } }
-        loop.afterRound = { [unowned self] in carryOutOrders() }
+        loop.afterRound = { [unowned self] in
+            carryOutOrders()
+            journal.wake()
+        }
+        journal.gather()
         try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
         scheduleSample()
         scheduleTick()
