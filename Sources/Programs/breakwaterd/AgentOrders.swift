@@ -19,7 +19,10 @@ extension Agent {
             switch order {
             case .ban(let ban):
                 bans[ban.prefix] = ban
-                changes.append(.ban(ban.prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now))
+                let timeout = ban.until == .distantFuture ? .forever : ban.until - now
+                // The element of an earlier ban may outlast it by a moment, so only a source's first counts as new.
+                let isNew = ban.origin == .local && ban.count == 1 && costs[ban.prefix] == nil
+                changes.append(isNew ? .newBan(ban.prefix, timeout: timeout) : .ban(ban.prefix, timeout: timeout))
             case .unban(let prefix, let why):
                 changes.append(.unban(prefix))
                 // A ban of this same round is over before it began: it must not be stored as one that lasts.
@@ -51,7 +54,7 @@ extension Agent {
         for result in firewall.apply(changes, at: clock.now) {
             if let error = result.error, firstError == nil { firstError = error }
             if result.outcome == .failed { tally.failed += 1 }
-            guard case .ban(let prefix, _) = result.change, let ban = bans[prefix] else { continue }
+            guard result.change.isBan, let ban = bans[result.change.prefix] else { continue }
             noteBan(ban, result.outcome, detail: result.error?.description)
         }
         problem("firewall", firstError?.description)

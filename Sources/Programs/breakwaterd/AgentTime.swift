@@ -160,9 +160,9 @@ extension Agent {
         var bans = 0
         for result in restored where result.outcome == .done {
             tally.repaired += 1
-            guard case .ban(let prefix, _) = result.change else { continue }
+            guard result.change.isBan else { continue }
             bans += 1
-            costs[prefix]?.lastPackets = 0
+            costs[result.change.prefix]?.lastPackets = 0
         }
         if bans > 0 {
             write(Decision(.note, at: now, why: "put back \(bans) bans that were gone", outcome: .done))
