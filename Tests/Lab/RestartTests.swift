@@ -97,6 +97,15 @@ extension LabTests {
                 let stopped = try server.banned()
                 #expect(Set(stopped.keys).isSuperset(of: Set(before.keys).subtracting(["198.51.100.9/32"])))
                 try eventually("a ban ends without the daemon") { try server.banned()["198.51.100.9/32"] == nil }
+                // As if they had stood for a long time: nearly all of these has passed.
+                let script = """
+                    delete element inet breakwater banned4 { 198.51.100.8 }
+                    add element inet breakwater banned4 { 198.51.100.8 timeout 1h expires 20m }
+                    delete element inet breakwater banned_nets4 { 198.51.100.64/26 }
+                    add element inet breakwater banned_nets4 { 198.51.100.64/26 timeout 2h expires 15m }
+                    """
+                let aged = try server.nft("-f", "-", input: script)
+                try #require(aged.code == 0, "\(aged.testDescription)")
 
                 let start = Date()
                 let last = try server.banned()
