@@ -16,23 +16,43 @@ extension Agent {
         case .ping: return .record(Reply.done(text: "pong"))
         case .status: return .rows(once([status()]), last: { Reply.done() })
         case .list: return list()
-        case .why(let prefix): return why(prefix)
+        case .why(let prefix): return whenWritten { [unowned self] in why(prefix) }
         case .ban(let prefix, let span, let why, let origin, let shed, let dryRun, let confirmed):
             return ban(prefix, span, why, origin, shed: shed, dryRun: dryRun, confirmed: confirmed)
-        case .unban(let prefixes, let dryRun): return unban(prefixes, dryRun: dryRun)
-        case .unbanAll(let dryRun, let confirmed): return unbanAll(dryRun: dryRun, confirmed: confirmed)
-        case .allow(let prefix, let span, let dryRun): return allow(prefix, span, dryRun: dryRun)
+        case .unban(let prefixes, let dryRun): return lasting(unban(prefixes, dryRun: dryRun), dryRun)
+        case .unbanAll(let dryRun, let confirmed):
+            return lasting(unbanAll(dryRun: dryRun, confirmed: confirmed), dryRun)
+        case .allow(let prefix, let span, let dryRun): return lasting(allow(prefix, span, dryRun: dryRun), dryRun)
         case .allowList: return allowList()
-        case .disallow(let prefix, let dryRun): return disallow(prefix, dryRun: dryRun)
-        case .events(let follow, let limit): return events(follow: follow, limit: limit)
+        case .disallow(let prefix, let dryRun): return lasting(disallow(prefix, dryRun: dryRun), dryRun)
+        case .events(let follow, let limit):
+            return whenWritten { [unowned self] in events(follow: follow, limit: limit) }
         case .samples(let since): return samples(since)
-        case .enforce(let on, let span, let dryRun): return enforce(on, span, dryRun: dryRun)
+        case .enforce(let on, let span, let dryRun): return lasting(enforce(on, span, dryRun: dryRun), dryRun)
         case .flag(let peer, let dryRun): return flag(peer, dryRun: dryRun)
         case .reload:
             let result = reload()
             return .record(
                 result.isDone ? Reply.done(text: result.text) : Reply.error(ExitStatus.configuration, result.text))
         }
+    }
+
+    /// An order by hand is answered when it is on disk, so that no crash undoes what somebody was told is done.
+    private func lasting(_ answer: ControlServer.Answer, _ isDryRun: Bool) -> ControlServer.Answer {
+        isDryRun ? answer : whenWritten { answer }
+    }
+
+    /// Answers when everything posted so far is on disk; a disk that is away or slow delays it by half a second at most.
+    private func whenWritten(_ answer: @escaping () -> ControlServer.Answer) -> ControlServer.Answer {
+        let mark = store.hurry()
+        return .later { [unowned self] finish in
+            awaitStore(mark, until: MonotonicClock.nanoseconds() + 500_000_000) { finish(answer()) }
+        }
+    }
+
+    private func awaitStore(_ mark: Int, until end: Int64, _ done: @escaping () -> Void) {
+        if store.isSettled(mark) || MonotonicClock.nanoseconds() >= end { return done() }
+        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitStore(mark, until: end, done) }
     }
 
     private func once(_ rows: [Record]) -> ControlServer.Rows {
@@ -247,7 +267,7 @@ extension Agent {
                 )
                 last.add("freed", freed)
                 last.add("until", ban.until.nanoseconds)
-                finish(last)
+                finish(.record(last))
             }
         }
     }
