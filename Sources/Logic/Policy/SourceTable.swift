@@ -26,7 +26,7 @@ struct SourceTable {
     /// A lower one than before stops the growth, and forgets nobody.
     var limit: Int
     private var slab: [Source] = []
-    private var index: [IPAddress: Int32] = [:]
+    private var index = AddressIndex()
     private var oldest: Int32 = -1
     private var newest: Int32 = -1
 
@@ -34,7 +34,7 @@ struct SourceTable {
 
     var count: Int { index.count }
 
-    func source(_ key: IPAddress) -> Source? { index[key].map { slab[Int($0)] } }
+    func source(_ key: IPAddress) -> Source? { index.position(of: key) { slab[$0].key }.map { slab[$0] } }
 
     /// Changes the entry of `key`, which is made if need be, and counts as used now.
     mutating func withSource<Result>(_ key: IPAddress, at now: Instant, _ body: (inout Source) -> Result) -> Result {
@@ -44,8 +44,8 @@ struct SourceTable {
 
     private mutating func touch(_ key: IPAddress, at now: Instant) -> Int {
         let slot: Int
-        if let found = index[key] {
-            slot = Int(found)
+        if let found = index.position(of: key, { slab[$0].key }) {
+            slot = found
             unlink(slot)
             slab[slot].lastSeen = now
         } else {
@@ -55,11 +55,11 @@ struct SourceTable {
             } else {
                 slot = Int(oldest)
                 unlink(slot)
-                index[slab[slot].key] = nil
+                index.remove(slab[slot].key) { slab[$0].key }
                 evicted += 1
                 slab[slot] = Source(key: key, lastSeen: now)
             }
-            index[key] = Int32(slot)
+            index.insert(key, at: slot) { slab[$0].key }
         }
         linkAsNewest(slot)
         return slot

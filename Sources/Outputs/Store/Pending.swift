@@ -83,7 +83,8 @@ struct Pending: Sendable {
 
     /// Of each kind. Bans have none here: there is one for each prefix, and policy bounds the prefixes.
     private enum Bound {
-        static let decisions = 10_000
+        /// A burst of 10,000 rejections leads to 20,000, which the disk takes in half a second.
+        static let decisions = 40_000
         static let samples = 2_000
         static let known = 200_000
         static let names = 1_000

@@ -42,7 +42,7 @@ extension Agent {
     /// What the store knows from before.
     struct Memory {
         var policy: Policy
-        var costs: [Prefix: BanCost] = [:]
+        var costs = BanCosts()
         var mode: ModeOverride?
         var allowed: [AllowEntry] = []
         var positions: [String: String] = [:]
@@ -63,11 +63,11 @@ extension Agent {
         for entry in former {
             policy.adoptHistory(entry.ban.prefix, count: entry.ban.count, lastEnd: entry.ban.until, at: now)
         }
-        var costs: [Prefix: BanCost] = [:]
+        var costs = BanCosts()
         for entry in ask({ try reader.bans(at: now) }) ?? [] {
             policy.adopt(entry.ban, at: now)
             guard policy.ledger[entry.ban.prefix] != nil else { continue }
-            costs[entry.ban.prefix] = BanCost(since: entry.ban.since, hits: entry.hits, shed: entry.sheds)
+            costs[entry.ban.prefix] = BanCosts.Cost(since: entry.ban.since, hits: entry.hits, shed: entry.sheds)
         }
         for sender in ask({ try reader.knownSenders(at: now) }) ?? [] {
             policy.adoptKnown(sender.prefix.address, until: sender.until, authenticated: sender.isAuthenticated)
@@ -195,7 +195,7 @@ extension Agent {
                 ban.until = now + (element.expires ?? .forever)
                 policy.adopt(ban, at: now)
                 if policy.ledger[element.prefix] != nil {
-                    var cost = costs[element.prefix] ?? BanCost(since: ban.since)
+                    var cost = costs[element.prefix] ?? BanCosts.Cost(since: ban.since)
                     cost.lastPackets = element.packets
                     costs[element.prefix] = cost
                     adopted += 1

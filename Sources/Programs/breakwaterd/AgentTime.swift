@@ -90,7 +90,7 @@ extension Agent {
         guard var cost = costs[element.prefix] else { return }
         let new = element.packets >= cost.lastPackets ? element.packets - cost.lastPackets : element.packets
         guard new > 0 else { return }
-        cost.hits += Int(clamping: new)
+        cost.hits = UInt32(clamping: UInt64(cost.hits) &+ new)
         cost.lastPackets = element.packets
         costs[element.prefix] = cost
         policy.refresh(element.prefix, at: now)
@@ -131,7 +131,8 @@ extension Agent {
         guard !sweep.isEmpty else { return }
         let now = clock.now
         // A hundred look-ups are about half a millisecond.
-        let slice = sweep.suffix(100)
+        // A copy: a slice would share the memory, and taking it out would copy all the rest.
+        let slice = Array(sweep.suffix(100))
         sweep.removeLast(slice.count)
         let wanted: [FirewallChange] = slice.compactMap { item in
             switch item {
@@ -159,9 +160,9 @@ extension Agent {
         var bans = 0
         for result in restored where result.outcome == .done {
             tally.repaired += 1
-            guard case .ban(let prefix, _) = result.change else { continue }
+            guard result.change.isBan else { continue }
             bans += 1
-            costs[prefix]?.lastPackets = 0
+            costs[result.change.prefix]?.lastPackets = 0
         }
         if bans > 0 {
             write(Decision(.note, at: now, why: "put back \(bans) bans that were gone", outcome: .done))
@@ -184,6 +185,7 @@ extension Agent {
         startSweep()
         postCounters()
         refreshAllowlist()
+        Heap.trim()
     }
 
     func postCounters() {

@@ -17,8 +17,8 @@ final class ControlServer {
         case rows(Rows, last: () -> Record)
         case record(Record)
         case subscription(first: [Record])
-        /// The last record comes later, by calling what is handed over; the client waits until then.
-        case later((_ finish: @escaping (Record) -> Void) -> Void)
+        /// The answer comes later, by calling what is handed over; the client waits until then.
+        case later((_ finish: @escaping (Answer) -> Void) -> Void)
     }
 
     private final class Client {
@@ -189,23 +189,27 @@ final class ControlServer {
                 append(Reply.error(ExitStatus.noPermission, "\(record.word): only root changes things"), to: client)
                 return
             }
-            switch answer(request) {
-            case .record(let last): append(last, to: client)
-            case .rows(let rows, let last): client.pending = (rows, last)
-            case .subscription(let first):
-                client.isSubscribed = true
-                for record in first { append(record, to: client) }
-            case .later(let start):
-                client.isAwaiting = true
-                start { [weak self, weak client] last in
-                    guard let self, let client, client.isAwaiting else { return }
-                    client.isAwaiting = false
-                    append(last, to: client)
-                    if clients[client.descriptor.number] === client { advance(client) }
-                }
-            }
+            give(answer(request), to: client)
         } catch {
             append(Reply.error(error.code, error.description), to: client)
+        }
+    }
+
+    private func give(_ answer: Answer, to client: Client) {
+        switch answer {
+        case .record(let last): append(last, to: client)
+        case .rows(let rows, let last): client.pending = (rows, last)
+        case .subscription(let first):
+            client.isSubscribed = true
+            for record in first { append(record, to: client) }
+        case .later(let start):
+            client.isAwaiting = true
+            start { [weak self, weak client] answer in
+                guard let self, let client, client.isAwaiting else { return }
+                client.isAwaiting = false
+                give(answer, to: client)
+                if clients[client.descriptor.number] === client { advance(client) }
+            }
         }
     }
 

@@ -60,6 +60,10 @@ final class Journal {
         log.notice("\(Record("note", [("text", text)]))")
     }
 
+    /// Lines go out together from now on, whenever `wake` is called: at the end of a round of the loop.
+    func gather() { writer.gather() }
+    func wake() { writer.wake() }
+
     func drain() { writer.drain() }
 }
 

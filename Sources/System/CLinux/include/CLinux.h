@@ -37,6 +37,10 @@ void bw_name_thread(const char *name);
 /* The symbolic name of an errno value ("ENOENT"), or NULL. */
 const char *bw_errno_name(int error);
 
+/* mallopt(3) with M_MMAP_THRESHOLD; malloc_trim(3) of everything. Nothing where the C library is not glibc. */
+void bw_heap_map_blocks_from(int bytes);
+void bw_heap_trim(void);
+
 /* Drops every netlink message whose first header's nlmsg_pid is `portid`: a classic BPF filter on the socket. */
 int bw_netlink_ignore_sender(int fd, uint32_t portid);
 
