@@ -41,6 +41,8 @@ final class Agent {
     var firewall: any Firewall
     private let sockets: SockDiag
     let shedder: Shedder
+    /// From the first time that it is wanted.
+    var early: EarlyAnswer?
     let sampler: Sampler
     let schedule: SampleSchedule
     /// The instants of everything else that is periodic.
@@ -146,6 +148,7 @@ final class Agent {
         }
         fallBack(at: until)
         slotLimit = findSlotLimit()
+        setEarly()
         let group = controlGroup()
         do throws(SystemError) {
             let server = try ControlServer(
@@ -250,7 +253,8 @@ final class Agent {
 
     private func hear(_ bytes: Span<UInt8>, of log: FollowedLog, at now: Instant) {
         tally.lines += 1
-        guard let event = log.dialect.read(bytes) else { return }
+        guard var event = log.dialect.read(bytes) else { return }
+        recognise(&event, bytes)
         tally.lastEvent = now
         tally.count(event)
         journal.event(event)
