@@ -184,8 +184,10 @@ package final class Shedder {
         if one.stage == .ending, let number = one.pidfd?.number { loop.remove(number) }
         one.pidfd = nil
         if outcome == .done, let slot = one.slot { slots?.forget(slot.pid) }
+        let early = outcome == .done && one.slot?.isAnsweredEarly == true ? "answered early" : nil
         finish(
-            one.order, port: one.peer.port, outcome, detail, pid: one.slot?.pid, told: one.told, peer: one.peer.address)
+            one.order, port: one.peer.port, outcome, detail ?? early, pid: one.slot?.pid, told: one.told,
+            peer: one.peer.address)
     }
 
     func finish(
