@@ -117,7 +117,9 @@ class Peer:
         self.keeper = os.fork()
         if self.keeper == 0:
             try:
-                os.close(reading)
+                # A pipe of the listener that is also open here would never be seen to close.
+                os.closerange(3, writing)
+                os.closerange(writing + 1, 1024)
                 self._keep(writing)
             except BaseException:
                 traceback.print_exc()
