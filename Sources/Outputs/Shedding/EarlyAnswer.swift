@@ -169,7 +169,7 @@ package final class EarlyAnswer {
             return one
         case BW_TRACE_STOPPED.rawValue:
             // A tracee's pid is nobody else's, so what is proved now stays true.
-            if isActive, isStill(one.slot), bw_trace_end_sleep(pid) == 1 {
+            if isActive, isStill(one.slot), holdsReplyBack(one.slot), bw_trace_end_sleep(pid) == 1 {
                 answered += 1
                 slots.noteAnsweredEarly(pid)
             }
