@@ -160,7 +160,7 @@ private struct Examination {
             for line in tail.split(separator: 0x0a) {
                 lines += 1
                 let copy = Array(line)
-                guard let header = LogLine(copy.span), let event = dialect.read(header, in: copy.span) else { continue }
+                guard let event = dialect.read(copy.span) else { continue }
                 events += 1
                 if event.rejectionClass == .rbl { rejections += 1 }
             }
