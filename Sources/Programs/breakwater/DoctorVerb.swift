@@ -163,7 +163,7 @@ struct Examination {
             for line in tail.split(separator: 0x0a) {
                 lines += 1
                 let copy = Array(line)
-                guard let header = LogLine(copy.span), let event = dialect.read(header, in: copy.span) else { continue }
+                guard let event = dialect.read(copy.span) else { continue }
                 events += 1
                 guard event.kind == .rejection, event.rejectionClass == .rbl, !event.isContinuation else { continue }
                 rejections += 1
