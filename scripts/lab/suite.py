@@ -30,7 +30,7 @@ LONGEST_SECONDS = 240  # of one dialogue, with every time limit reached
 # Found in the place of courieresmtpd by one network's connections: a child of couriertcpd, with a listed peer, of the
 # same name, and asleep after RCPT. It accepts what it is told.
 WRAPPER = f"""#!/bin/sh
-case $TCPREMOTEIP in ::ffff:{cast.OTHER_PROGRAM_NET}*) exec /opt/other/courieresmtpd;; esac
+case $TCPREMOTEIP in ::ffff:{cast.OTHER_PROGRAM_NET}*) exec /usr/local/lib/other/courieresmtpd;; esac
 exec /usr/lib/courier/courier/modules/esmtp/courieresmtpd "$@"
 """
 OTHER_PROGRAM = r"""#!/usr/bin/perl
@@ -205,7 +205,7 @@ def _end(process):
 def _install_other_program(info):
     """Puts WRAPPER in the place of /usr/sbin/courieresmtpd, which is a link and so cannot be mounted upon itself."""
     root = info["root"]
-    for path, text in (("opt/other/courieresmtpd", OTHER_PROGRAM), ("opt/wrapper", WRAPPER)):
+    for path, text in (("usr/local/lib/other/courieresmtpd", OTHER_PROGRAM), ("opt/wrapper", WRAPPER)):
         os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
         with open(os.path.join(root, path), "w") as file:
             file.write(text)

@@ -49,6 +49,8 @@ package struct LogLine: Equatable, Sendable {
     }
 
     /// Whether the line was written by the program `name`.
+    @inlinable
+    @inline(__always)
     package func isTagged(_ name: StaticString, in bytes: Span<UInt8>) -> Bool {
         tag.count == name.utf8CodeUnitCount && bytes.hasBytes(of: name, at: tag.lowerBound)
     }
@@ -92,14 +94,7 @@ extension LogLine {
     /// `name: `, `name[12]: `; whatever else stands in the brackets is no pid, but no reason to drop the line either.
     private mutating func readTag(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
         let limit = min(end, start + Limit.tag)
-        var position = start
-        while position < limit {
-            let byte = bytes[position]
-            if byte == UInt8(ascii: ":") || byte == UInt8(ascii: "[") { break }
-            guard byte > 0x20, byte < 0x7f else { return false }
-            position += 1
-        }
-        guard position > start, position < limit else { return false }
+        guard var position = LogLine.tagEnd(bytes, start, limit), position > start else { return false }
         tag = start..<position
         if bytes[position] == UInt8(ascii: "[") {
             let inside = position + 1
@@ -114,6 +109,25 @@ extension LogLine {
         if position < end, bytes[position] == 0x20 { position += 1 }
         message = position..<max(position, end)
         return true
+    }
+
+    /// The first `:` or `[`; `nil` when something that may not stand in a tag comes before.
+    private static func tagEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int? {
+        var position = start
+        while position < limit {
+            let word = bytes.word(at: position)
+            let ends =
+                Words.within(UInt8(ascii: ":"), UInt8(ascii: ":"), word)
+                | Words.within(UInt8(ascii: "["), UInt8(ascii: "["), word)
+            let stops = ends | (~Words.within(0x21, 0x7e, word) & Words.highs)
+            if stops != 0 {
+                let place = position + stops.trailingZeroBitCount / 8
+                let isEnd = ends & (stops & (~stops &+ 1)) != 0
+                return isEnd && place < limit ? place : nil
+            }
+            position += 8
+        }
+        return nil
     }
 
     /// RFC 5424, 6: stamp, host, app, procid and msgid, structured data, message; `-` stands for what is missing.
@@ -175,13 +189,10 @@ extension LogLine {
 
     /// The blank that ends a field of at least one byte and at most `limit`.
     private static func fieldEnd(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, limit: Int) -> Int? {
-        let last = min(end, start + limit + 1)
-        var position = start
-        while position < last {
-            if bytes[position] == 0x20 { return position > start ? position : nil }
-            position += 1
+        guard let blank = bytes.firstIndex(of: 0x20, from: start, to: min(end, start + limit + 1)), blank > start else {
+            return nil
         }
-        return nil
+        return blank
     }
 
     private static func looksLikeRFC3339(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
@@ -198,33 +209,3 @@ extension LogLine {
         static let tag = 128
     }
 }
-
-extension Span where Element == UInt8 {
-    /// Whether the bytes of `text` stand at `position`.
-    @inlinable
-    package func hasBytes(of text: StaticString, at position: Int) -> Bool {
-        let length = text.utf8CodeUnitCount
-        guard position >= 0, count - position >= length else { return false }
-        // One check of the bounds for all of them: the compiler sees that the loop stays within the part.
-        let part = extracting(position..<(position + length))
-        return text.withUTF8Buffer { wanted in
-            for index in part.indices where part[index] != wanted[index] { return false }
-            return true
-        }
-    }
-}
-
-/// The number that all of `range` spells in at most ten digits; `nil` for anything else.
-@inlinable
-package func decimal(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int64? {
-    guard !range.isEmpty, range.count <= 10 else { return nil }
-    var value: Int64 = 0
-    for index in range {
-        guard isDigit(bytes[index]) else { return nil }
-        value = value * 10 + Int64(bytes[index] - 0x30)
-    }
-    return value
-}
-
-@inlinable
-package func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
