@@ -167,7 +167,9 @@ struct Examination {
                 events += 1
                 guard event.kind == .rejection, event.rejectionClass == .rbl, !event.isContinuation else { continue }
                 rejections += 1
-                let time = header.time(in: copy.span, reference: now) { LocalTime.offsetSeconds(showing: $0) }
+                let time = LogLine(copy.span)?.time(in: copy.span, reference: now) {
+                    LocalTime.offsetSeconds(showing: $0)
+                }
                 if let time { listings = (rejections, listings?.first ?? time, time) }
             }
             if events == 0 {
