@@ -48,7 +48,6 @@ package final class Shedder {
     /// Orders that wait for a dump.
     var dumpOrders: [Shed] = []
     var nextDump: Int64 = .min
-    var isIndexFresh = false
     /// For an MTA whose processes are not known: the local ends seen in dumps.
     var localEnds: [Endpoint] = []
     private var timer: (id: Int, deadline: Int64)?
@@ -113,7 +112,9 @@ package final class Shedder {
             finish(order, port: peer.port, .already, "it is being shed")
             return
         }
-        let one = PendingShed(order, peer: peer, connection: connection, begun: MonotonicClock.nanoseconds())
+        let one = PendingShed(
+            order, peer: peer, connection: connection, begun: MonotonicClock.nanoseconds(),
+            reading: slots?.readings ?? 0)
         byPeer[peer] = one
         pending.append(one)
         pendingCount += 1
@@ -126,7 +127,6 @@ package final class Shedder {
         // A report may give new orders; they are taken in the round that is running, or by its timer.
         if isTicking { return }
         isTicking = true
-        isIndexFresh = false
         let now = MonotonicClock.nanoseconds()
         if !dumpOrders.isEmpty, now >= nextDump { dumpForOrders() }
         var looksLeft = Shedder.looksPerTick

@@ -18,6 +18,8 @@ package final class SlotIndex {
     private var starting: Set<Int32> = []
     /// Local ends that were seen, so that a connection can be looked up exactly whose slot is not known.
     package private(set) var localEnds: [Endpoint] = []
+    /// How often it was refreshed: whoever looked in vain looks again after the next time.
+    private(set) var readings = 0
     /// Told of every slot as it is found.
     var noteNew: (Slot) -> Void = { _ in }
     private static let localEndLimit = 64
@@ -40,6 +42,7 @@ package final class SlotIndex {
     func noteAnsweredEarly(_ pid: Int32) { slots[pid]?.isAnsweredEarly = true }
 
     package func refresh() throws(SystemError) {
+        readings += 1
         try listeners.refresh()
         var seen: Set<Int32> = []
         var children: [(pid: Int32, listener: Int32)] = []

@@ -39,10 +39,7 @@ struct Pending: Sendable {
                 bans[prefix] = .end(time)
             }
         case .decision(let decision, let evidence):
-            let lines = evidence.prefix(StoreRecord.mostEvidenceLines).map {
-                Array($0.prefix(StoreRecord.mostEvidenceBytes))
-            }
-            decisions.append((decision, lines))
+            decisions.append((decision, evidence.cut))
             dropped += giveUpOldest(of: &decisions, above: Bound.decisions)
         case .sample(let sample):
             samples.append(sample)
@@ -89,6 +86,16 @@ struct Pending: Sendable {
         static let known = 200_000
         static let names = 1_000
         static let allow = 10_000
+    }
+}
+
+extension Array<[UInt8]> {
+    /// Evidence within its bounds, as whoever posts it keeps it already; copied only where it is not.
+    fileprivate var cut: [[UInt8]] {
+        if count <= StoreRecord.mostEvidenceLines, allSatisfy({ $0.count <= StoreRecord.mostEvidenceBytes }) {
+            return self
+        }
+        return prefix(StoreRecord.mostEvidenceLines).map { [UInt8]($0.prefix(StoreRecord.mostEvidenceBytes)) }
     }
 }
 

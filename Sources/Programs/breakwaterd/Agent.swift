@@ -226,11 +226,11 @@ final class Agent {
         for log in logs { read(log) }
     }
 
-    /// A line that comes alone is judged at once. In a wave lines gather for two milliseconds, so that they share what
+    /// A line that comes alone is judged at once. In a wave lines gather for three milliseconds, so that they share what
     /// costs the most: a wake-up, a transaction in the kernel, a look at the processes.
-    private static let gathering = Duration.milliseconds(2)
+    private static let gathering = Duration.milliseconds(3)
     /// Lines that follow each other within this are a wave's.
-    private static let waveGap = Duration.milliseconds(5)
+    private static let waveGap = Duration.milliseconds(6)
 
     private func listen(to log: FollowedLog, _ isListening: Bool = true) throws(SystemError) {
         try loop.add(log.follower.descriptor, forReading: isListening) { [unowned self] in attend(log) }
