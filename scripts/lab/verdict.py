@@ -59,7 +59,7 @@ class Verdict:
 
     def complain(self, rule, record, text):
         said, rest = replies(record["heard"])
-        last = [line.strip() for line in said[-2:]] + ([f"and {rest!r}"] if rest else [])
+        last = [reply.splitlines()[-1] for reply in said[-2:]] + ([f"and {rest!r}"] if rest else [])
         self.complaints.setdefault(rule, []).append(
             f"{record['name']} ({record['source']}, port {record['port']}): {text}; it ended with "
             f"{record['end']}, the last it heard was {' | '.join(last) or 'nothing'}")
