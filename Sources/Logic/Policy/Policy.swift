@@ -79,6 +79,14 @@ package struct Policy {
             && event.rejectionClass.map { (settings.classes[$0] ?? 0) > 0 } ?? false
     }
 
+    /// Whether one rejection on a list's word is enough for this peer to be banned and its connection to be ended.
+    package func endsOnListing(_ peer: IPAddress, at now: Instant) -> Bool {
+        guard zones.suspendedZones.isEmpty, !allowlist.allows(peer, at: now) else { return false }
+        let weight = settings.classes[.rbl] ?? 0
+        guard weight > 0, !isAuthenticated(peer, at: now) else { return false }
+        return weight >= settings.score || ledger.ban(covering: peer).map { $0.until > now } == true
+    }
+
     private mutating func judgeRejection(_ event: Event, at now: Instant) {
         guard !event.isContinuation, let peer = event.peer, let rejectionClass = event.rejectionClass else { return }
         counters.rejections += 1

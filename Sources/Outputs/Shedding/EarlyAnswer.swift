@@ -15,6 +15,8 @@ package final class EarlyAnswer {
     package private(set) var answered = 0
     /// What keeps it from working, and lasts: ptrace(2) forbidden, a machine it does not know.
     package private(set) var problem: String?
+    /// Whether new slots are told of by the kernel; otherwise they are looked for ten times a second.
+    package var isToldOfStarts: Bool { programWatch.isWatching }
 
     private let slots: SlotIndex
     private let programs: ProcessModel.Programs
@@ -147,7 +149,8 @@ package final class EarlyAnswer {
         }
         guard holdsReplyBack(one.slot), mayAnswer(one.slot) else { return one }
         guard bw_trace_interrupt(one.slot.pid) == 0 else {
-            if errno == EPERM, isStill(one.slot) { notePtrace() }
+            // One that an administrator traces is his.
+            if errno == EPERM, isStill(one.slot), entry.tracer == 0 { notePtrace() }
             return nil
         }
         one.isSeized = true
@@ -204,7 +207,7 @@ package final class EarlyAnswer {
     }
 
     private func notePtrace() {
-        problem = "ptrace is forbidden here (Yama, seccomp or a tracer), so no tarpit is cut short"
+        problem = "ptrace is forbidden here (CAP_SYS_PTRACE, Yama or seccomp), so no tarpit is cut short"
         stop()
     }
 

@@ -78,10 +78,16 @@ package final class SlotIndex {
             }
             return
         }
+        let environment = entry.environment
+        // In the middle of execve(2) it has its new name already and its environment not yet.
+        if let environment, environment.isEmpty {
+            starting.insert(pid)
+            return
+        }
         starting.remove(pid)
         var slot = Slot(pid: pid, startTicks: stat.startTicks, listener: listener)
         slot.inode = entry.socket(at: 0) ?? entry.sockets()?.first { entry.isTCP(at: $0.descriptor) == true }?.inode
-        if let environment = entry.environment {
+        if let environment {
             slot.ends = Slot.Ends(environment: environment.span)
             slot.verdict = Slot.Verdict(environment: environment.span)
         }

@@ -41,6 +41,8 @@ final class Agent {
     var firewall: any Firewall
     private let sockets: SockDiag
     let shedder: Shedder
+    /// From the first time that it is wanted.
+    var early: EarlyAnswer?
     let sampler: Sampler
     let schedule: SampleSchedule
     /// The instants of everything else that is periodic.
@@ -146,6 +148,7 @@ final class Agent {
         }
         fallBack(at: until)
         slotLimit = findSlotLimit()
+        setEarly()
         let group = controlGroup()
         do throws(SystemError) {
             let server = try ControlServer(
@@ -171,7 +174,7 @@ final class Agent {
         record.add("slots", slotLimit)
         record.add("bans", policy.ledger.count)
         record.add("known", policy.knownSenders)
-        journal.log.notice("\(record)")
+        journal.say(record)
     }
 
     // MARK: - The loop
@@ -183,7 +186,7 @@ final class Agent {
                 if signal == SIGHUP { _ = reload() } else { loop.stop() }
             }
         }
-        for log in logs { try loop.add(log.follower.descriptor) { [unowned self] in read(log) } }
+        for log in logs { try listen(to: log) }
         loop.afterRound = { [unowned self] in
             carryOutOrders()
             journal.wake()
@@ -221,6 +224,36 @@ final class Agent {
         for log in logs { read(log) }
     }
 
+    /// A line that comes alone is judged at once. In a wave lines gather for two milliseconds, so that they share what
+    /// costs the most: a wake-up, a transaction in the kernel, a look at the processes.
+    private static let gathering = Duration.milliseconds(2)
+    /// Lines that follow each other within this are a wave's.
+    private static let waveGap = Duration.milliseconds(5)
+
+    private func listen(to log: FollowedLog, _ isListening: Bool = true) throws(SystemError) {
+        try loop.add(log.follower.descriptor, forReading: isListening) { [unowned self] in attend(log) }
+    }
+
+    /// The log was written to, or lines have had their time to gather.
+    private func attend(_ log: FollowedLog) {
+        let before = tally.lines
+        read(log)
+        var isWave = false
+        if tally.lines > before {
+            let now = clock.now
+            isWave = now - log.lastNews < Agent.waveGap
+            log.lastNews = now
+        }
+        do throws(SystemError) {
+            if isWave != log.isGathering { try listen(to: log, !isWave) }
+            log.isGathering = isWave
+        } catch {
+            // As it was: woken by each line, or reading by the clock.
+            journal.warn("log", "\(error)")
+        }
+        if log.isGathering { loop.schedule(after: Agent.gathering) { [unowned self] in attend(log) } }
+    }
+
     /// Read at most in one turn of the loop: some 5,000 rejections, judged in about 15 ms. What is read together
     /// becomes one batch of orders, and all its bans are in the sets before anything is logged or shed.
     private static let bytesPerTurn = 1 << 20
@@ -250,7 +283,8 @@ final class Agent {
 
     private func hear(_ bytes: Span<UInt8>, of log: FollowedLog, at now: Instant) {
         tally.lines += 1
-        guard let event = log.dialect.read(bytes) else { return }
+        guard var event = log.dialect.read(bytes) else { return }
+        recognise(&event, bytes)
         tally.lastEvent = now
         tally.count(event)
         journal.event(event)
@@ -329,9 +363,16 @@ final class Agent {
     /// Says, stores and publishes what was decided.
     func write(_ decision: Decision) {
         journal.decision(decision)
+        store.post(.decision(decision, evidence: takeEvidence(of: decision)))
+        publish(decision)
+    }
+
+    func takeEvidence(of decision: Decision) -> [[UInt8]] {
         let key = decision.prefix.map { $0.isHost ? policy.sourceBlock($0.address) : $0 }
-        let lines = key.flatMap { evidence.removeValue(forKey: $0) } ?? []
-        store.post(.decision(decision, evidence: lines))
+        return key.flatMap { evidence.removeValue(forKey: $0) } ?? []
+    }
+
+    func publish(_ decision: Decision) {
         if let control, control.hasSubscribers { control.publish(decision.timedRecord) }
     }
 

@@ -120,6 +120,8 @@ extension Agent {
         row.add("bans_made", tally.bans)
         row.add("sheds", tally.sheds)
         row.add("told", tally.told)
+        row.add("early", early?.answered ?? 0)
+        row.add("gone", tally.gone)
         row.add("observed", tally.observed)
         row.add("failed", tally.failed)
         row.add("repaired", tally.repaired)

@@ -172,6 +172,7 @@ extension Agent {
     func noteShed(_ decision: Decision) {
         // A second line of a connection that is being ended says nothing new, and a peer can cause a hundred of them.
         if decision.outcome == .already { return }
+        if decision.outcome == .gone { return noteGone(decision) }
         if decision.outcome == .done {
             tally.sheds += 1
             if decision.told == true { tally.told += 1 }
@@ -184,5 +185,14 @@ extension Agent {
             tally.failed += 1
         }
         write(decision)
+    }
+
+    /// The connection had ended by itself. Nothing was done, so nothing is written down but the number: peers that are
+    /// banned already can cause any number of these.
+    private func noteGone(_ decision: Decision) {
+        tally.gone += 1
+        _ = takeEvidence(of: decision)
+        journal.decision(decision, .debug)
+        publish(decision)
     }
 }

@@ -244,6 +244,7 @@ extension Agent {
         decision.timeout = span
         write(decision)
         fallBack(at: until)
+        setEarly()
         if begins { shedNoted() }
         serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
     }

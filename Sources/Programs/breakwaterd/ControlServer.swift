@@ -107,7 +107,10 @@ final class ControlServer {
     private func accept() {
         while true {
             let number = bw_accept(listener.number)
-            guard number >= 0 else { return }
+            guard number >= 0 else {
+                if [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(errno) { waitForRoom() }
+                return
+            }
             var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, UInt32.max, UInt32.max)
             let isKnown = bw_peer_credentials(number, &pid, &uid, &gid) == 0
             let client = Client(Descriptor(owning: number), mayChange: isKnown && (uid == 0 || uid == geteuid()))
@@ -120,6 +123,15 @@ final class ControlServer {
             }
             clients[number] = client
             do { try loop.add(number) { [unowned self] in serve(number) } } catch { clients[number] = nil }
+        }
+    }
+
+    /// No descriptor is free. Whoever waits keeps the listener readable, so that it is left alone for a moment.
+    private func waitForRoom() {
+        loop.remove(listener.number)
+        loop.schedule(after: .milliseconds(200)) { [weak self] in
+            guard let self else { return }
+            do { try loop.add(listener.number) { [unowned self] in accept() } } catch { waitForRoom() }
         }
     }
 

@@ -34,15 +34,14 @@ package final class LineWriter: Sendable {
         try startThread(named: "journal") { [self] in run() }
     }
 
-    /// Queues one line; the newline is added.
-    package func write(_ line: String) {
+    /// Queues one line, its newline included.
+    package func write(_ line: [UInt8]) {
         let rings = state.withLock { state in
-            guard state.waiting.count + line.utf8.count < limit else {
+            guard state.waiting.count + line.count <= limit else {
                 state.dropped += 1
                 return false
             }
-            state.waiting += line.utf8
-            state.waiting.append(0x0a)
+            state.waiting += line
             return (!state.isGathering || state.waiting.count > LineWriter.gathered) && state.takesBell()
         }
         if rings { ring() }
