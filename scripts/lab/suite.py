@@ -101,6 +101,7 @@ class Stage:
     def play(self, extent):
         everybody = cast.clients(extent.copies, extent.flood)
         self.tell(f"tarpit {self.options['tarpit']}: {len(everybody)} connections to a guarded and an unguarded server")
+        begin = time.monotonic()
         with self._guard(0) as guard, self._pids_again() as churn:
             try:
                 records = self._dialogues("cast", everybody)
@@ -114,7 +115,7 @@ class Stage:
         judged = verdict.Verdict(everybody, records["reference"], records["guarded"])
         judged.judge_reference()
         judged.judge_connections()
-        judged.judge_signals(self.watch.signals, self.watch.lost)
+        judged.judge_signals(self.watch.signals(since=begin), self.watch.lost)
         judged.counts.update(connections=len(everybody), cpu_s=guard.cpu,
                              pids_again=pids_again)
         if not judged.counts["ended"]:
@@ -128,7 +129,7 @@ class Stage:
         """Zombies alone, and a guard that is killed at random moments."""
         zombies = cast.zombies(extent.zombies, per_second=extent.zombies / 30)
         self.tell(f"tarpit {self.options['tarpit']}: {len(zombies)} zombies, and the guard killed {extent.kills} times")
-        self.watch.signals.clear()
+        begin = time.monotonic()
         done, dice, steps = threading.Event(), random.Random(1), []
 
         def kill_again_and_again():
@@ -157,7 +158,7 @@ class Stage:
         after = verdict.Verdict(zombies, records["reference"], records["guarded"])
         after.judge_reference()
         after.judge_kills()
-        after.judge_signals(self.watch.signals, self.watch.lost)
+        after.judge_signals(self.watch.signals(since=begin), self.watch.lost)
         for rule, complaints in after.complaints.items():
             judged.complaints.setdefault(rule, []).extend(f"guard killed: {text}" for text in complaints)
         judged.counts.update(kills=extent.kills, kills_at_a_step=sum(steps), untold_by_kills=after.counts["untold"], zombies=len(zombies))

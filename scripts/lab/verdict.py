@@ -150,6 +150,9 @@ class Verdict:
                 proven += 1
         if lost:
             self._complain_signal(f"the kernel's trace lost events {lost} times, so some signals may not have been seen")
+        ended = self.counts.get("ended", 0)
+        if proven < ended:
+            self._complain_signal(f"{ended} connections were ended, but only {proven} signals to their owners were seen")
         self.counts.update(signals=len(signals), proven=proven)
 
     def _complain_signal(self, text):
