@@ -38,10 +38,11 @@ let package = Package(
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
         .ours("Inputs", "MailServer", ["Posix", "ProcFS", "Netlink"]),
         // What we conclude; pure.
-        .ours("Logic", "Addresses"),
-        .ours("Logic", "Events", ["Addresses"]),
+        .ours("Logic", "Bytes"),
+        .ours("Logic", "Addresses", ["Bytes"]),
+        .ours("Logic", "Events", ["Addresses", "Bytes"]),
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
-        .ours("Logic", "Dialects", ["Addresses", "Events"]),
+        .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
@@ -76,6 +77,7 @@ let package = Package(
             name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3",
             providers: [.apt(["libsqlite3-dev"])]),
         // Tests, a folder each.
+        .tests("BytesTests", ["Bytes"]),
         .tests("AddressesTests", ["Addresses"]),
         .tests("EventsTests", ["Addresses", "Events"]),
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),

@@ -199,7 +199,8 @@ def zombies(count, per_second):
 
 def _source(group, kind, number, copy):
     if kind.endswith("IPv6") and network.has_ipv6():
-        return f"2001:db8:{'67' if group == 'unlisted' else '66'}:{number:x}::{copy + 2:x}"
+        # Each in a /64 of its own, as bans are for a whole one.
+        return f"2001:db8:{'67' if group == 'unlisted' else '66'}:{number * 16 + copy:x}::{copy + 2:x}"
     if "another program" in kind:
         return f"{OTHER_PROGRAM_NET}{copy + 2}"
     if group == "unlisted":

@@ -213,31 +213,58 @@ def _consumption(pid):
     return sum(map(int, fields[11:15])) / TICKS_PER_SECOND, pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def _delivered(part):
+    return lambda row: (row[part]["share"], "{} ({}/{})".format(
+        trial.share(row[part]["share"]), row[part]["delivered"], row[part]["messages"]))
+
+
+def _figure(digits, value):
+    """A column of a number: what orders the rows of one guard, and how it is written."""
+    return lambda row: (value(row), "-" if value(row) is None else f"{value(row):.{digits}f}")
+
+
 COLUMNS = {
-    "guard": lambda row: row["guard"],
-    "peak slots": lambda row: f"{row['server']['peak_slots']:.0f}",
-    "s at the limit": lambda row: row["server"]["seconds_at_limit"],
-    "peak ESTABLISHED": lambda row: f"{row['server']['peak_established']:.0f}",
-    "legit delivered": lambda row: "{} ({}/{})".format(
-        trial.share(row["legit"]["share"]), row["legit"]["delivered"], row["legit"]["messages"]),
-    "legit p50 / p99 s": lambda row: f"{_number(row['legit']['p50_s'], 2)} / {_number(row['legit']['p99_s'], 2)}",
-    "rejected sources told": lambda row: "{} ({}/{})".format(
-        trial.share(row["told_share"]), row["told_sources"], row["rejected_sources"]),
-    "peak PSS MB": lambda row: f"{row['server']['peak_pss_kb'] / 1024:.0f}",
-    "guard CPU s": lambda row: _number(row["cpu_s"], 2),
-    "guard RSS MB": lambda row: _number(row["rss_mb"], 1),
-    "load": lambda row: f"{row['server']['peak_load']:.1f}",
+    "peak slots": _figure(0, lambda row: row["server"]["peak_slots"]),
+    "s at the limit": _figure(0, lambda row: row["server"]["seconds_at_limit"]),
+    "peak ESTABLISHED": _figure(0, lambda row: row["server"]["peak_established"]),
+    "legit delivered": _delivered("legit"),
+    "legit p50 s": _figure(2, lambda row: row["legit"]["p50_s"]),
+    "legit p99 s": _figure(2, lambda row: row["legit"]["p99_s"]),
+    "listed users delivered": _delivered("auth_listed"),
+    "rejected sources told": lambda row: (row["told_share"], "{} ({}/{})".format(
+        trial.share(row["told_share"]), row["told_sources"], row["rejected_sources"])),
+    "peak PSS MB": _figure(0, lambda row: row["server"]["peak_pss_kb"] / 1024),
+    "guard CPU s": _figure(2, lambda row: row["cpu_s"]),
+    "guard RSS MB": _figure(1, lambda row: row["rss_mb"]),
+    "load": _figure(1, lambda row: row["server"]["peak_load"]),
 }
 
 
-def _number(value, digits):
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
 def table(rows):
-    """Markdown, aligned, so that it reads on a terminal as well."""
-    cells = [list(COLUMNS)] + [[str(cell(row)) for cell in COLUMNS.values()] for row in rows]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
+    """Markdown: every run, and with several runs of a guard the lowest, median and highest of each column."""
+    text = _aligned([[row["guard"], *(column(row)[1] for column in COLUMNS.values())] for row in rows])
+    by_guard = {}
+    for row in rows:
+        by_guard.setdefault(row["guard"].partition(" #")[0], []).append(row)
+    if all(len(runs) == 1 for runs in by_guard.values()):
+        return text
+    return text + "\n\n" + _aligned([[f"{guard}, {len(runs)} runs", *(_spread(column, runs) for column in COLUMNS.values())]
+                                     for guard, runs in by_guard.items()])
+
+
+def _spread(column, runs):
+    """Lowest / median / highest, or the one value that all runs have."""
+    cells = sorted((column(row) for row in runs), key=lambda cell: (cell[0] is not None, cell[0] or 0))
+    written = [cells[0][1], cells[len(cells) // 2][1], cells[-1][1]]
+    return written[0] if len(set(written)) == 1 else " / ".join(text.partition(" (")[0] for text in written)
+
+
+def _aligned(rows):
+    cells = [["guard", *COLUMNS], *rows]
+    # A column that says nothing of any run is left out.
+    kept = [index for index in range(len(cells[0])) if any(line[index] not in ("-", "- (0/0)") for line in cells[1:])]
+    cells = [[line[index] for index in kept] for line in cells]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(kept))]
     lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)

@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 
 import network  # noqa: E402
 
-REPLY_SECONDS = 60  # with the tarpit two errors are answered after 8 + 16 s
+REPLY_SECONDS = 40  # with the tarpit two errors are answered after 8 + 16 s
 CONNECT_SECONDS = 20
 LINE_LIMIT = 1 << 20  # bytes heard of one server; none says so much
 COMPLETE_REPLY = re.compile(rb"(?m)^[2-5][0-9][0-9](?: .*)?\r\n")

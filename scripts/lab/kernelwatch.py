@@ -23,15 +23,45 @@ _BUFFER_KILOBYTES = 4096  # per processor
 
 
 class KernelWatch:
-    """Collects from its start to its end. `signals` are those of the guard's processes."""
+    """Collects from its start to its end."""
+
+    CAUGHT_UP_SECONDS = 0.5
 
     def __init__(self, namespace):
         """`namespace` is the pid namespace of the server, as `lab info` writes it."""
         self.namespace = namespace
-        self.guard = set()
-        self.processes = {}  # pid -> what it is now
-        self.signals, self.lost = [], 0
+        self.lost = 0
+        self._roots = set()
+        self._events = []  # (seconds, event, process, what more is known)
         self._stop = threading.Event()
+
+    def follow(self, pid):
+        """Whatever this process, and whoever it starts, sends counts as the guard's."""
+        self._roots.add(pid)
+
+    def signals(self, since):
+        """Those of the guard to others since a time.monotonic(), each with what its target was at that moment.
+
+        Told by the times of the events: of two processors' events the later may be read first.
+        """
+        time.sleep(self.CAUGHT_UP_SECONDS)
+        found, processes, guard = [], {}, set(self._roots)
+        for at, event, process, known in sorted(self._events, key=lambda event: event[0]):
+            if event == "fork":
+                processes[known["child"]] = {"exec": None}
+                # One that has ended stays the guard's until its pid is somebody else's: it may not be reaped yet.
+                if process in guard:
+                    guard.add(known["child"])
+                elif known["child"] not in self._roots:
+                    guard.discard(known["child"])
+            elif event == "exec":
+                processes[process] = known
+            elif event == "exit":
+                # A thread's end looks the same; only of processes there is something to forget.
+                processes.pop(process, None)
+            elif process in guard and known["target"] not in guard and at >= since:
+                found.append({"t": at, "sender": process, **known, **processes.get(known["target"], {"exec": None})})
+        return found
 
     def __enter__(self):
         self._mount = None
@@ -69,10 +99,6 @@ class KernelWatch:
         with open(os.path.join(self._instance, name), "w") as file:
             file.write(text)
 
-    def follow(self, pid):
-        """From now on what this process, and whoever it starts, sends counts as the guard's."""
-        self.guard.add(pid)
-
     def _read(self):
         rest = b""
         while True:
@@ -99,29 +125,15 @@ class KernelWatch:
             return
         current, at, event, rest = int(parsed[1]), float(parsed[2]), parsed[3], parsed[4]
         if event == "sched_process_fork":
-            child = int(re.search(r"child_pid=(\d+)$", rest)[1])
-            self.processes[child] = {"exec": None}
-            if current in self.guard:
-                self.guard.add(child)
+            self._events.append((at, "fork", current, {"child": int(rest.rpartition("=")[2])}))
         elif event == "sched_process_exec":
             name = re.match(r"filename=(.*) pid=\d+ old_pid=\d+$", rest)
-            self.processes[current] = {"exec": name[1] if name else rest, **self._identity(current)}
+            self._events.append((at, "exec", current, {"exec": name[1] if name else rest, **self._identity(current)}))
         elif event == "sched_process_exit":
-            # A thread's end looks the same; only of processes there is something to forget.
-            self.processes.pop(current, None)
-        elif event == "signal_generate" and current in self.guard:
+            self._events.append((at, "exit", current, {}))
+        elif event == "signal_generate":
             fields = dict(part.split("=", 1) for part in rest.split(" ") if "=" in part)
-            target = int(fields["pid"])
-            if target not in self.guard:
-                self.signals.append({"t": at, "sender": current, "signal": int(fields["sig"]), "target": target,
-                                     **(self.processes.get(target) or self._late(target))})
-
-    def _late(self, pid):
-        """A process that was there before the watch began."""
-        try:
-            return {"exec": os.readlink(f"/proc/{pid}/exe"), **self._identity(pid)}
-        except OSError:
-            return {"exec": None}
+            self._events.append((at, "signal", current, {"signal": int(fields["sig"]), "target": int(fields["pid"])}))
 
     def _identity(self, pid):
         """Whose child it is in the watched namespace, and which peer its own environment and socket name."""

@@ -10,6 +10,8 @@ import dataclasses
 import json
 import os
 import random
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +29,8 @@ from errors import LabError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONGEST_SECONDS = 240  # of one dialogue, with every time limit reached
+ACTS = "ptrace,pidfd_send_signal,kill"  # the system calls by which a guard acts on a process
+STEP_SECONDS = 4  # within that a zombie comes by
 # Found in the place of courieresmtpd by one network's connections: a child of couriertcpd, with a listed peer, of the
 # same name, and asleep after RCPT. It accepts what it is told.
 WRAPPER = f"""#!/bin/sh
@@ -97,6 +101,7 @@ class Stage:
     def play(self, extent):
         everybody = cast.clients(extent.copies, extent.flood)
         self.tell(f"tarpit {self.options['tarpit']}: {len(everybody)} connections to a guarded and an unguarded server")
+        begin = time.monotonic()
         with self._guard(0) as guard, self._pids_again() as churn:
             try:
                 records = self._dialogues("cast", everybody)
@@ -110,7 +115,7 @@ class Stage:
         judged = verdict.Verdict(everybody, records["reference"], records["guarded"])
         judged.judge_reference()
         judged.judge_connections()
-        judged.judge_signals(self.watch.signals, self.watch.lost)
+        judged.judge_signals(self.watch.signals(since=begin), self.watch.lost)
         judged.counts.update(connections=len(everybody), cpu_s=guard.cpu,
                              pids_again=pids_again)
         if not judged.counts["ended"]:
@@ -124,13 +129,18 @@ class Stage:
         """Zombies alone, and a guard that is killed at random moments."""
         zombies = cast.zombies(extent.zombies, per_second=extent.zombies / 30)
         self.tell(f"tarpit {self.options['tarpit']}: {len(zombies)} zombies, and the guard killed {extent.kills} times")
-        self.watch.signals.clear()
-        done, dice = threading.Event(), random.Random(1)
+        begin = time.monotonic()
+        done, dice, steps = threading.Event(), random.Random(1), []
 
         def kill_again_and_again():
             for number in range(1, extent.kills + 1):
-                with self._guard(number) as guard:
-                    done.wait(dice.uniform(0.05, 1.5) * 20 / extent.kills)
+                # Every other time at a chosen step of what a guard does to a process, where there is strace.
+                step = number // 2 if number % 2 == 0 and shutil.which("strace") else None
+                with self._guard(number, step) as guard:
+                    if step is None:
+                        done.wait(dice.uniform(0.05, 1.5) * 20 / extent.kills)
+                    else:
+                        steps.append(_wait_for_end(guard, done))
                     for pid in kernelwatch.descendants_and_self(guard.process.pid)[1:]:
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
@@ -148,13 +158,17 @@ class Stage:
         after = verdict.Verdict(zombies, records["reference"], records["guarded"])
         after.judge_reference()
         after.judge_kills()
-        after.judge_signals(self.watch.signals, self.watch.lost)
+        after.judge_signals(self.watch.signals(since=begin), self.watch.lost)
         for rule, complaints in after.complaints.items():
             judged.complaints.setdefault(rule, []).extend(f"guard killed: {text}" for text in complaints)
-        judged.counts.update(kills=extent.kills, untold_by_kills=after.counts["untold"], zombies=len(zombies))
+        judged.counts.update(kills=extent.kills, kills_at_a_step=sum(steps), untold_by_kills=after.counts["untold"], zombies=len(zombies))
 
-    def _guard(self, number):
+    def _guard(self, number, killed_at=None):
+        """The guard, started; with a number it meets SIGKILL when it is about to act on a process for that time."""
         _, command, shed = self.guard
+        if killed_at is not None:
+            command = (f"exec strace -f -qq -o /dev/null -e trace={ACTS} -e inject={ACTS}:signal=KILL:when={killed_at} "
+                       f"sh -c {shlex.quote(command)}")
         directory = os.path.join(self.directory, f"guard-{number}")
         os.makedirs(directory, exist_ok=True)
         guard = compare.Guard(self.labs["guarded"], command, shed, directory, self.binaries)
@@ -191,6 +205,14 @@ class Stage:
                                                          str(measure.couriertcpd(root)), str(LONGEST_SECONDS)]),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                                 preexec_fn=namespaces.end_with_parent)
+
+
+def _wait_for_end(guard, done):
+    """Whether the guard has ended by itself within some seconds."""
+    deadline = time.monotonic() + STEP_SECONDS
+    while not guard.ended() and time.monotonic() < deadline and not done.is_set():
+        time.sleep(0.02)
+    return guard.ended()
 
 
 def _inside(name, side, command):
@@ -240,6 +262,7 @@ ROWS = {
     "delivered, of users and unlisted": lambda counts: f"{counts['delivered']} of {counts['have_to']}",
     "pids of ended slots given away at once": lambda counts: counts["pids_again"],
     "guard killed -9": lambda counts: f"{counts['kills']} times, {counts['zombies']} zombies",
+    "  of these between two steps of an order": lambda counts: counts["kills_at_a_step"],
     "  connections closed untold by that": lambda counts: counts["untold_by_kills"],
 }
 RULES = ["reference", "nothing was tried", "wrong connection ended", "ended without its 5xx",

@@ -59,7 +59,7 @@ class Verdict:
 
     def complain(self, rule, record, text):
         said, rest = replies(record["heard"])
-        last = [line.strip() for line in said[-2:]] + ([f"and {rest!r}"] if rest else [])
+        last = [reply.splitlines()[-1] for reply in said[-2:]] + ([f"and {rest!r}"] if rest else [])
         self.complaints.setdefault(rule, []).append(
             f"{record['name']} ({record['source']}, port {record['port']}): {text}; it ended with "
             f"{record['end']}, the last it heard was {' | '.join(last) or 'nothing'}")
@@ -150,6 +150,9 @@ class Verdict:
                 proven += 1
         if lost:
             self._complain_signal(f"the kernel's trace lost events {lost} times, so some signals may not have been seen")
+        ended = self.counts.get("ended", 0)
+        if proven < ended:
+            self._complain_signal(f"{ended} connections were ended, but only {proven} signals to their owners were seen")
         self.counts.update(signals=len(signals), proven=proven)
 
     def _complain_signal(self, text):

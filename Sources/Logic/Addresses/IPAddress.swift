@@ -1,3 +1,5 @@
+import Bytes
+
 /// An IPv4 or IPv6 address.
 ///
 /// Both families live in one 128-bit space: an IPv4 address is kept in its mapped form
@@ -30,13 +32,6 @@ package struct IPAddress: Hashable, Sendable, Comparable {
     /// IPv4 wants four decimal parts without leading zeros; IPv6 takes every form of RFC 4291, 2.2.
     package init?(_ bytes: Span<UInt8>, in range: Range<Int>) {
         guard range.count >= 2, range.count <= 45 else { return nil }
-        // As servers on dual-stack sockets write most of their peers; what is not just that is read below.
-        if range.count > 7, IPAddress.isMapped(bytes, range.lowerBound),
-            let value = IPAddress.readV4(bytes, (range.lowerBound + 7)..<range.upperBound)
-        {
-            self.init(v4: value)
-            return
-        }
         var hasColon = false
         for index in range where bytes[index] == UInt8(ascii: ":") {
             hasColon = true
@@ -49,6 +44,16 @@ package struct IPAddress: Hashable, Sendable, Comparable {
             guard let value = IPAddress.readV4(bytes, range) else { return nil }
             self.init(v4: value)
         }
+    }
+
+    /// Reads `::ffff:192.0.2.7`, as servers on dual-stack sockets write most of their peers, from `start` on; `end` is
+    /// where it ends: before the first byte that is neither digit nor dot. `nil` for every other form.
+    package init?(mappedIn bytes: Span<UInt8>, from start: Int, end: inout Int) {
+        guard bytes.hasBytes(of: "::ffff:", at: start) else { return nil }
+        let text = DottedText(bytes, start + 7)
+        guard let value = text.value(count: text.count) else { return nil }
+        end = start + 7 + text.count
+        self.init(v4: value)
     }
 
     package init?(_ text: some StringProtocol) {
@@ -97,43 +102,10 @@ package struct IPAddress: Hashable, Sendable, Comparable {
 }
 
 extension IPAddress {
-    /// Whether `::ffff:` stands at `start`.
-    private static func isMapped(_ bytes: Span<UInt8>, _ start: Int) -> Bool {
-        bytes[start] == UInt8(ascii: ":") && bytes[start + 1] == UInt8(ascii: ":")
-            && bytes[start + 2] == UInt8(ascii: "f") && bytes[start + 3] == UInt8(ascii: "f")
-            && bytes[start + 4] == UInt8(ascii: "f") && bytes[start + 5] == UInt8(ascii: "f")
-            && bytes[start + 6] == UInt8(ascii: ":")
-    }
-
     private static func readV4(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt32? {
-        guard range.count >= 7, range.count <= 15, range.lowerBound >= 0, range.upperBound <= bytes.count else {
-            return nil
-        }
-        var value: UInt32 = 0
-        var part: UInt32 = 0
-        var digits = 0
-        var parts = 0
-        var index = range.lowerBound
-        while index < range.upperBound {
-            let byte = bytes[unchecked: index]
-            index &+= 1
-            if byte == UInt8(ascii: ".") {
-                guard digits > 0, parts < 3 else { return nil }
-                value = value &<< 8 | part
-                parts &+= 1
-                part = 0
-                digits = 0
-            } else {
-                let digit = byte &- 0x30
-                // No leading zero, and nothing above 255.
-                guard digit < 10, digits == 0 || part > 0 else { return nil }
-                part = part &* 10 &+ UInt32(digit)
-                digits &+= 1
-                guard part <= 255 else { return nil }
-            }
-        }
-        guard digits > 0, parts == 3 else { return nil }
-        return value &<< 8 | part
+        guard range.count >= 7, range.count <= 15 else { return nil }
+        let text = DottedText(bytes, range.lowerBound)
+        return text.count >= range.count ? text.value(count: range.count) : nil
     }
 
     private static func readV6(_ bytes: Span<UInt8>, _ range: Range<Int>) -> (high: UInt64, low: UInt64)? {

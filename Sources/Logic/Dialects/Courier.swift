@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import Events
 
 /// Courier's courieresmtpd, couriertcpd and courierd: what they log about a connection, as events.
@@ -70,11 +71,11 @@ extension Courier {
         init?(_ line: LogLine, _ bytes: Span<UInt8>) {
             // Most lines of a log are another program's: length and first letter tell.
             switch line.tag.count {
-            case 13 where line.isTagged("courieresmtpd", in: bytes): self = .esmtpd
-            case 8 where line.isTagged("courierd", in: bytes): self = .courierd
-            case 6 where line.isTagged("esmtpd", in: bytes): self = .esmtpd
-            case 10 where line.isTagged("esmtpd-ssl", in: bytes): self = .otherListener
-            case 10 where line.isTagged("esmtpd-msa", in: bytes): self = .otherListener
+            case 13 where bytes.hasBytes(of: "courieresmtpd", at: line.tag.lowerBound): self = .esmtpd
+            case 8 where bytes.hasBytes(of: "courierd", at: line.tag.lowerBound): self = .courierd
+            case 6 where bytes.hasBytes(of: "esmtpd", at: line.tag.lowerBound): self = .esmtpd
+            case 10 where bytes.hasBytes(of: "esmtpd-ssl", at: line.tag.lowerBound): self = .otherListener
+            case 10 where bytes.hasBytes(of: "esmtpd-msa", at: line.tag.lowerBound): self = .otherListener
             default: return nil
             }
         }

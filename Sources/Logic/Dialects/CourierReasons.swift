@@ -1,3 +1,4 @@
+import Bytes
 import Events
 
 /// Why submit refused: class, zone and list failure out of a reply's code and text.
@@ -17,12 +18,10 @@ extension Courier {
     mutating func judge(_ reply: Reply, _ bytes: Span<UInt8>, _ event: inout Event) {
         var head: Range<Int>?
         if listTexts.hasNoSiteTexts, let peer = event.peer { head = ReplyMemory.head(reply, bytes, peer) }
-        if let head, let judgement = replies.judgement(reply, head: head, bytes) {
-            return event.take(judgement)
-        }
+        if let head, replies.recall(reply, head: head, bytes, into: &event) { return }
         var host: Int?
         let judgement = reason(for: reply, bytes, &host)
-        event.take(judgement)
+        judgement.apply(to: &event)
         if let head { replies.keep(judgement, of: reply, head: head, host: host, bytes) }
     }
 
@@ -132,12 +131,4 @@ extension Courier {
             (500, 599, "Routing loop detected", .content),
             (500, 599, "Delivery not authorized, message refused.", .content),
         ]
-}
-
-extension Event {
-    fileprivate mutating func take(_ judgement: ReplyMemory.Judgement) {
-        rejectionClass = judgement.rejectionClass
-        zone = judgement.zone
-        isListFailure = judgement.isListFailure
-    }
 }

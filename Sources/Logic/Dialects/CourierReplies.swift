@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import Events
 
 /// `error,relay=...`: a reply of 4xx or 5xx that courieresmtpd gave, or the connection's end in the middle of one.

@@ -1,3 +1,4 @@
+import Bytes
 import Events
 
 /// How a reply's text shows that a DNSBL spoke: words all lists use (`SignIndex`), the site's own words, and the

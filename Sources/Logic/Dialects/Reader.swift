@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import Events
 
 /// A place in a line's bytes that moves on as fields are read. It holds no bytes itself: each step is given them, so
@@ -32,6 +33,13 @@ struct Reader {
 
     /// The address that ends before `stop`; 45 bytes are the longest one in text.
     mutating func address(upTo stop: UInt8, in bytes: Span<UInt8>) -> IPAddress? {
+        var mappedEnd = position
+        if let address = IPAddress(mappedIn: bytes, from: position, end: &mappedEnd), mappedEnd < end,
+            bytes[mappedEnd] == stop
+        {
+            position = mappedEnd
+            return address
+        }
         guard let index = find(stop, within: 46, in: bytes), let address = IPAddress(bytes, in: position..<index) else {
             return nil
         }

@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import Events
 
 /// What was made of replies' texts, for those that come again: a DNSBL says the same of each of its sources, with the
@@ -11,22 +12,22 @@ struct ReplyMemory: Sendable {
         var rejectionClass: RejectionClass
         var zone: String?
         var isListFailure: Bool
+
+        func apply(to event: inout Event) {
+            event.rejectionClass = rejectionClass
+            event.zone = zone
+            event.isListFailure = isListFailure
+        }
     }
 
-    private struct Entry: Sendable {
-        var isUsed = false
-        var code: UInt16 = 0
-        var hasRecipient = false
-        var length = 0
-        var judgement = Judgement(rejectionClass: .other, zone: nil, isListFailure: false)
-    }
-
-    /// A head that comes takes the place of an older one with the same lowest bits; 6 kB in all.
+    /// Heads that come take the place of older ones with the same lowest bits; 10 kB in all.
     private static let places = 64
-    private static let longestHead = 96
-    private var entries = [Entry](repeating: Entry(), count: places)
-    /// The heads of the entries, `longestHead` bytes for each.
+    private static let longestHead = 128
+    /// Code, recipient and head's length of each place; 0 while it is free.
+    private var keys = [UInt64](repeating: 0, count: places)
     private var heads = [UInt8](repeating: 0, count: places * longestHead)
+    private var judgements = [Judgement](
+        repeating: Judgement(rejectionClass: .other, zone: nil, isListFailure: false), count: places)
 
     /// What stands before the peer's address in a reply that ends with it; `nil` for any other, and where the peer's
     /// own digits could be part of what a text is judged by.
@@ -42,33 +43,46 @@ struct ReplyMemory: Sendable {
         let length = reply.text.count - address.count
         guard address.count <= 15, length > 0, length <= longestHead else { return nil }
         let head = reply.text.lowerBound..<(reply.text.lowerBound + length)
-        for (offset, length) in [(0, min(8, address.count)), (8, address.count - 8)] where length > 0 {
-            let word = bytes.word(at: address.lowerBound + offset) & Words.mask(length)
-            guard word == bytes.word(at: head.upperBound + offset) & Words.mask(length),
-                // Digits and dots: the mapped form can also be written in hexadecimal.
-                Words.within(UInt8(ascii: "."), UInt8(ascii: "9"), word) == Words.highs & Words.mask(length)
-            else { return nil }
-        }
+        guard
+            ReplyMemory.isSameDotted(bytes, address.lowerBound, head.upperBound, address.count),
+            ReplyMemory.isSameDotted(bytes, address.lowerBound + 8, head.upperBound + 8, address.count - 8)
+        else { return nil }
         // Behind a letter or a digit the address would be the end of a word and no address of its own.
         return SignIndex.isWordByte(bytes[head.upperBound - 1]) ? nil : head
     }
 
-    func judgement(_ reply: Courier.Reply, head: Range<Int>, _ bytes: Span<UInt8>) -> Judgement? {
-        let place = ReplyMemory.place(head, bytes)
-        guard entries[place].isUsed, entries[place].code == reply.code,
-            entries[place].hasRecipient == reply.hasRecipient, entries[place].length == head.count
-        else { return nil }
+    /// Whether the first `count` of eight bytes at both places are the same digits and dots; the mapped form of an IPv4
+    /// address can also be written in hexadecimal.
+    @inline(__always)
+    private static func isSameDotted(_ bytes: Span<UInt8>, _ first: Int, _ second: Int, _ count: Int) -> Bool {
+        let mask = Words.mask(count)
+        let word = bytes.word(at: first)
+        return (word ^ bytes.word(at: second)) & mask == 0
+            && (~Words.within(UInt8(ascii: "."), UInt8(ascii: "9"), word) & mask) & Words.highs == 0
+    }
+
+    /// Puts what is remembered of a reply into `event`; false when that is nothing.
+    func recall(_ reply: Courier.Reply, head: Range<Int>, _ bytes: Span<UInt8>, into event: inout Event) -> Bool {
+        let key = ReplyMemory.key(reply, head)
+        var place = ReplyMemory.place(head, bytes)
+        if keys[place] != key || !isHead(head, bytes, at: place) {
+            place ^= 1
+            guard keys[place] == key, isHead(head, bytes, at: place) else { return false }
+        }
+        judgements[place].apply(to: &event)
+        return true
+    }
+
+    private func isHead(_ head: Range<Int>, _ bytes: Span<UInt8>, at place: Int) -> Bool {
         let kept = heads.span
         let start = place * ReplyMemory.longestHead
         var offset = 0
         while offset < head.count {
-            let mask = Words.mask(head.count - offset)
-            guard (kept.word(at: start + offset) ^ bytes.word(at: head.lowerBound + offset)) & mask == 0 else {
-                return nil
-            }
+            let difference = kept.word(at: start + offset) ^ bytes.word(at: head.lowerBound + offset)
+            if difference & Words.mask(head.count - offset) != 0 { return false }
             offset += 8
         }
-        return entries[place].judgement
+        return true
     }
 
     /// - Parameter host: where the last name begins that was looked at as a zone. One that reaches to the address would
@@ -80,12 +94,18 @@ struct ReplyMemory: Sendable {
             guard host < head.upperBound, (host..<head.upperBound).contains(where: { ReplyMemory.endsHost(bytes[$0]) })
             else { return }
         }
-        let place = ReplyMemory.place(head, bytes)
-        entries[place] = Entry(
-            isUsed: true, code: reply.code, hasRecipient: reply.hasRecipient, length: head.count, judgement: judgement)
+        var place = ReplyMemory.place(head, bytes)
+        if keys[place] != 0, keys[place ^ 1] == 0 { place ^= 1 }
+        keys[place] = ReplyMemory.key(reply, head)
+        judgements[place] = judgement
         for offset in 0..<head.count {
             heads[place * ReplyMemory.longestHead + offset] = bytes[head.lowerBound + offset]
         }
+    }
+
+    /// Never 0, as no code is.
+    private static func key(_ reply: Courier.Reply, _ head: Range<Int>) -> UInt64 {
+        UInt64(reply.code) << 16 | UInt64(head.count) << 1 | (reply.hasRecipient ? 1 : 0)
     }
 
     /// By the head's length, begin and end: replies of one list differ in none of them, those of two mostly in all.

@@ -1,3 +1,4 @@
+import Bytes
 import Events
 
 /// What in a reply's text shows that a DNSBL spoke, found in one pass over it.

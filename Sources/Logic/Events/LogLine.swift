@@ -1,3 +1,5 @@
+import Bytes
+
 /// The header of one log line: where its stamp, host, tag and message stand.
 ///
 /// Read are the forms a syslog daemon writes to a file: RFC 3164 (`Nov 20 22:44:29 vm tag[12]: text`), the same with an
@@ -46,13 +48,6 @@ package struct LogLine: Equatable, Sendable {
         } else {
             guard readTraditional(bytes, position, end) else { return nil }
         }
-    }
-
-    /// Whether the line was written by the program `name`.
-    @inlinable
-    @inline(__always)
-    package func isTagged(_ name: StaticString, in bytes: Span<UInt8>) -> Bool {
-        tag.count == name.utf8CodeUnitCount && bytes.hasBytes(of: name, at: tag.lowerBound)
     }
 }
 
@@ -116,14 +111,15 @@ extension LogLine {
         var position = start
         while position < limit {
             let word = bytes.word(at: position)
+            // Only the lowest bit of all three together counts, and that one is right.
             let ends =
-                Words.within(UInt8(ascii: ":"), UInt8(ascii: ":"), word)
-                | Words.within(UInt8(ascii: "["), UInt8(ascii: "["), word)
-            let stops = ends | (~Words.within(0x21, 0x7e, word) & Words.highs)
+                Words.firstZero(word ^ (Words.ones &* 0x3a)) | Words.firstZero(word ^ (Words.ones &* 0x5b))
+            let blanks = (word &- Words.ones &* 0x21) & ~word & Words.highs
+            let others = ((word &+ Words.ones) | word) & Words.highs
+            let stops = ends | blanks | others
             if stops != 0 {
-                let place = position + stops.trailingZeroBitCount / 8
-                let isEnd = ends & (stops & (~stops &+ 1)) != 0
-                return isEnd && place < limit ? place : nil
+                let place = position &+ stops.trailingZeroBitCount / 8
+                return ends.trailingZeroBitCount == stops.trailingZeroBitCount && place < limit ? place : nil
             }
             position += 8
         }
@@ -196,9 +192,11 @@ extension LogLine {
     }
 
     private static func looksLikeRFC3339(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        let start = range.lowerBound
-        return range.count >= 20 && bytes[start + 4] == UInt8(ascii: "-") && bytes[start + 7] == UInt8(ascii: "-")
-            && bytes[start + 10] | 0x20 == UInt8(ascii: "t") && bytes[start + 13] == UInt8(ascii: ":")
+        guard range.count >= 20 else { return false }
+        // "....-..-" and "..T..:..", the T in either case.
+        let date = bytes.word(at: range.lowerBound) & 0xff00_00ff_0000_0000
+        let time = (bytes.word(at: range.lowerBound + 8) | 0x20_0000) & 0x0000_ff00_00ff_0000
+        return date == 0x2d00_002d_0000_0000 && time == 0x0000_3a00_0074_0000
     }
 
     /// The longest field that is looked at. RFC 5424, 6 allows 255 bytes of host and 48 of app; a tag may carry a

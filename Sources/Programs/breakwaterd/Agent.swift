@@ -59,6 +59,8 @@ final class Agent {
     var evidence: [Prefix: [[UInt8]]] = [:]
     /// Connections rejected while observing, the newest at the end: they may still hold their slots when enforcing begins.
     var notedSheds: [Shed] = []
+    /// Bans whose peer was shed less than a minute ago and has not tried to come back since it was.
+    var shedLately: [Prefix: Instant] = [:]
     /// What is still to be looked up in this sweep over everything that should be in the kernel.
     var sweep: [SweepItem] = []
     var sweepsAgain = false

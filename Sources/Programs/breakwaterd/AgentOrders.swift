@@ -180,6 +180,7 @@ extension Agent {
             if let latency = decision.latency, clock.now - latency >= mode.since { tally.lineToFree.add(latency) }
             if let peer = decision.prefix?.address, let ban = policy.ledger.ban(covering: peer) {
                 costs[ban.prefix]?.shed &+= 1
+                if shedLately.count < Agent.mostShedLately { shedLately[ban.prefix] = clock.now }
             }
         } else if decision.outcome == .failed {
             tally.failed += 1

@@ -34,6 +34,7 @@ extension Agent {
         problem("dialogue", logs.contains { $0.dialect.hasDialogue } ? dialogue : nil)
         if let text = early?.problem, problems["early"] == nil { problem("early", text) }
         looksDue(now)
+        looksForReturns(now)
         for ban in policy.advance(to: now) { noteEnd(ban) }
         if mode.isEnforcing { keepFirewall(now) }
         if allowEntries.contains(where: { $0.until <= now }) { refreshAllowlist() }
@@ -78,6 +79,29 @@ extension Agent {
         }
     }
 
+    static let mostShedLately = 5000
+    private static let returnSpan = Duration.minutes(1)
+
+    /// Who was shed and knocks again within a minute has a server that reconnects at once: its history says so.
+    private func looksForReturns(_ now: Instant) {
+        guard !shedLately.isEmpty else { return }
+        shedLately = shedLately.filter { now - $0.value < Agent.returnSpan && policy.ledger[$0.key] != nil }
+        guard mode.isEnforcing else { return }
+        let waiting = Array(shedLately.keys)
+        for start in stride(from: 0, to: waiting.count, by: 1000) {
+            look(at: Array(waiting[start..<min(start + 1000, waiting.count)]), now)
+        }
+    }
+
+    private func noteReturn(_ prefix: Prefix, _ now: Instant) {
+        guard let shed = shedLately.removeValue(forKey: prefix) else { return }
+        let seconds = max(1, Int((now - shed).inSeconds.rounded(.up)))
+        write(
+            Decision(
+                .note, at: now, prefix: prefix,
+                why: "came back within \(seconds) s of the end of its connection, and was dropped", outcome: .done))
+    }
+
     /// Reads the counters of these bans and begins those anew that have been hit.
     private func look(at prefixes: [Prefix], _ now: Instant) {
         guard !prefixes.isEmpty else { return }
@@ -94,6 +118,7 @@ extension Agent {
         cost.hits = UInt32(clamping: UInt64(cost.hits) &+ new)
         cost.lastPackets = element.packets
         costs[element.prefix] = cost
+        noteReturn(element.prefix, now)
         policy.refresh(element.prefix, at: now)
     }
 

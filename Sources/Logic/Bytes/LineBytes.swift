@@ -29,17 +29,18 @@ extension Span where Element == UInt8 {
         guard start >= 0, start < last else { return nil }
         let wanted = UInt64(byte) &* Words.ones
         var index = start
-        repeat {
-            // A byte that is zero has its highest bit set here; so may bytes above it, which do not matter.
-            let difference = word(at: index) ^ wanted
-            let found = (difference &- Words.ones) & ~difference & Words.highs
+        while index &+ 8 <= count {
+            let found = Words.firstZero(fullWord(at: index) ^ wanted)
             if found != 0 {
                 let place = index &+ found.trailingZeroBitCount / 8
                 return place < last ? place : nil
             }
             index &+= 8
-        } while index < last
-        return nil
+            if index >= last { return nil }
+        }
+        let found = Words.firstZero(word(at: index) ^ wanted)
+        let place = index &+ found.trailingZeroBitCount / 8
+        return found != 0 && place < last ? place : nil
     }
 
     /// Whether the bytes of `text` stand at `position`.
@@ -71,6 +72,11 @@ package enum Words {
     @inlinable package static var ones: UInt64 { 0x0101_0101_0101_0101 }
     /// The highest bit of each byte.
     @inlinable package static var highs: UInt64 { 0x8080_8080_8080_8080 }
+
+    /// A number whose lowest bit is the highest one of the first byte that is zero; 0 when none is.
+    @inlinable
+    @inline(__always)
+    package static func firstZero(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & highs }
 
     /// The highest bit of each byte within `first...last`, both of them ASCII; 0 for every other byte.
     @inlinable
