@@ -162,7 +162,8 @@ class Stage:
         after.judge_signals(self.watch.signals(since=begin), self.watch.lost)
         for rule, complaints in after.complaints.items():
             judged.complaints.setdefault(rule, []).extend(f"guard killed: {text}" for text in complaints)
-        judged.counts.update(kills=extent.kills, kills_at_a_step=sum(steps), untold_by_kills=after.counts["untold"], zombies=len(zombies))
+        judged.counts.update(kills=extent.kills, kills_at_a_step=sum(steps),
+                             untold_by_kills=after.counts["untold"], zombies=len(zombies))
 
     def _guard(self, number, killed_at=None):
         """The guard, started; with a number it meets SIGKILL when it is about to act on a process for that time."""

@@ -140,8 +140,9 @@ class Verdict:
         by_peer = {(record["source"], record["port"]): record for record in self.records}
         proven = 0
         for signal in signals:
-            record = by_peer.get((signal.get("peer"), signal.get("port")))
-            target = f"pid {signal['target']}, {signal.get('exec')}, peer {signal.get('peer')} port {signal.get('port')}"
+            peer = signal.get("peer"), signal.get("port")
+            record = by_peer.get(peer)
+            target = f"pid {signal['target']}, {signal.get('exec')}, peer {peer[0]} port {peer[1]}"
             if signal["signal"] != SIGTERM:
                 self._complain_signal(f"signal {signal['signal']} to {target}")
             elif signal.get("exec") != SERVER_PROGRAM or signal.get("parent") != "couriertcpd":
@@ -155,10 +156,10 @@ class Verdict:
             else:
                 proven += 1
         if lost:
-            self._complain_signal(f"the kernel's trace lost events {lost} times, so some signals may not have been seen")
+            self._complain_signal(f"the kernel's trace lost events {lost} times: some signals may not have been seen")
         ended = self.counts.get("ended", 0)
         if proven < ended:
-            self._complain_signal(f"{ended} connections were ended, but only {proven} signals to their owners were seen")
+            self._complain_signal(f"{ended} connections were ended, but {proven} signals to their owners seen")
         self.counts.update(signals=len(signals), proven=proven)
 
     def _complain_signal(self, text):
