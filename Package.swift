@@ -29,8 +29,7 @@ let package = Package(
         .executable(name: "breakwater", targets: ["breakwater"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // What we hear.
@@ -57,8 +56,6 @@ let package = Package(
                 "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
                 "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ]),
         .program(
             "breakwater",

@@ -17,17 +17,21 @@ def add_options(parser):
 def bans(guard, count, begin=0):
     """The sources banned now. Waits for each chunk, so that this is no burst."""
     sources = lines.sources(count, begin)
+    reject(guard, sources)
+    return sources
+
+
+def reject(guard, sources):
     log = os.open(guard.log, os.O_WRONLY | os.O_APPEND)
     before = int(guard.status()["bans"])
     try:
-        for first in range(0, count, CHUNK):
+        for first in range(0, len(sources), CHUNK):
             at = lines.stamp()
             chunk = sources[first:first + CHUNK]
             os.write(log, b"".join(lines.rejection(source, PORT, at) for source in chunk))
             guard.wait_for("bans", before + first + len(chunk), 60)
     finally:
         os.close(log)
-    return sources
 
 
 def settle(guard, seconds=60):

@@ -1,9 +1,10 @@
-"""Hears, from outside the daemon, when elements come into its sets: nf_tables' notifications.
+"""Hears, from outside the guard, when elements come into its sets: nf_tables' notifications.
 
 A process of its own takes the time as soon as it has a datagram and keeps the bytes; they are read
 only after the measurement. The kernel sends a notification when its transaction is in force.
 """
 
+import mmap
 import os
 import pickle
 import select
@@ -31,18 +32,28 @@ NEW_ELEMENT = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM
 
 QUEUE = 256 << 20  # bytes of notifications that may wait; beyond it the kernel drops, and we say so
 DATAGRAM = 1 << 17
-TABLE = "breakwater"
+TABLE = "breakwater"  # where the Writer puts its elements
+TICK_SECONDS = 1.0
+COUNTS = struct.Struct("=?Q")  # shared with the measuring process: whether it waits; elements so far
 
 
 class Listener:
-    """Between `start` and `stop` every element that came is noted with its time (monotonic, ns)."""
+    """Between `start` and `stop` every element that came into any set is noted with its time (monotonic, ns)."""
 
     def start(self):
         asking, self.ask = os.pipe()
-        self.pid, self.pipe = space.side_process(lambda pipe: _listen(pipe, asking, self.ask))
+        self.counts = mmap.mmap(-1, COUNTS.size)
+        self.pid, self.pipe = space.side_process(lambda pipe: _listen(pipe, asking, self.ask, self.counts))
         os.close(asking)
         if self.pipe.read(1) != b"!":
             raise BenchError("the netlink listener did not start")
+
+    def wait(self, count, seconds):
+        """Until so many have come, or for so long. The counting takes CPU from whoever is still adding elements."""
+        deadline = time.monotonic() + seconds
+        COUNTS.pack_into(self.counts, 0, True, 0)
+        while time.monotonic() < deadline and COUNTS.unpack_from(self.counts)[1] < count:
+            time.sleep(0.1)
 
     def stop(self):
         """{(set, address): time of its first notification}, in the order they came."""
@@ -58,7 +69,7 @@ class Listener:
         os.waitpid(self.pid, 0)
 
 
-def _listen(pipe, asking, ask):
+def _listen(pipe, asking, ask, counts):
     os.close(ask)  # so that closing the other copy ends the pipe
     heard = socket.socket(AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
     heard.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE)
@@ -67,14 +78,15 @@ def _listen(pipe, asking, ask):
     heard.setblocking(False)
     pipe.write(b"!")
     pipe.flush()
-    # Only the end of the pipe wakes it besides datagrams: the other side has closed it.
+    # The end of the pipe wakes it, too: the other side has closed it.
     waiting = select.epoll()
     waiting.register(heard, select.EPOLLIN)
     waiting.register(asking, select.EPOLLHUP)
     datagrams, lost, now = [], False, time.monotonic_ns
+    counted, first, next_count = 0, {}, 0.0
     is_over = False
     while not is_over:
-        for descriptor, _ in waiting.poll():
+        for descriptor, _ in waiting.poll(TICK_SECONDS):
             if descriptor == asking:
                 is_over = True
         while True:
@@ -86,6 +98,10 @@ def _listen(pipe, asking, ask):
                 lost = True
                 continue
             datagrams.append((now(), data))
+        if COUNTS.unpack_from(counts)[0] and time.monotonic() >= next_count:
+            first.update(read(datagrams[counted:]))
+            counted, next_count = len(datagrams), time.monotonic() + TICK_SECONDS
+            COUNTS.pack_into(counts, 0, True, len(first))
     pickle.dump({"datagrams": datagrams, "lost": lost}, pipe)
 
 
@@ -114,13 +130,11 @@ def _attributes(data, position, end):
 
 
 def _keys(data, position, end):
-    table = name = None
+    name = None
     for kind, begin, stop in _attributes(data, position, end):
-        if kind == NFTA_SET_ELEM_LIST_TABLE:
-            table = data[begin:stop].rstrip(b"\0").decode()
-        elif kind == NFTA_SET_ELEM_LIST_SET:
+        if kind == NFTA_SET_ELEM_LIST_SET:
             name = data[begin:stop].rstrip(b"\0").decode()
-        elif kind == NFTA_SET_ELEM_LIST_ELEMENTS and table == TABLE:
+        elif kind == NFTA_SET_ELEM_LIST_ELEMENTS:
             for _, inner, inner_end in _attributes(data, begin, stop):
                 key, flags = None, 0
                 for what, value, value_end in _attributes(data, inner, inner_end):

@@ -36,12 +36,15 @@ def cache_directory():
     return os.environ.get("BREAKWATER_LAB_DIR", "/var/cache/breakwater-lab")
 
 
-def ready(tell):
-    """The path of the tree; builds it (a minute or two) if this recipe has none yet."""
+def ready(tell, packages=PACKAGES, hooks=HOOKS, early=()):
+    """The path of the tree; builds it (a minute or two) if this recipe has none yet.
+
+    `hooks` run when the packages are there, `early` ones before they are configured.
+    """
     codename = platform.freedesktop_os_release().get("VERSION_CODENAME")
     if not codename:
         raise LabError("/etc/os-release has no VERSION_CODENAME; the lab needs Debian 12 or newer")
-    recipe = repr((codename, platform.machine(), PACKAGES, HOOKS))
+    recipe = repr((codename, platform.machine(), packages, hooks, *early))
     path = os.path.join(cache_directory(), f"{codename}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}")
     if not os.path.isdir(path):
         os.makedirs(cache_directory(), exist_ok=True)
@@ -49,11 +52,11 @@ def ready(tell):
             # Two labs started together wait for one build.
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not os.path.isdir(path):
-                _build(codename, path, tell)
+                _build(codename, path, packages, hooks, early, tell)
     return path
 
 
-def _build(codename, path, tell):
+def _build(codename, path, packages, hooks, early, tell):
     if shutil.which("mmdebstrap") is None:
         raise LabError("mmdebstrap is missing; remedy: apt-get install mmdebstrap")
     for leftover in glob.glob(os.path.join(cache_directory(), "building-*")):
@@ -67,10 +70,11 @@ def _build(codename, path, tell):
             file.write(_apt_configuration())
         log = os.path.join(cache_directory(), "build.log")
         command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
-                   f"--include={','.join(PACKAGES)}", f"--aptopt={configuration}",
+                   f"--include={','.join(packages)}", f"--aptopt={configuration}",
                    '--aptopt=APT::Install-Recommends "false"',
                    "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
-                   *[f"--customize-hook={hook}" for hook in HOOKS],
+                   *[f"--essential-hook={hook}" for hook in early],
+                   *[f"--customize-hook={hook}" for hook in hooks],
                    codename, os.path.join(work, "tree"), *_host_sources()]
         environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
         with open(log, "wb") as output:

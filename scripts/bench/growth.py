@@ -1,0 +1,101 @@
+"""How the cost grows: the same work with ten times as much, again and again.
+
+A figure at one size hides a square. Where a peer would not end within the cut it is not asked for
+more: its growth is seen from the sizes before.
+"""
+
+import math
+
+import figures
+import own
+import space
+import floors
+import works
+
+SIZES = (1000, 10_000, 100_000, 1_000_000)
+PEER_LIMIT = 10_000
+# (work, figure, unit) of what is printed, in this order
+ROWS = (
+    ("sources in one write -> all in the set", "seconds", "s"),
+    ("CPU per ban in that", "cpu_per_ban", "us"),
+    ("restart, sets empty -> all in the sets", "restart", "s"),
+    ("restart, bans still in the sets -> it answers", "again", "s"),
+    ("list", "list", "ms"),
+    ("ban", "ban", "ms"),
+    ("resident", "rss", "MB"),
+)
+
+
+def measure(found, chosen, sizes, guards, with_floor, cut):
+    for size in sizes:
+        if with_floor:
+            _one(found, chosen, "floor", size, lambda: _floor(chosen, size))
+        for kind in guards:
+            if kind is own.Breakwater:
+                _one(found, chosen, kind.name, size, lambda: _breakwater(kind, chosen, size, 2 * cut))
+            elif size <= PEER_LIMIT:
+                if found.median(f"growth.seconds.{kind.name}.{size // 10}") or size == sizes[0]:
+                    _one(found, chosen, kind.name, size, lambda: _at_once(kind, chosen, size, cut))
+
+
+def _one(found, chosen, name, size, function):
+    found.tell(f"growth: {name}, {size:,}")
+    with figures.Load() as load:
+        run = function()
+    for (_, figure, unit) in ROWS:
+        if run.get(figure) is not None:
+            found.add(f"growth.{figure}.{name}.{size}", run[figure], unit, load=load)
+    if "arrived" in run:
+        found.add(f"growth.arrived.{name}.{size}", run["arrived"], "bans", load=load)
+
+
+def _floor(chosen, size):
+    run = space.run(floors.add, chosen, size)
+    verbs = space.run(floors.commands, chosen, size)
+    return {"seconds": run["seconds"], "cpu_per_ban": run["cpu_per_ban"] * 1e6, "list": verbs["list"], "ban": verbs["ban"]}
+
+
+def _at_once(kind, chosen, size, cut):
+    run = space.run(works.at_once, kind, chosen, size, cut)
+    is_whole = run["arrived"] == size
+    return {"seconds": run["seconds"] if is_whole else None, "arrived": run["arrived"],
+            "cpu_per_ban": run["cpu_per_ban"] * 1e6}
+
+
+def _breakwater(kind, chosen, size, cut):
+    answer = _at_once(kind, chosen, size, cut)
+    if answer["arrived"] == size:  # beyond its bound it has no more bans than before
+        run = space.run(works.many, kind, chosen, size, cut)
+        answer.update(restart=run["seconds"], again=run["again"], rss=run["rss"] / 1e6,
+                      list=run["verbs"]["list"], ban=run["verbs"]["ban"])
+    return answer
+
+
+def text(found):
+    """A table: a line for each work and guard, with the factor that the last tenfold cost."""
+    sizes = sorted({int(name.rpartition(".")[2]) for name in found.rows if name.startswith("growth.")})
+    names = [name for name in ("floor", "fail2ban", "sshguard", "crowdsec", "breakwater")]
+    rows = [("growth", "", *(f"{size:,}" for size in sizes), "last tenfold costs")]
+    for label, figure, unit in ROWS:
+        for name in names:
+            values = [found.median(f"growth.{figure}.{name}.{size}") for size in sizes]
+            if any(value is not None for value in values):
+                cells = [_cell(found, name, size, value) for size, value in zip(sizes, values)]
+                rows.append((f"{label}, {unit}", name, *cells, _factor(sizes, values)))
+    return figures.markdown(rows) if len(rows) > 1 else ""
+
+
+def _cell(found, name, size, value):
+    if value is not None:
+        return figures.number(value)
+    arrived = found.median(f"growth.arrived.{name}.{size}")
+    return "-" if arrived is None else f"{arrived:,.0f} came"
+
+
+def _factor(sizes, values):
+    known = [(size, value) for size, value in zip(sizes, values) if value]
+    if len(known) < 2:
+        return "-"
+    (size, value), (next_size, next_value) = known[-2:]
+    exponent = math.log(next_value / value) / math.log(next_size / size)
+    return f"x{next_value / value:.3g} (N^{exponent:.1f})"

@@ -1,0 +1,188 @@
+"""The one table: every work, and what each guard and the floor need for it, side by side in one run.
+
+The works are in works.py, the floors in floors.py, how the cost grows in growth.py. The peers are
+measured as Debian ships them, with the smallest configuration that sees Courier's 511; it is printed
+with the table. Where a peer does not come to an end, its run is cut, and the cell says so.
+"""
+
+import crowdsec
+import fail2ban
+import figures
+import floors
+import growth
+import own
+import space
+import sshguard
+import works
+
+PEERS = (fail2ban.Fail2ban, sshguard.SSHGuard, crowdsec.CrowdSec)
+GUARDS = (*PEERS, own.Breakwater)
+COLUMNS = ("floor", *(kind.name for kind in GUARDS))
+BURST = 10_000
+RATE = 2000
+
+# (work, figures of its cell, their goals)
+ROWS = (
+    ("one line written -> element in the set, p50 / p99, ms", ("one_by_one.p50", "one_by_one.p99"), (0.15, 1)),
+    ("CPU per ban, one by one, us", ("one_by_one.cpu_per_ban",), (50,)),
+    ("{burst} sources in one write -> all in the set, s", ("at_once.seconds",), (0.1,)),
+    ("CPU per ban in that, us", ("at_once.cpu_per_ban",), (50,)),
+    ("{rate} new sources/s for {seconds} s (peers {peer_seconds} s): p99, ms", ("stream.p99",), (5,)),
+    ("the same: last element behind last line, s", ("stream.behind",), (None,)),
+    ("the same: CPU meanwhile, % of a core", ("stream.cpu",), (15,)),
+    ("restart with {bans} bans, sets empty -> all in the sets, s", ("restart.seconds",), (0.3,)),
+    ("the same, bans still in the sets -> it answers, s", ("restart.again",), (0.3,)),
+    ("resident idle / with {bans} bans, MB", ("idle.rss", "many.rss"), (12, 20)),
+    ("list / ban / unban with {bans} bans, ms", ("cli.list", "cli.ban", "cli.unban"), (50, 8, 8)),
+    ("idle: CPU, % of a core / wake-ups per s", ("idle.cpu", "idle.wakeups"), (0.05, 0.2)),
+)
+NOTES = """\
+floor: a process that only waits for the line (inotify) and reads it; `nft -f` of as many elements with a
+timeout each; `nft list set`, `nft add element`, `nft delete element` with as many in the set.
+"> N (a of b)": cut after N s, when a of b bans had arrived. "-": there is no such thing, or it takes hours.
+"!": above the goal. fail2ban has its {bans} bans without an action in the rows for memory and commands, as
+restoring them with one is the row before. sshguard's commands and {bans} bans: it has no command line, and
+each ban makes nft read the whole set. Memory: resident, all processes of a guard added up."""
+
+
+def add_options(parser):
+    parser.add_argument("--quick", action="store_true", help="one run of small works: does it all still work?")
+    parser.add_argument("--peer-runs", type=int, metavar="N", help="of the peers (default: as --runs)")
+    parser.add_argument("--only", metavar="NAME,...", help=f"of {', '.join(COLUMNS)} (default: all)")
+    parser.add_argument("--cut", type=int, default=60, metavar="S", help="when a peer's run is cut (default %(default)s)")
+
+
+class Sizes:
+    """How much is asked of whom."""
+
+    def __init__(self, quick, cut):
+        self.events = 10 if quick else 100
+        self.burst = 500 if quick else BURST
+        self.rate = 200 if quick else RATE
+        self.seconds = 2 if quick else 60
+        self.peer_seconds = 2 if quick else 5
+        self.bans = 500 if quick else 50_000
+        self.idle_seconds = 5 if quick else 30
+        self.cut = 20 if quick else cut
+        self.growth = (100, 1000) if quick else growth.SIZES
+
+
+def measure(found, chosen):
+    sizes = Sizes(chosen.quick, chosen.cut)
+    runs = 1 if chosen.quick else chosen.runs
+    peer_runs = min(runs, chosen.peer_runs or runs)
+    wanted = chosen.only.split(",") if chosen.only else COLUMNS
+    guards = [kind for kind in GUARDS if kind.name in wanted]
+    for kind in guards:
+        files, version = space.run(works.configuration, kind, chosen)
+        found.keep("configuration", {"guard": kind.name, "version": version, "files": files})
+    for number in range(runs):
+        if "floor" in wanted:
+            _floors(found, chosen, sizes, number)
+        for kind in guards:
+            if kind not in PEERS or number < peer_runs:
+                _guard(found, chosen, sizes, kind, number)
+    growth.measure(found, chosen, sizes.growth, guards, "floor" in wanted, sizes.cut)
+    found.text = text(found, sizes, wanted)
+
+
+def _floors(found, chosen, sizes, number):
+    found.tell(f"floors, run {number + 1}")
+    with figures.Load() as load:
+        tail = space.run(floors.tail, chosen, sizes.events)
+        burst, restart = (space.run(floors.add, chosen, count) for count in (sizes.burst, sizes.bans))
+        commands = space.run(floors.commands, chosen, sizes.bans)
+    for name, value, unit in (("one_by_one.p50", tail["p50"], "ms"), ("one_by_one.p99", tail["p99"], "ms"),
+                              ("at_once.seconds", burst["seconds"], "s"),
+                              ("at_once.cpu_per_ban", burst["cpu_per_ban"] * 1e6, "us"),
+                              ("restart.seconds", restart["seconds"], "s"),
+                              *((f"cli.{verb}", value, "ms") for verb, value in commands.items())):
+        found.add(f"{name}.floor", value, unit, load=load)
+
+
+def _guard(found, chosen, sizes, kind, number):
+    is_peer = kind in PEERS
+
+    def work(name, *arguments):
+        found.tell(f"{kind.name}: {name.replace('_', ' ')}, run {number + 1}")
+        with figures.Load() as load:
+            run = space.run(getattr(works, name), kind, chosen, *arguments)
+        return run, lambda figure, value, unit: found.add(f"{figure}.{kind.name}", value, unit, load=load)
+
+    run, add = work("idle", sizes.idle_seconds)
+    add("idle.rss", run["rss"] / 1e6, "MB")
+    add("idle.cpu", run["cpu"] * 100, "% of a core")
+    add("idle.wakeups", run["wakeups"], "per s")
+
+    run, add = work("one_by_one", sizes.events, 30)
+    add("one_by_one.p50", run["p50"], "ms")
+    add("one_by_one.p99", run["p99"], "ms")
+    add("one_by_one.cpu_per_ban", run["cpu_per_ban"] * 1e6, "us")
+    found.keep(f"one_by_one.ms.{kind.name}", [round(time_, 3) for time_ in run["times"]])
+
+    run, add = work("at_once", sizes.burst, sizes.cut)
+    add("at_once.seconds", run["seconds"], "s")
+    add("at_once.cpu_per_ban", run["cpu_per_ban"] * 1e6, "us")
+    add("at_once.rss", run["rss"] / 1e6, "MB")
+    _add_share(add, "at_once", run)
+
+    run, add = work("stream", sizes.rate, sizes.peer_seconds if is_peer else sizes.seconds, sizes.cut)
+    add("stream.p99", run["p99"], "ms")
+    add("stream.behind", run["behind"], "s")
+    add("stream.cpu", run["cpu_share"] * 100, "% of a core")
+    add("stream.rate", run["rate"], "lines/s")
+    _add_share(add, "stream", run)
+
+    run, add = work("many", sizes.bans, sizes.cut)
+    _add_share(add, "restart", run)
+    if run["seconds"] is not None:
+        add("restart.seconds", run["seconds"], "s")
+    if "again" in run:
+        add("restart.again", run["again"], "s")
+    if "rss" in run:
+        add("many.rss", run["rss"] / 1e6, "MB")
+        for verb, milliseconds in run["verbs"].items():
+            add(f"cli.{verb}", milliseconds, "ms")
+
+
+def _add_share(add, work, run):
+    """How many of the bans had come when the run was over, or cut."""
+    add(f"{work}.arrived", run["arrived"], "bans")
+    add(f"{work}.written", run["written"], "bans")
+
+
+# What is printed
+
+def text(found, sizes, wanted):
+    words = {key: f"{value:,}" for key, value in vars(sizes).items() if isinstance(value, int)}
+    columns = [column for column in COLUMNS if column in wanted]
+    rows = [("work", *columns, "goal")]
+    for label, names, goals in ROWS:
+        rows.append((label.format(**words), *(_cell(found, column, names, goals, sizes.cut) for column in columns),
+                     " / ".join("-" if goal is None else figures.number(goal) for goal in goals)))
+    parts = [figures.markdown(rows), found.load_text(), NOTES.format(**words)]
+    if text := growth.text(found):
+        parts.append(text)
+    parts += [_configuration_text(detail) for detail in found.details.get("configuration", [])]
+    return "\n\n".join(parts)
+
+
+def _cell(found, column, names, goals, cut):
+    values = [found.median(f"{name}.{column}") for name in names]
+    if all(value is None for value in values):
+        return "-"
+    work = names[0].split(".")[0]
+    arrived, written = (found.median(f"{work}.{key}.{column}") for key in ("arrived", "written"))
+    cell = " / ".join("-" if value is None else figures.number(value) for value in values)
+    if arrived is not None and arrived < written and names[0] in ("at_once.seconds", "stream.behind", "restart.seconds"):
+        cell = f"> {cut} ({arrived:,.0f} of {written:,.0f})"
+    is_above = column == own.Breakwater.name and any(
+        goal is not None and value is not None and value > goal for value, goal in zip(values, goals))
+    return f"! {cell}" if is_above else cell
+
+
+def _configuration_text(detail):
+    parts = [f"## {detail['guard']}: {detail['version']}"]
+    for path, content in detail["files"].items():
+        parts.append(f"{path}\n\n" + "\n".join(f"    {line}".rstrip() for line in content.splitlines()))
+    return "\n\n".join(parts)
