@@ -41,7 +41,7 @@ class Figures:
         self.tell = tell
         self.rows = {}
         self.details = {}
-        self.text = ""
+        self.text = ""  # printed in the place of the table, if it is set
 
     def add(self, name, value, unit, goal=None, load=None):
         """One run of one figure. `goal` is the highest value wanted, in the same unit."""
@@ -67,9 +67,7 @@ class Figures:
                 "the measurement's own included.") if loads else ""
 
     def table(self):
-        """Every figure with its runs; a verb that has set a text is told by that."""
-        if self.text:
-            return self.text
+        """Every figure with its runs."""
         head = ("figure", "median", "lowest", "highest", "unit", "goal", "runs", "load", "busy")
         lines = [head]
         for row in self.rows.values():
@@ -84,12 +82,15 @@ class Figures:
             for column, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
 
     def write(self, path, options):
-        """PATH.json with everything, PATH.tsv with the table's figures and all runs."""
+        """PATH.json with everything, PATH.tsv with the table's figures and all runs, PATH.md with a text that was set."""
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         with open(path + ".json", "w") as file:
             json.dump({"machine": machine(), "options": options, "figures": list(self.rows.values()),
                        "details": self.details}, file, indent=1)
             file.write("\n")
+        if self.text:
+            with open(path + ".md", "w") as file:
+                file.write(self.text + "\n")
         with open(path + ".tsv", "w") as file:
             file.write("figure\tunit\tmedian\tgoal\tload\tbusy\truns\n")
             for row in self.rows.values():

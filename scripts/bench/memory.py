@@ -13,7 +13,8 @@ from bencherror import BenchError
 CHUNK = 100_000  # lines; about 13 MB
 AHEAD = 2  # chunks that may wait unread
 SOURCES = 50_000
-TRACKED = 200_000
+TRACKED = (200_000, 1_000_000)  # the default of [ban] max_sources, and five times that
+BEYOND = 100_000
 
 
 def add_options(parser):
@@ -30,12 +31,14 @@ def measure(found, chosen):
     found.add("memory.bans.anonymous", run["after"]["anonymous"] / 1e6, "MB", load=load)
     found.add("memory.bans.per_ban", (run["after"]["rss"] - run["before"]) / chosen.bans, "bytes", load=load)
 
-    found.tell(f"memory: {TRACKED} tracked sources that are not banned, then {TRACKED // 2} more")
-    with figures.Load() as load:
-        run = space.run(_tracked, chosen)
-    found.add("memory.tracked.rss", run["full"] / 1e6, "MB", load=load)
-    found.add("memory.tracked.per_source", (run["full"] - run["before"]) / TRACKED, "bytes", load=load)
-    found.add("memory.tracked.rss_beyond_limit", run["beyond"] / 1e6, "MB", load=load)
+    for count in TRACKED:
+        found.tell(f"memory: {count:,} tracked sources that are not banned, then {BEYOND:,} more")
+        with figures.Load() as load:
+            run = space.run(_tracked, chosen, count)
+        name = f"memory.tracked_{count}"
+        found.add(f"{name}.rss", run["full"] / 1e6, "MB", 128 if count == 1_000_000 else None, load)
+        found.add(f"{name}.per_source", (run["full"] - run["before"]) / count, "bytes", load=load)
+        found.add(f"{name}.rss_beyond_limit", run["beyond"] / 1e6, "MB", load=load)
 
     if chosen.lines > 0:
         found.tell(f"memory: {chosen.lines:g} million lines")
@@ -62,17 +65,17 @@ def _bans(chosen):
         return {"before": before, "after": guard.parts()}
 
 
-def _tracked(chosen):
-    """Two rejections within the window would ban, and each source has one."""
-    ban = 'first = "1d"\nscore = 2.0\nmax_sources = %d' % TRACKED
-    with scene.guarded(chosen, ban=ban) as guard:
+def _tracked(chosen, count):
+    """Two rejections within the window would ban, and each source has one. [ban] max_sources bounds the table."""
+    ban = f'first = "1d"\nscore = 2.0\nwindow = "1h"\nmax_sources = {count}'
+    with scene.guarded(chosen, ban=ban, keeps_journal=False) as guard:
         time.sleep(2)
         before, _ = guard.resident()
-        _reject(guard, lines.sources(TRACKED))
+        _reject(guard, lines.sources(count))
         full, _ = guard.resident()
-        _reject(guard, lines.sources(TRACKED // 2, TRACKED))
+        _reject(guard, lines.sources(BEYOND, count))
         status = guard.status()
-        if int(status["tracked"]) != TRACKED or int(status["evicted"]) != TRACKED // 2 or int(status["bans"]) != 0:
+        if int(status["tracked"]) != count or int(status["evicted"]) != BEYOND or int(status["bans"]) != 0:
             raise BenchError(f"tracked={status['tracked']} evicted={status['evicted']} bans={status['bans']}")
         return {"before": before, "full": full, "beyond": guard.resident()[0]}
 

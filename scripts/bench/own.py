@@ -29,7 +29,7 @@ class Breakwater:
 
     def configuration(self):
         with open(self.daemon.configuration) as file:
-            return {"breakwater.toml": file.read()}
+            return {"breakwater.toml": file.read().replace(self.daemon.directory, "DIRECTORY")}
 
     def start(self):
         self.daemon.start()

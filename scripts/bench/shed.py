@@ -43,20 +43,26 @@ def add_options(parser):
 
 
 def measure(found, chosen):
-    tree.ready(found.tell)
     for number in range(chosen.runs):
-        for name, function in (("alone", _alone), ("wave", _wave), ("by_hand", _by_hand), ("by_hand_busy", _by_hand_busy)):
-            found.tell(f"shed: {name}, run {number + 1}")
-            with figures.Load() as load, chosen.directory() as directory:
-                run = _in_lab(function, chosen, directory, found.tell)
-            times = run["times"]
-            for label, share in (("p50", 0.5), ("p99", 0.99), ("max", 1)):
-                found.add(f"shed.{name}.{label}", figures.quantile(times, share) / 1e6, "ms", load=load)
-            found.add(f"shed.{name}.daemon_p50", run["daemon_p50"], "ms", load=load)
-            found.add(f"shed.{name}.daemon_p99", run["daemon_p99"], "ms", load=load)
-            for key in ("connections", "seen", "rejected_sources", "told", "legit", "legit_delivered"):
-                if key in run:
-                    found.add(f"shed.{name}.{key}", run[key], "", load=load)
+        for name in ("alone", "wave", "by_hand", "by_hand_busy"):
+            part(found, chosen, name, number)
+
+
+def part(found, chosen, name, number):
+    """One run of one part."""
+    tree.ready(found.tell)
+    found.tell(f"shed: {name}, run {number + 1}")
+    function = {"alone": _alone, "wave": _wave, "by_hand": _by_hand, "by_hand_busy": _by_hand_busy}[name]
+    with figures.Load() as load, chosen.directory() as directory:
+        run = _in_lab(function, chosen, directory, found.tell)
+    times = run["times"]
+    for label, share in (("p50", 0.5), ("p99", 0.99), ("max", 1)):
+        found.add(f"shed.{name}.{label}", figures.quantile(times, share) / 1e6, "ms", load=load)
+    found.add(f"shed.{name}.daemon_p50", run["daemon_p50"], "ms", load=load)
+    found.add(f"shed.{name}.daemon_p99", run["daemon_p99"], "ms", load=load)
+    for key in ("connections", "seen", "rejected_sources", "told", "legit", "legit_delivered"):
+        if key in run:
+            found.add(f"shed.{name}.{key}", run[key], "", load=load)
 
 
 def _in_lab(function, chosen, directory, tell):

@@ -11,6 +11,7 @@ import figures
 import floors
 import growth
 import own
+import shed
 import space
 import sshguard
 import works
@@ -24,6 +25,7 @@ RATE = 2000
 # (work, figures of its cell, their goals)
 ROWS = (
     ("one line written -> element in the set, p50 / p99, ms", ("one_by_one.p50", "one_by_one.p99"), (0.15, 1)),
+    ("rejection in Courier's log, TARPIT=0 -> slot free, p50 / p99, ms", ("shed.alone.p50", "shed.alone.p99"), (1, 5)),
     ("CPU per ban, one by one, us", ("one_by_one.cpu_per_ban",), (50,)),
     ("{burst} sources in one write -> all in the set, s", ("at_once.seconds",), (0.1,)),
     ("CPU per ban in that, us", ("at_once.cpu_per_ban",), (50,)),
@@ -39,7 +41,7 @@ ROWS = (
 NOTES = """\
 floor: a process that only waits for the line (inotify) and reads it; `nft -f` of as many elements with a
 timeout each; `nft list set`, `nft add element`, `nft delete element` with as many in the set.
-"> N (a of b)": cut after N s, when a of b bans had arrived. "-": there is no such thing, or it takes hours.
+"> N (a of b)": cut after N s, when a of b bans had arrived. "-": none, or it takes hours; no peer frees a slot.
 "!": above the goal. fail2ban has its {bans} bans without an action in the rows for memory and commands, as
 restoring them with one is the row before. sshguard's commands and {bans} bans: it has no command line, and
 each ban makes nft read the whole set. Memory: resident, all processes of a guard added up."""
@@ -57,6 +59,7 @@ class Sizes:
 
     def __init__(self, quick, cut):
         self.events = 10 if quick else 100
+        self.connections = 10 if quick else 100
         self.burst = 500 if quick else BURST
         self.rate = 200 if quick else RATE
         self.seconds = 2 if quick else 60
@@ -69,6 +72,7 @@ class Sizes:
 
 def measure(found, chosen):
     sizes = Sizes(chosen.quick, chosen.cut)
+    chosen.connections = sizes.connections
     runs = 1 if chosen.quick else chosen.runs
     peer_runs = min(runs, chosen.peer_runs or runs)
     wanted = chosen.only.split(",") if chosen.only else COLUMNS
@@ -82,7 +86,10 @@ def measure(found, chosen):
         for kind in guards:
             if kind not in PEERS or number < peer_runs:
                 _guard(found, chosen, sizes, kind, number)
-    growth.measure(found, chosen, sizes.growth, guards, "floor" in wanted, sizes.cut)
+        if own.Breakwater in guards:
+            shed.part(found, chosen, "alone", number)
+        growth.measure(found, chosen, sizes.growth, [kind for kind in guards if kind not in PEERS or number == 0],
+                       "floor" in wanted, sizes.cut)
     found.text = text(found, sizes, wanted)
 
 
@@ -169,6 +176,8 @@ def text(found, sizes, wanted):
 
 def _cell(found, column, names, goals, cut):
     values = [found.median(f"{name}.{column}") for name in names]
+    if column == own.Breakwater.name and values[0] is None:
+        values = [found.median(name) for name in names]  # of another verb's module, which measures nobody else
     if all(value is None for value in values):
         return "-"
     work = names[0].split(".")[0]
@@ -184,5 +193,5 @@ def _cell(found, column, names, goals, cut):
 def _configuration_text(detail):
     parts = [f"## {detail['guard']}: {detail['version']}"]
     for path, content in detail["files"].items():
-        parts.append(f"{path}\n\n" + "\n".join(f"    {line}".rstrip() for line in content.splitlines()))
+        parts.append(f"{path}\n\n" + "\n".join(f"    {line}" if line else "" for line in content.splitlines()))
     return "\n\n".join(parts)

@@ -154,7 +154,7 @@ def idle(kind, chosen, seconds):
     """Nothing is written: memory, CPU and wake-ups of all its processes."""
     with _guarding(kind, chosen) as guard:
         guard.start()
-        time.sleep(10)
+        time.sleep(min(10, seconds))
         cpu, wakeups = guard.cpu(), guard.switches()
         time.sleep(seconds)
         return {"rss": guard.resident(), "cpu": (guard.cpu() - cpu) / seconds,
