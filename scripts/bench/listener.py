@@ -50,17 +50,23 @@ class Listener:
             raise BenchError("the netlink listener did not start")
 
     def wait(self, count, seconds):
-        """Until so many have come, or for so long, or when no more come. The counting takes CPU from who adds elements."""
+        """Until so many have come, or for so long, or when no more come; whether it was for so long.
+
+        The counting takes CPU from who adds the elements.
+        """
         begin = changed = time.monotonic()
         COUNTS.pack_into(self.counts, 0, True, 0)
         last = 0
-        while time.monotonic() < begin + seconds and last < count:
+        while last < count:
+            if time.monotonic() > begin + seconds:
+                return True
             time.sleep(0.1)
             now = COUNTS.unpack_from(self.counts)[1]
             if now != last:
                 last, changed = now, time.monotonic()
             elif now > 0 and time.monotonic() > changed + QUIET_SECONDS:
-                return
+                break
+        return False
 
     def stop(self):
         """{(set, address): time of its first notification}, in the order they came."""

@@ -32,13 +32,7 @@ def measure(found, chosen):
     found.add("memory.bans.per_ban", (run["after"]["rss"] - run["before"]) / chosen.bans, "bytes", load=load)
 
     for count in TRACKED:
-        found.tell(f"memory: {count:,} tracked sources that are not banned, then {BEYOND:,} more")
-        with figures.Load() as load:
-            run = space.run(_tracked, chosen, count)
-        name = f"memory.tracked_{count}"
-        found.add(f"{name}.rss", run["full"] / 1e6, "MB", 128 if count == 1_000_000 else None, load)
-        found.add(f"{name}.per_source", (run["full"] - run["before"]) / count, "bytes", load=load)
-        found.add(f"{name}.rss_beyond_limit", run["beyond"] / 1e6, "MB", load=load)
+        tracked(found, chosen, count)
 
     if chosen.lines > 0:
         found.tell(f"memory: {chosen.lines:g} million lines")
@@ -54,6 +48,17 @@ def measure(found, chosen):
         found.add("memory.lines.speed", run["speed"], "lines/s", load=load)
         found.add("memory.lines.cpu_per_line", run["cpu_per_line"], "us", load=load)
         found.add("memory.lines.state_on_disk", run["state"] / 1e6, "MB", load=load)
+
+
+def tracked(found, chosen, count):
+    """A table full of sources, and what happens beyond its bound."""
+    found.tell(f"memory: {count:,} tracked sources that are not banned, then {BEYOND:,} more")
+    with figures.Load() as load:
+        run = space.run(_tracked, chosen, count)
+    name = f"memory.tracked_{count}"
+    found.add(f"{name}.rss", run["full"] / 1e6, "MB", 128 if count == TRACKED[-1] else None, load)
+    found.add(f"{name}.per_source", (run["full"] - run["before"]) / count, "bytes", load=load)
+    found.add(f"{name}.rss_beyond_limit", run["beyond"] / 1e6, "MB", load=load)
 
 
 def _bans(chosen):

@@ -89,8 +89,7 @@ class Peer:
         raise NotImplementedError
 
     def hold(self, addresses):
-        """Running, with these bans, by the way that ends within minutes."""
-        raise NotImplementedError
+        """Running, with these bans; it has been started, and has not put all of them into its sets in time."""
 
     def verbs(self, address):
         """{"list" | "ban" | "unban": command}; none where there is no command line."""

@@ -10,6 +10,7 @@ import fail2ban
 import figures
 import floors
 import growth
+import memory
 import own
 import shed
 import space
@@ -21,6 +22,7 @@ GUARDS = (*PEERS, own.Breakwater)
 COLUMNS = ("floor", *(kind.name for kind in GUARDS))
 BURST = 10_000
 RATE = 2000
+RESTART_CUT = 100  # seconds
 
 # (work, figures of its cell, their goals)
 ROWS = (
@@ -34,14 +36,15 @@ ROWS = (
     ("the same: CPU meanwhile, % of a core", ("stream.cpu",), (15,)),
     ("restart with {bans} bans, sets empty -> all in the sets, s", ("restart.seconds",), (0.3,)),
     ("the same, bans still in the sets -> it answers, s", ("restart.again",), (0.3,)),
-    ("resident idle / with {bans} bans, MB", ("idle.rss", "many.rss"), (12, 20)),
+    ("resident idle / {bans} bans / 1,000,000 tracked sources, MB",
+     ("idle.rss", "many.rss", "memory.tracked_1000000.rss"), (12, 20, 128)),
     ("list / ban / unban with {bans} bans, ms", ("cli.list", "cli.ban", "cli.unban"), (50, 8, 8)),
     ("idle: CPU, % of a core / wake-ups per s", ("idle.cpu", "idle.wakeups"), (0.05, 0.2)),
 )
 NOTES = """\
 floor: a process that only waits for the line (inotify) and reads it; `nft -f` of as many elements with a
 timeout each; `nft list set`, `nft add element`, `nft delete element` with as many in the set.
-"> N (a of b)": cut after N s, when a of b bans had arrived. "-": none, or it takes hours; no peer frees a slot.
+"> N (a of b)": cut after N s, when a of b bans had arrived; without ">" no more came. "-": none, or it takes hours; no peer frees a slot.
 "!": above the goal. fail2ban has its {bans} bans without an action in the rows for memory and commands, as
 restoring them with one is the row before. sshguard's commands and {bans} bans: it has no command line, and
 each ban makes nft read the whole set. Memory: resident, all processes of a guard added up."""
@@ -67,6 +70,7 @@ class Sizes:
         self.bans = 500 if quick else 50_000
         self.idle_seconds = 5 if quick else 30
         self.cut = 20 if quick else cut
+        self.restart_cut = 20 if quick else RESTART_CUT
         self.growth = (100, 1000) if quick else growth.SIZES
 
 
@@ -88,6 +92,8 @@ def measure(found, chosen):
                 _guard(found, chosen, sizes, kind, number)
         if own.Breakwater in guards:
             shed.part(found, chosen, "alone", number)
+            if not chosen.quick:
+                memory.tracked(found, chosen, memory.TRACKED[-1])
         growth.measure(found, chosen, sizes.growth, [kind for kind in guards if kind not in PEERS or number == 0],
                        "floor" in wanted, sizes.cut)
     found.text = text(found, sizes, wanted)
@@ -140,7 +146,7 @@ def _guard(found, chosen, sizes, kind, number):
     add("stream.rate", run["rate"], "lines/s")
     _add_share(add, "stream", run)
 
-    run, add = work("many", sizes.bans, sizes.cut)
+    run, add = work("many", sizes.bans, sizes.restart_cut)
     _add_share(add, "restart", run)
     if run["seconds"] is not None:
         add("restart.seconds", run["seconds"], "s")
@@ -153,9 +159,10 @@ def _guard(found, chosen, sizes, kind, number):
 
 
 def _add_share(add, work, run):
-    """How many of the bans had come when the run was over, or cut."""
+    """How many of the bans had come when the run was over, and after how many seconds it was cut, if it was."""
     add(f"{work}.arrived", run["arrived"], "bans")
     add(f"{work}.written", run["written"], "bans")
+    add(f"{work}.cut", run["cut"], "s")
 
 
 # What is printed
@@ -165,7 +172,7 @@ def text(found, sizes, wanted):
     columns = [column for column in COLUMNS if column in wanted]
     rows = [("work", *columns, "goal")]
     for label, names, goals in ROWS:
-        rows.append((label.format(**words), *(_cell(found, column, names, goals, sizes.cut) for column in columns),
+        rows.append((label.format(**words), *(_cell(found, column, names, goals) for column in columns),
                      " / ".join("-" if goal is None else figures.number(goal) for goal in goals)))
     parts = [figures.markdown(rows), found.load_text(), NOTES.format(**words)]
     if text := growth.text(found):
@@ -174,20 +181,26 @@ def text(found, sizes, wanted):
     return "\n\n".join(parts)
 
 
-def _cell(found, column, names, goals, cut):
-    values = [found.median(f"{name}.{column}") for name in names]
-    if column == own.Breakwater.name and values[0] is None:
-        values = [found.median(name) for name in names]  # of another verb's module, which measures nobody else
+def _cell(found, column, names, goals):
+    values = [_value(found, name, column) for name in names]
     if all(value is None for value in values):
         return "-"
-    work = names[0].split(".")[0]
-    arrived, written = (found.median(f"{work}.{key}.{column}") for key in ("arrived", "written"))
     cell = " / ".join("-" if value is None else figures.number(value) for value in values)
-    if arrived is not None and arrived < written and names[0] in ("at_once.seconds", "stream.behind", "restart.seconds"):
-        cell = f"> {cut} ({arrived:,.0f} of {written:,.0f})"
+    if names[0] in ("at_once.seconds", "stream.behind", "restart.seconds"):
+        work = names[0].split(".")[0]
+        arrived, written, cut = (found.median(f"{work}.{key}.{column}") or 0 for key in ("arrived", "written", "cut"))
+        if arrived < written:
+            cell = f"{f'> {cut:g}' if cut else cell} ({arrived:,.0f} of {written:,.0f})"
     is_above = column == own.Breakwater.name and any(
         goal is not None and value is not None and value > goal for value, goal in zip(values, goals))
     return f"! {cell}" if is_above else cell
+
+
+def _value(found, name, column):
+    value = found.median(f"{name}.{column}")
+    if value is None and column == own.Breakwater.name:
+        value = found.median(name)  # of another verb's module, which measures nobody else
+    return value
 
 
 def _configuration_text(detail):

@@ -71,11 +71,11 @@ def at_once(kind, chosen, count, cut):
         cpu, begin = guard.cpu(), time.monotonic_ns()
         if write(data) != len(data):
             raise BenchError("the rejections were not written in one piece; is the disk full?")
-        heard.wait(count, cut)
+        is_cut = heard.wait(count, cut)
         cpu, resident = guard.cpu() - cpu, guard.resident()
         arrived = _arrivals(heard, sources)
     _demand(kind, arrived)
-    return {"seconds": (max(arrived.values()) - begin) / 1e9, "arrived": len(arrived), "written": count, "cut": cut,
+    return {"seconds": (max(arrived.values()) - begin) / 1e9, "arrived": len(arrived), "written": count, "cut": cut * is_cut,
             "cpu_per_ban": cpu / len(arrived), "rss": resident}
 
 
@@ -100,12 +100,12 @@ def stream(kind, chosen, rate, seconds, cut):
         written = now()
         time.sleep(1)  # who is not behind shall not be counted on while he is at it
         share = (guard.cpu() - cpu) / ((now() - begin) / 1e9)
-        heard.wait(count, cut)
+        is_cut = heard.wait(count, cut)
         arrived = _arrivals(heard, sources)
     _demand(kind, arrived)
     times = [(arrived[source] - begun[source]) / 1e6 for source in arrived]
     return {"p50": figures.quantile(times, 0.5), "p99": figures.quantile(times, 0.99), "arrived": len(arrived),
-            "written": count, "behind": max(0, max(arrived.values()) - written) / 1e9, "cut": cut, "cpu_share": share,
+            "written": count, "behind": max(0, max(arrived.values()) - written) / 1e9, "cut": cut * is_cut, "cpu_share": share,
             "rate": count / ((written - begin) / 1e9)}
 
 
@@ -119,9 +119,9 @@ def many(kind, chosen, count, cut):
         heard.start()
         begin = time.monotonic_ns()
         guard.begin()
-        heard.wait(count, cut)
+        is_cut = heard.wait(count, cut)
         arrived = _arrivals(heard, sources)
-        answer = {"arrived": len(arrived), "written": count, "cut": cut,
+        answer = {"arrived": len(arrived), "written": count, "cut": cut * is_cut,
                   "seconds": (max(arrived.values()) - begin) / 1e9 if arrived else None}
         if len(arrived) < count:
             if not guard.holds_many:
