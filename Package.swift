@@ -29,8 +29,7 @@ let package = Package(
         .executable(name: "breakwater", targets: ["breakwater"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // What we hear.
@@ -39,10 +38,11 @@ let package = Package(
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
         .ours("Inputs", "MailServer", ["Posix", "ProcFS", "Netlink"]),
         // What we conclude; pure.
-        .ours("Logic", "Addresses"),
-        .ours("Logic", "Events", ["Addresses"]),
+        .ours("Logic", "Bytes"),
+        .ours("Logic", "Addresses", ["Bytes"]),
+        .ours("Logic", "Events", ["Addresses", "Bytes"]),
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
-        .ours("Logic", "Dialects", ["Addresses", "Events"]),
+        .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
@@ -56,8 +56,6 @@ let package = Package(
                 "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
                 "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ]),
         .program(
             "breakwater",
@@ -79,6 +77,7 @@ let package = Package(
             name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3",
             providers: [.apt(["libsqlite3-dev"])]),
         // Tests, a folder each.
+        .tests("BytesTests", ["Bytes"]),
         .tests("AddressesTests", ["Addresses"]),
         .tests("EventsTests", ["Addresses", "Events"]),
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),

@@ -72,7 +72,7 @@ private func reading(_ texts: String...) -> SettingsReading {
         conn-limit = 3
         """,
         "ban.classes = {}",
-        "shed = { method = \"destroy\", told = false, told_timeout = \"750ms\" }",
+        "shed = { method = \"destroy\", told = false, told_timeout = \"750ms\", early = \"pressure\" }",
         "limit.new_per_second = 0\nlimit.burst = 1\nlimit.per_source = 4",
         "firewall.backend = \"xt_recent\"\nfirewall.install_rules = true",
         "allow.nets = [\"192.0.2.7\", \"2001:db8::/32\", \"::ffff:198.51.100.0/120\"]",

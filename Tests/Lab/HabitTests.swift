@@ -55,6 +55,9 @@ extension LabTests {
             }
             #expect(try daemon.cli("ban", "198.51.100.0/24", "--for", "1h", "--why", "spam run").code == 0)
             #expect(try daemon.cli("ban", "198.51.100.7", "--for", "forever").code == 0)
+            #expect(
+                try daemon.cli("why", "198.51.100.7").output.contains("ban 198.51.100.7 forever"),
+                "what was done just now")
             let list = try daemon.cli("list").output
             #expect(list.contains("198.51.100.0/24") && list.contains("by hand: spam run"))
             // A host inside a banned network is banned by it, and unban says where.

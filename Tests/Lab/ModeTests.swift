@@ -21,9 +21,9 @@ extension LabTests {
                 #expect(refused.errors.contains("enforce on"))
                 #expect(try server.ruleset() == "")
 
-                let on = try daemon.cli("enforce", "on", "--for", "5s")
+                let on = try daemon.cli("enforce", "on", "--for", "8s")
                 #expect(on.code == 0)
-                #expect(on.output.contains("5s") && on.output.contains("then back to observe"))
+                #expect(on.output.contains("8s") && on.output.contains("then back to observe"))
                 try daemon.ban(byLogLine: "198.51.100.8")
                 #expect(try server.rules().contains("drop"))
                 try eventually("it falls back") { try daemon.json("status")["mode"].string == "observing" }

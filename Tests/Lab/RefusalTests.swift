@@ -118,6 +118,8 @@ extension LabTests {
             #expect(!done.errors.contains("\u{1b}"))
             #expect(try daemon.server.banned().isEmpty)
             #expect(try daemon.bans().isEmpty)
+            // A row that fails says so by itself.
+            if done.code == 0 { try daemon.cli("unban", "--all", "--yes") }
         }
 
         @Test func `a wrong configuration is named with file, line and the nearest right word`() throws {

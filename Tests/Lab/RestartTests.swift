@@ -22,8 +22,8 @@ extension LabTests {
                 for _ in 0..<10 {
                     // Let it do something between one end and the next.
                     let before = inKernel.count
-                    try eventually("bans are added") { try server.banned().count > before }
-                    usleep(1_000_000)
+                    try eventually("bans are added") { try server.banned().count > before || wave.hasEnded }
+                    usleep(700_000)
                     inKernel.formUnion(try server.banned().keys)
                     try daemon.kill9()
                     try daemon.start()
@@ -54,21 +54,19 @@ extension LabTests {
                 #expect(bans.filter { $0.value["count"].int != 1 }.keys.sorted() == [])
                 // Lines whose bans the store had not yet written are read again, and say what those were for.
                 #expect(bans.filter { $0.value["why"].string?.hasPrefix("rbl") != true }.keys.sorted() == [])
-                let decisions = try daemon.decisions {
-                    Set($0.filter { $0.kind == "shed" }.map(\.host)).count >= Set(rejected.map(\.peer)).count
-                }
+                let decisions = try daemon.decisions { $0.contains { $0.kind == "shed" } }
                 let made = Dictionary(
                     decisions.filter { $0.kind == "ban" && $0.outcome == "done" }.map { ($0.net ?? "", 1) },
                     uniquingKeysWith: +)
                 #expect(made.filter { $0.value > 1 }.isEmpty)
-                // A line that is read again finds its connection gone.
+                // A line that is read again finds its connection gone, which is no decision.
                 let shed = Dictionary(
                     decisions.filter { $0.kind == "shed" }.map {
                         (Endpoint(peer: $0.host, port: $0.port ?? 0), [$0.outcome ?? ""])
                     },
                     uniquingKeysWith: +)
-                #expect(Set(shed.keys) == rejected)
-                #expect(shed.filter { $0.value.filter { $0 != "gone" }.count > 1 }.isEmpty)
+                #expect(Set(shed.keys).isSubset(of: rejected))
+                #expect(shed.filter { $0.value.count > 1 }.isEmpty)
                 let connections = try JSON.lines(
                     try String(contentsOfFile: out + "/connections.jsonl", encoding: .utf8))
                 let held = connections.filter { !($0["end"].string ?? "").hasPrefix("server-") }
@@ -88,7 +86,7 @@ extension LabTests {
                 try daemon.cli("ban", "198.51.100.8", "--for", "1h", "--why", "kept")
                 try daemon.cli("ban", "198.51.100.64/26", "--for", "2h")
                 try daemon.cli("ban", "2001:db8:77::/48", "--for", "forever")
-                try daemon.cli("ban", "198.51.100.9", "--for", "3s")
+                try daemon.cli("ban", "198.51.100.9", "--for", "5s")
                 let before = try server.banned()
                 #expect(before.count == 5)
                 #expect(try daemon.stop() == 0)
@@ -97,6 +95,15 @@ extension LabTests {
                 let stopped = try server.banned()
                 #expect(Set(stopped.keys).isSuperset(of: Set(before.keys).subtracting(["198.51.100.9/32"])))
                 try eventually("a ban ends without the daemon") { try server.banned()["198.51.100.9/32"] == nil }
+                // As if they had stood for a long time: nearly all of these has passed.
+                let script = """
+                    delete element inet breakwater banned4 { 198.51.100.8 }
+                    add element inet breakwater banned4 { 198.51.100.8 timeout 1h expires 20m }
+                    delete element inet breakwater banned_nets4 { 198.51.100.64/26 }
+                    add element inet breakwater banned_nets4 { 198.51.100.64/26 timeout 2h expires 15m }
+                    """
+                let aged = try server.nft("-f", "-", input: script)
+                try #require(aged.code == 0, "\(aged.testDescription)")
 
                 let start = Date()
                 let last = try server.banned()
@@ -141,6 +148,25 @@ extension LabTests {
                     $0.kind == "ban"
                 }
                 #expect(made.map(\.net) == ["198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"])
+            }
+        }
+
+        @Test func `what an administrator was told is done holds, though kill -9 follows the answer`() throws {
+            let server = try mailServer
+            try Daemon.with { daemon in
+                for net in ["198.51.100.7", "198.51.100.8"] { try daemon.cli("ban", net) }
+                try daemon.cli("allow", "203.0.113.192/26")
+                #expect(try daemon.cli("unban", "198.51.100.7").code == 0)
+                #expect(try daemon.cli("allow", "198.51.100.8").code == 0)
+                #expect(try daemon.cli("allow", "--remove", "203.0.113.192/26").code == 0)
+                #expect(try daemon.cli("enforce", "off").code == 0)
+                try daemon.kill9()
+                try daemon.start()
+                #expect(try daemon.json("status")["mode"].string == "observing")
+                #expect(try daemon.bans().isEmpty)
+                #expect(try server.banned().isEmpty)
+                let allowed = try daemon.json("allow", "--list")["allowed"].array.compactMap { $0["net"].string }
+                #expect(allowed.contains("198.51.100.8") && !allowed.contains("203.0.113.192/26"))
             }
         }
 

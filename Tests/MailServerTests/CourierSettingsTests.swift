@@ -38,4 +38,16 @@ import Testing
     func `odd files are harmless`(text: String) {
         #expect(CourierSettings(esmtpdFile: text).maxDaemons == nil)
     }
+
+    @Test(arguments: [
+        ("5m\n", 300), ("600", 600), ("1h 30m", 5400), ("2d1s\nrest", 172_801), ("w", 0), ("5x", 5), ("5m x 9", 300),
+    ])
+    func `the spans of control files`(text: String, seconds: Int) {
+        #expect(CourierSettings.span(controlFile: text) == .seconds(seconds))
+    }
+
+    @Test(arguments: ["", "\n5m", "x", "99999999999999999999s"])
+    func `a control file that says nothing`(text: String) {
+        #expect(CourierSettings.span(controlFile: text) == nil)
+    }
 }

@@ -63,6 +63,20 @@ extension NetfilterTests {
             left = try #require(try expires())
             #expect(left > .seconds(55) && left <= .seconds(60), "again after its end")
         }
+
+        @Test(arguments: ["192.0.2.7", "2001:db8::7", "192.0.2.0/24", "2001:db8:1::/64"])
+        func `a new ban goes in, and one that was there all the same stays in`(text: String) throws {
+            let firewall = try freshTable()
+            let prefix = prefix(text)
+            for timeout in [Duration.seconds(60), .seconds(600)] {
+                let results = firewall.apply([.newBan(prefix, timeout: timeout)], at: start)
+                #expect(results.map(\.outcome) == [.done], "\(results.map(\.brief))")
+                let element = try #require(try firewall.elements(for: [prefix], in: .banned).first)
+                #expect((element.expires ?? .zero) > .seconds(50), "\(element)")
+            }
+            #expect(firewall.apply([.unban(prefix)], at: start).map(\.outcome) == [.done])
+            #expect(try firewall.elements(for: [prefix], in: .banned).isEmpty)
+        }
     }
 }
 

@@ -74,7 +74,7 @@ final class SlotServer {
         }) ?? [] { kill(child, SIGKILL) }
         kill(process, SIGKILL)
         waitpid(process, nil, 0)
-        for name in ["couriertcpd", "courieresmtpd", "couriertls", "other"] { unlink("\(directory)/\(name)") }
+        for name in ["couriertcpd", "courieresmtpd", "submit", "couriertls", "other"] { unlink("\(directory)/\(name)") }
         rmdir(directory)
     }
 

@@ -309,6 +309,28 @@ extension Order {
         #expect(orders == 3)
     }
 
+    @Test func `who would be ended by one listing, and who not`() {
+        func ends(_ bench: Bench) -> Bool {
+            IPAddress("192.0.2.7").map { bench.policy.endsOnListing($0, at: bench.now) } == true
+        }
+        #expect(ends(Bench()))
+        #expect(!ends(Bench(allowed: ["192.0.2.0/24"])))
+        #expect(!ends(Bench { $0.score = 2 }), "one listing is not enough")
+        #expect(!ends(Bench { $0.classes = [.auth: 1] }), "a listing weighs nothing")
+        var bench = Bench { $0.score = 2 }
+        bench.reject("192.0.2.7")
+        #expect(!ends(bench))
+        bench.reject("192.0.2.7")
+        #expect(ends(bench), "banned already")
+        bench.accept("192.0.2.7", authenticated: true)
+        #expect(!ends(bench), "authenticated")
+        var suspended = Bench()
+        for host in 1...60 { suspended.accept("198.51.100.\(host)") }
+        suspended.wait(.days(2))
+        for host in 1...60 { suspended.reject("198.51.100.\(host)") }
+        #expect(!suspended.policy.suspendedZones.isEmpty && !ends(suspended), "a list is not believed")
+    }
+
     @Test func `a full table of senders known for ever makes room by an eighth`() {
         var bench = Bench { $0.knownFor = .forever }
         for index in 0...UInt32(Policy.maxKnown) {

@@ -95,6 +95,16 @@ struct ProcessTextTests {
     }
 
     @Test(
+        "counts",
+        arguments: [
+            ("rchar: 1\nwchar: 59\nsyscr: 2\n", 59), ("wchar:7", 7), ("xwchar: 7\n", nil), ("wchar: -7\n", nil),
+            ("", nil),
+        ] as [(String, UInt64?)])
+    func counts(_ text: String, number: UInt64?) {
+        #expect(written(in: text) == number)
+    }
+
+    @Test(
         "memory",
         arguments: [
             ("Name:\tx\nVmRSS:\t    5300 kB\nThreads:\t1\n", 5300 * 1024), ("XVmRSS: 1 kB\n", nil), ("VmRSS:", nil),
@@ -110,6 +120,7 @@ private func readStat(of text: String) -> ProcessStat? { ProcessStat(Array(text.
 private func readChildren(in text: String) -> [Int32] { childList(Array(text.utf8).span) }
 private func peerAddress(in text: String) -> String? { environmentValue("TCPREMOTEIP", in: Array(text.utf8).span) }
 private func systemCall(in text: String) -> Int? { systemCallNumber(Array(text.utf8).span) }
+private func written(in text: String) -> UInt64? { numberField("wchar", in: Array(text.utf8).span) }
 private func residentBytes(in text: String) -> UInt64? { kilobyteField("VmRSS", in: Array(text.utf8).span) }
 
 struct ProcessEntryTests {

@@ -242,21 +242,21 @@ import Testing
         // Another process that holds the write lock looks to the writer like a disk that does not answer.
         let other = try Database(directory.state.databasePath, .readWrite, busyTimeoutMilliseconds: 5000)
         try other.execute("BEGIN IMMEDIATE")
-        for number in 0..<25_000 {
+        for number in 0..<50_000 {
             writer.post(
                 .decision(Decision(.ban, at: tonight, prefix: host(number), why: "x", outcome: .done), evidence: []))
             if number % 10 == 0 { writer.post(.ban(ban(number))) }
         }
         try other.execute("ROLLBACK")
         while !writer.flush(timeout: .minutes(1)) {}
-        #expect(try writer.reader.bans(at: tonight).count == 2500)
+        #expect(try writer.reader.bans(at: tonight).count == 5000)
         let kept = try writer.reader.decisions(atMost: 100_000)
         let dropped = writer.takeNotices().reduce(0) { sum, notice in
             if case .dropped(let records, _) = notice { sum + records } else { sum }
         }
-        #expect(kept.count + dropped == 25_000)
+        #expect(kept.count + dropped == 50_000)
         #expect(dropped > 0)
-        #expect(kept.first?.decision.prefix == host(24_999))
+        #expect(kept.first?.decision.prefix == host(49_999))
         writer.close(timeout: .minutes(1))
     }
 }

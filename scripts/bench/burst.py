@@ -6,6 +6,7 @@ import time
 import figures
 import lines
 import listener
+import load
 import scene
 import space
 from bencherror import BenchError
@@ -22,17 +23,17 @@ def add_options(parser):
 def measure(found, chosen):
     for number in range(chosen.runs):
         for family in (4, 6):
-            found.tell(f"burst: {chosen.burst} IPv{family} sources in one write, run {number + 1}")
-            with figures.Load() as load:
-                run = space.run(_burst, chosen, family)
+            run, busy = load.measured(
+                chosen, found.tell, f"burst: {chosen.burst} IPv{family} sources in one write, run {number + 1}",
+                lambda: space.run(_burst, chosen, family))
             name = "burst" if family == 4 else "burst.ipv6"
-            found.add(f"{name}.all_in_set", run["seconds"], "s", 0.1, load)
-            found.add(f"{name}.first_in_set", run["first"], "s", load=load)
-            found.add(f"{name}.cpu", run["cpu"], "s", load=load)
+            found.add(f"{name}.all_in_set", run["seconds"], "s", 0.1, busy)
+            found.add(f"{name}.first_in_set", run["first"], "s", load=busy)
+            found.add(f"{name}.cpu", run["cpu"], "s", load=busy)
             for when in ("before", "peak", "after"):
-                found.add(f"{name}.rss_{when}", run[when] / 1e6, "MB", load=load)
-            found.add(f"{name}.stored_bans", run["bans"], "", load=load)
-            found.add(f"{name}.stored_decisions", run["decisions"], "", load=load)
+                found.add(f"{name}.rss_{when}", run[when] / 1e6, "MB", load=busy)
+            found.add(f"{name}.stored_bans", run["bans"], "", load=busy)
+            found.add(f"{name}.stored_decisions", run["decisions"], "", load=busy)
 
 
 def _burst(chosen, family):

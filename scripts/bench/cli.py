@@ -7,6 +7,7 @@ import time
 
 import figures
 import fill
+import load
 import scene
 import space
 from bencherror import BenchError
@@ -20,12 +21,12 @@ def add_options(parser):
 
 def measure(found, chosen):
     for number in range(chosen.runs):
-        found.tell(f"cli: {TRIES} of each verb with {chosen.bans} bans, run {number + 1}")
-        with figures.Load() as load:
-            run = space.run(_all, chosen)
+        run, busy = load.measured(
+            chosen, found.tell, f"cli: {TRIES} of each verb with {chosen.bans} bans, run {number + 1}",
+            lambda: space.run(_all, chosen))
         goals = {"list": 50, "ban": 8, "unban": 8}
         for verb, times in run.items():
-            found.add(f"cli.{verb}", statistics.median(times) * 1000, "ms", goals.get(verb), load)
+            found.add(f"cli.{verb}", statistics.median(times) * 1000, "ms", goals.get(verb), busy)
             found.keep(f"cli.{verb}.ms", [round(time_ * 1000, 2) for time_ in times])
 
 

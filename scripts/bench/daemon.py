@@ -166,12 +166,14 @@ class Daemon:
             return (int(fields[11]) + int(fields[12])) / TICKS
 
     def switches(self):
-        """{thread: (voluntary, involuntary) context switches}: a voluntary one is a wake-up to come."""
+        """{thread: voluntary context switches}, each of which is a wake-up to come."""
         found = {}
         for task in glob.glob(f"/proc/{self.pid}/task/*"):
             values = _fields(os.path.join(task, "status"))
-            found[f"{values['Name']}/{os.path.basename(task)}"] = (
-                int(values["voluntary_ctxt_switches"]), int(values["nonvoluntary_ctxt_switches"]))
+            name = values["Name"] if values["Name"] != "breakwaterd" else "store"
+            if int(os.path.basename(task)) == self.pid:
+                name = "main"
+            found[name] = found.get(name, 0) + int(values["voluntary_ctxt_switches"])
         return found
 
     def _fields(self, name):

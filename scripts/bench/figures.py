@@ -14,26 +14,6 @@ def quantile(values, share):
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-class Load:
-    """How busy the machine was, this measurement included: a context that fills `text`."""
-
-    def __enter__(self):
-        self.begin = _cpu_times()
-        self.first = os.getloadavg()[0]
-        return self
-
-    def __exit__(self, *_):
-        idle, total = (after - before for after, before in zip(_cpu_times(), self.begin))
-        self.busy = 1 - idle / total if total else 0.0
-        self.load = max(self.first, os.getloadavg()[0])
-
-
-def _cpu_times():
-    with open("/proc/stat") as file:
-        fields = [int(word) for word in file.readline().split()[1:9]]
-    return fields[3] + fields[4], sum(fields)  # idle and iowait; all
-
-
 class Figures:
     """Gathers the runs of each figure; the order is that of the first time."""
 
@@ -45,11 +25,12 @@ class Figures:
 
     def add(self, name, value, unit, goal=None, load=None):
         """One run of one figure. `goal` is the highest value wanted, in the same unit."""
-        row = self.rows.setdefault(name, {"figure": name, "unit": unit, "goal": goal, "values": [], "load": [], "busy": []})
+        row = self.rows.setdefault(name, {"figure": name, "unit": unit, "goal": goal, "values": [], "load": [], "busy": [], "stolen": []})
         row["values"].append(value)
         if load is not None:
             row["load"].append(round(load.load, 2))
             row["busy"].append(round(load.busy, 2))
+            row["stolen"].append(round(load.stolen, 3))
 
     def keep(self, name, detail):
         """Something beside the figures for the JSON file: a course over time, all single values."""
@@ -62,20 +43,21 @@ class Figures:
     def load_text(self):
         loads = [load for row in self.rows.values() for load in row["load"]]
         busy = [share for row in self.rows.values() for share in row["busy"]]
+        stolen = [share for row in self.rows.values() for share in row["stolen"]]
         runs = [len(row["values"]) for row in self.rows.values()]
-        return (f"Medians of {_span(runs)} runs; 1-minute load {_span(loads)}, share of all CPU time in use {_span(busy)}, "
-                "the measurement's own included.") if loads else ""
+        return (f"Medians of {_span(runs)} runs; 1-minute load {_span(loads)}, share of all CPU time in use {_span(busy)} "
+                f"(the measurement's own included), stolen by the host {_span(stolen)}.") if loads else ""
 
     def table(self):
         """Every figure with its runs."""
-        head = ("figure", "median", "lowest", "highest", "unit", "goal", "runs", "load", "busy")
+        head = ("figure", "median", "lowest", "highest", "unit", "goal", "runs", "load", "busy", "stolen")
         lines = [head]
         for row in self.rows.values():
             values = row["values"]
             lines.append((
                 row["figure"], number(statistics.median(values)), number(min(values)), number(max(values)), row["unit"],
                 "-" if row["goal"] is None else ("" if statistics.median(values) <= row["goal"] else "! ") + number(row["goal"]),
-                str(len(values)), _span(row["load"]), _span(row["busy"])))
+                str(len(values)), _span(row["load"]), _span(row["busy"]), _span(row["stolen"])))
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
         return "\n".join("  ".join(
             cell.ljust(width) if column in (0, 4) else cell.rjust(width)
@@ -92,11 +74,12 @@ class Figures:
             with open(path + ".md", "w") as file:
                 file.write(self.text + "\n")
         with open(path + ".tsv", "w") as file:
-            file.write("figure\tunit\tmedian\tgoal\tload\tbusy\truns\n")
+            file.write("figure\tunit\tmedian\tgoal\tload\tbusy\tstolen\truns\n")
             for row in self.rows.values():
                 file.write("\t".join((
                     row["figure"], row["unit"], number(statistics.median(row["values"])),
                     "" if row["goal"] is None else number(row["goal"]), _span(row["load"]), _span(row["busy"]),
+                    _span(row["stolen"]),
                     " ".join(number(value) for value in row["values"]))) + "\n")
 
 

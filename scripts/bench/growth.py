@@ -7,9 +7,10 @@ more: its growth is seen from the sizes before.
 import math
 
 import figures
+import floors
+import load
 import own
 import space
-import floors
 import works
 
 SIZES = (1000, 10_000, 100_000, 1_000_000)
@@ -39,14 +40,12 @@ def measure(found, chosen, sizes, guards, with_floor, cut):
 
 
 def _one(found, chosen, name, size, function):
-    found.tell(f"growth: {name}, {size:,}")
-    with figures.Load() as load:
-        run = function()
+    run, busy = load.measured(chosen, found.tell, f"growth: {name}, {size:,}", function)
     for (_, figure, unit) in ROWS:
         if run.get(figure) is not None:
-            found.add(f"growth.{figure}.{name}.{size}", run[figure], unit, load=load)
+            found.add(f"growth.{figure}.{name}.{size}", run[figure], unit, load=busy)
     if "arrived" in run:
-        found.add(f"growth.arrived.{name}.{size}", run["arrived"], "bans", load=load)
+        found.add(f"growth.arrived.{name}.{size}", run["arrived"], "bans", load=busy)
 
 
 def _floor(chosen, size):

@@ -2,7 +2,7 @@
 
 import time
 
-import figures
+import load
 import scene
 import space
 
@@ -15,16 +15,15 @@ def add_options(parser):
 
 def measure(found, chosen):
     for number in range(chosen.runs):
-        found.tell(f"idle: {chosen.idle_seconds} s without a line, run {number + 1}")
-        with figures.Load() as load:
-            run = space.run(_idle, chosen)
+        run, busy = load.measured(chosen, found.tell, f"idle: {chosen.idle_seconds} s without a line, run {number + 1}",
+                                  lambda: space.run(_idle, chosen))
         ticks = chosen.idle_seconds / 5
         for thread, wakeups in run["wakeups"].items():
-            found.add(f"idle.wakeups.{thread}", wakeups / ticks, "per sample of 5 s", load=load)
-        found.add("idle.cpu", run["cpu"] * 1000 / chosen.idle_seconds, "ms/s", load=load)
-        found.add("idle.rss", run["parts"]["rss"] / 1e6, "MB", 12, load)
-        found.add("idle.rss_of_files", run["parts"]["file"] / 1e6, "MB", load=load)
-        found.add("idle.rss_anonymous", run["parts"]["anonymous"] / 1e6, "MB", load=load)
+            found.add(f"idle.wakeups.{thread}", wakeups / ticks, "per sample of 5 s", load=busy)
+        found.add("idle.cpu", run["cpu"] * 1000 / chosen.idle_seconds, "ms/s", load=busy)
+        found.add("idle.rss", run["parts"]["rss"] / 1e6, "MB", 12, busy)
+        found.add("idle.rss_of_files", run["parts"]["file"] / 1e6, "MB", load=busy)
+        found.add("idle.rss_anonymous", run["parts"]["anonymous"] / 1e6, "MB", load=busy)
 
 
 def _idle(chosen):
@@ -33,8 +32,5 @@ def _idle(chosen):
         before, cpu = guard.switches(), guard.cpu()
         time.sleep(chosen.idle_seconds)
         after, cpu = guard.switches(), guard.cpu() - cpu
-        wakeups = {}
-        for thread, (voluntary, _) in after.items():
-            name = thread.partition("/")[0]
-            wakeups[name] = wakeups.get(name, 0) + voluntary - before.get(thread, (0, 0))[0]
-        return {"wakeups": dict(sorted(wakeups.items())), "cpu": cpu, "parts": guard.parts()}
+        wakeups = {name: count - before.get(name, 0) for name, count in sorted(after.items())}
+        return {"wakeups": wakeups, "cpu": cpu, "parts": guard.parts()}

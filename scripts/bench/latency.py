@@ -8,6 +8,7 @@ import time
 import figures
 import lines
 import listener
+import load
 import scene
 import space
 
@@ -27,30 +28,28 @@ def add_options(parser):
 
 def measure(found, chosen):
     for number in range(chosen.runs):
-        found.tell(f"latency: the ruler alone, run {number + 1}")
-        with figures.Load() as load:
-            times = space.run(_ruler, chosen.events)
-        _add(found, "latency.ruler", times, load)
+        times, busy = load.measured(chosen, found.tell, f"latency: the ruler alone, run {number + 1}",
+                                    lambda: space.run(_ruler, chosen.events))
+        _add(found, "latency.ruler", times, busy)
 
-        found.tell(f"latency: {chosen.events} rejections one by one, run {number + 1}")
-        with figures.Load() as load:
-            times = space.run(_idle, chosen)
-        _add(found, "latency.idle", times, load, {0.5: 0.15, 0.99: 1.0})
+        times, busy = load.measured(chosen, found.tell, f"latency: {chosen.events} rejections one by one, run {number + 1}",
+                                    lambda: space.run(_idle, chosen))
+        _add(found, "latency.idle", times, busy, {0.5: 0.15, 0.99: 1.0})
 
-        found.tell(f"latency: {chosen.rate} rejections per second for {chosen.seconds} s, run {number + 1}")
-        with figures.Load() as load:
-            busy = space.run(_busy, chosen)
-        _add(found, "latency.busy", busy["times"], load)
-        found.add("latency.busy.behind", busy["behind"], "ms", load=load)
-        found.add("latency.busy.written", busy["rate"], "lines/s", load=load)
-        found.add("latency.busy.cpu", busy["cpu"], "% of one CPU", load=load)
-        found.add("latency.busy.cpu_per_line", busy["cpu_per_line"], "us", load=load)
-        found.add("latency.busy.daemon_p50", busy["daemon_p50"], "ms", load=load)
+        run, busy = load.measured(
+            chosen, found.tell, f"latency: {chosen.rate} rejections per second for {chosen.seconds} s, run {number + 1}",
+            lambda: space.run(_busy, chosen))
+        _add(found, "latency.busy", run["times"], busy)
+        found.add("latency.busy.behind", run["behind"], "ms", load=busy)
+        found.add("latency.busy.written", run["rate"], "lines/s", load=busy)
+        found.add("latency.busy.cpu", run["cpu"], "% of one CPU", load=busy)
+        found.add("latency.busy.cpu_per_line", run["cpu_per_line"], "us", load=busy)
+        found.add("latency.busy.daemon_p50", run["daemon_p50"], "ms", load=busy)
 
 
-def _add(found, name, times, load, goals={}):
+def _add(found, name, times, busy, goals={}):
     for label, share in (("p50", 0.5), ("p99", 0.99), ("max", 1)):
-        found.add(f"{name}.{label}", figures.quantile(times, share) / 1e6, "ms", goals.get(share), load)
+        found.add(f"{name}.{label}", figures.quantile(times, share) / 1e6, "ms", goals.get(share), busy)
     found.keep(name + ".us", [round(time_ / 1000, 1) for time_ in times] if len(times) <= 1000 else
                {f"p{share * 100:g}": figures.quantile(times, share) / 1000
                 for share in (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1)})

@@ -3,9 +3,9 @@
 import os
 import time
 
-import figures
 import fill
 import lines
+import load
 import scene
 import space
 from bencherror import BenchError
@@ -15,6 +15,7 @@ AHEAD = 2  # chunks that may wait unread
 SOURCES = 50_000
 TRACKED = (200_000, 1_000_000)  # the default of [ban] max_sources, and five times that
 BEYOND = 100_000
+MINUTE = 65
 
 
 def add_options(parser):
@@ -23,42 +24,40 @@ def add_options(parser):
 
 
 def measure(found, chosen):
-    found.tell(f"memory: {chosen.bans} bans")
-    with figures.Load() as load:
-        run = space.run(_bans, chosen)
-    found.add("memory.idle", run["before"] / 1e6, "MB", 12, load)
-    found.add("memory.bans.rss", run["after"]["rss"] / 1e6, "MB", 20, load)
-    found.add("memory.bans.anonymous", run["after"]["anonymous"] / 1e6, "MB", load=load)
-    found.add("memory.bans.per_ban", (run["after"]["rss"] - run["before"]) / chosen.bans, "bytes", load=load)
+    run, busy = load.measured(chosen, found.tell, f"memory: {chosen.bans} bans", lambda: space.run(_bans, chosen))
+    found.add("memory.idle", run["before"] / 1e6, "MB", 12, busy)
+    found.add("memory.bans.rss_at_once", run["at_once"] / 1e6, "MB", load=busy)
+    found.add("memory.bans.rss", run["after"]["rss"] / 1e6, "MB", 20, busy)
+    found.add("memory.bans.anonymous", run["after"]["anonymous"] / 1e6, "MB", load=busy)
+    found.add("memory.bans.per_ban", (run["after"]["rss"] - run["before"]) / chosen.bans, "bytes", load=busy)
 
     for count in TRACKED:
         tracked(found, chosen, count)
 
     if chosen.lines > 0:
-        found.tell(f"memory: {chosen.lines:g} million lines")
-        with figures.Load() as load:
-            run = space.run(_lines, chosen, found.tell)
+        run, busy = load.measured(chosen, found.tell, f"memory: {chosen.lines:g} million lines",
+                                  lambda: space.run(_lines, chosen, found.tell))
         course = run["course"]
         found.keep("memory.lines.course", course)
         half = [row["rss_mb"] for row in course[len(course) // 2:]]
-        found.add("memory.lines.rss_after_first_million", course[0]["rss_mb"], "MB", load=load)
-        found.add("memory.lines.rss_at_end", course[-1]["rss_mb"], "MB", load=load)
-        found.add("memory.lines.growth_in_second_half", half[-1] - half[0], "MB", load=load)
-        found.add("memory.lines.peak", max(row["peak_mb"] for row in course), "MB", load=load)
-        found.add("memory.lines.speed", run["speed"], "lines/s", load=load)
-        found.add("memory.lines.cpu_per_line", run["cpu_per_line"], "us", load=load)
-        found.add("memory.lines.state_on_disk", run["state"] / 1e6, "MB", load=load)
+        found.add("memory.lines.rss_after_first_million", course[0]["rss_mb"], "MB", load=busy)
+        found.add("memory.lines.rss_at_end", course[-1]["rss_mb"], "MB", load=busy)
+        found.add("memory.lines.growth_in_second_half", half[-1] - half[0], "MB", load=busy)
+        found.add("memory.lines.peak", max(row["peak_mb"] for row in course), "MB", load=busy)
+        found.add("memory.lines.speed", run["speed"], "lines/s", load=busy)
+        found.add("memory.lines.cpu_per_line", run["cpu_per_line"], "us", load=busy)
+        found.add("memory.lines.state_on_disk", run["state"] / 1e6, "MB", load=busy)
 
 
 def tracked(found, chosen, count):
     """A table full of sources, and what happens beyond its bound."""
-    found.tell(f"memory: {count:,} tracked sources that are not banned, then {BEYOND:,} more")
-    with figures.Load() as load:
-        run = space.run(_tracked, chosen, count)
+    run, busy = load.measured(
+        chosen, found.tell, f"memory: {count:,} tracked sources that are not banned, then {BEYOND:,} more",
+        lambda: space.run(_tracked, chosen, count))
     name = f"memory.tracked_{count}"
-    found.add(f"{name}.rss", run["full"] / 1e6, "MB", 128 if count == TRACKED[-1] else None, load)
-    found.add(f"{name}.per_source", (run["full"] - run["before"]) / count, "bytes", load=load)
-    found.add(f"{name}.rss_beyond_limit", run["beyond"] / 1e6, "MB", load=load)
+    found.add(f"{name}.rss", run["full"] / 1e6, "MB", 128 if count == TRACKED[-1] else None, busy)
+    found.add(f"{name}.per_source", (run["full"] - run["before"]) / count, "bytes", load=busy)
+    found.add(f"{name}.rss_beyond_limit", run["beyond"] / 1e6, "MB", load=busy)
 
 
 def _bans(chosen):
@@ -67,7 +66,10 @@ def _bans(chosen):
         before, _ = guard.resident()
         fill.bans(guard, chosen.bans)
         fill.settle(guard)
-        return {"before": before, "after": guard.parts()}
+        at_once, _ = guard.resident()
+        # Once a minute it gives back what making them took.
+        time.sleep(MINUTE)
+        return {"before": before, "at_once": at_once, "after": guard.parts()}
 
 
 def _tracked(chosen, count):
@@ -82,7 +84,8 @@ def _tracked(chosen, count):
         status = guard.status()
         if int(status["tracked"]) != count or int(status["evicted"]) != BEYOND or int(status["bans"]) != 0:
             raise BenchError(f"tracked={status['tracked']} evicted={status['evicted']} bans={status['bans']}")
-        return {"before": before, "full": full, "beyond": guard.resident()[0]}
+        beyond, _ = guard.resident()
+        return {"before": before, "full": full, "beyond": beyond}
 
 
 def _reject(guard, sources):

@@ -4,8 +4,8 @@ import re
 import signal
 import time
 
-import figures
 import fill
+import load
 import scene
 import space
 from bencherror import BenchError
@@ -16,18 +16,18 @@ def add_options(parser):
 
 
 def measure(found, chosen):
-    found.tell(f"restart: {chosen.bans} bans, {chosen.runs} times with SIGTERM and with SIGKILL")
-    with figures.Load() as load:
-        runs = space.run(_restarts, chosen)
+    runs, busy = load.measured(
+        chosen, found.tell, f"restart: {chosen.bans} bans, {chosen.runs} times with SIGTERM and with SIGKILL",
+        lambda: space.run(_restarts, chosen))
     for name, run in runs:
         goal = 0.3 if run["adopted"] else None
-        found.add(f"restart.{name}.to_answer", run["seconds"], "s", goal, load)
-        found.add(f"restart.{name}.cpu", run["cpu"], "s", load=load)
-        found.add(f"restart.{name}.ending", run["ending"], "s", load=load)
-        found.add(f"restart.{name}.bans", run["bans"], "", load=load)
-        found.add(f"restart.{name}.adopted_from_kernel", run["adopted"], "", load=load)
-        found.add(f"restart.{name}.put_back", run["put_back"], "", load=load)
-        found.add(f"restart.{name}.rss_after", run["rss"] / 1e6, "MB", 20, load)
+        found.add(f"restart.{name}.to_answer", run["seconds"], "s", goal, busy)
+        found.add(f"restart.{name}.cpu", run["cpu"], "s", load=busy)
+        found.add(f"restart.{name}.ending", run["ending"], "s", load=busy)
+        found.add(f"restart.{name}.bans", run["bans"], "", load=busy)
+        found.add(f"restart.{name}.adopted_from_kernel", run["adopted"], "", load=busy)
+        found.add(f"restart.{name}.put_back", run["put_back"], "", load=busy)
+        found.add(f"restart.{name}.rss_after", run["rss"] / 1e6, "MB", 20, busy)
 
 
 def _restarts(chosen):

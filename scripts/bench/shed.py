@@ -20,6 +20,7 @@ import daemon
 import figures
 import instance
 import lines
+import load
 import namespaces
 import network
 import plan
@@ -51,25 +52,25 @@ def measure(found, chosen):
 def part(found, chosen, name, number):
     """One run of one part."""
     tree.ready(found.tell)
-    found.tell(f"shed: {name}, run {number + 1}")
     function = {"alone": _alone, "wave": _wave, "by_hand": _by_hand, "by_hand_busy": _by_hand_busy}[name]
-    with figures.Load() as load, chosen.directory() as directory:
-        run = _in_lab(function, chosen, directory, found.tell)
+    run, busy = load.measured(chosen, found.tell, f"shed: {name}, run {number + 1}",
+                              lambda: _in_lab(function, chosen, found.tell))
     times = run["times"]
     for label, share in (("p50", 0.5), ("p99", 0.99), ("max", 1)):
-        found.add(f"shed.{name}.{label}", figures.quantile(times, share) / 1e6, "ms", load=load)
-    found.add(f"shed.{name}.daemon_p50", run["daemon_p50"], "ms", load=load)
-    found.add(f"shed.{name}.daemon_p99", run["daemon_p99"], "ms", load=load)
+        found.add(f"shed.{name}.{label}", figures.quantile(times, share) / 1e6, "ms", load=busy)
+    found.add(f"shed.{name}.daemon_p50", run["daemon_p50"], "ms", load=busy)
+    found.add(f"shed.{name}.daemon_p99", run["daemon_p99"], "ms", load=busy)
     for key in ("connections", "seen", "rejected_sources", "told", "legit", "legit_delivered"):
         if key in run:
-            found.add(f"shed.{name}.{key}", run[key], "", load=load)
+            found.add(f"shed.{name}.{key}", run[key], "", load=busy)
 
 
-def _in_lab(function, chosen, directory, tell):
+def _in_lab(function, chosen, tell):
     info = instance.up(NAME, {**instance.DEFAULT_OPTIONS, "tarpit": 0}, tell)
     try:
         command = [LAB, "exec", "--name", NAME, "--in", "server", "--", os.path.join(chosen.bin, "breakwaterd")]
-        with daemon.Daemon(chosen.bin, directory, log=info["log"], command=command) as guard:
+        with (chosen.directory() as directory,
+              daemon.Daemon(chosen.bin, directory, log=info["log"], command=command) as guard):
             time.sleep(6)  # past its first sample, which tells it the local ends
             run = function(info, chosen, guard, directory)
             status = guard.status()

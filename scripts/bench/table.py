@@ -10,6 +10,7 @@ import fail2ban
 import figures
 import floors
 import growth
+import load
 import memory
 import own
 import shed
@@ -100,27 +101,26 @@ def measure(found, chosen):
 
 
 def _floors(found, chosen, sizes, number):
-    found.tell(f"floors, run {number + 1}")
-    with figures.Load() as load:
-        tail = space.run(floors.tail, chosen, sizes.events)
-        burst, restart = (space.run(floors.add, chosen, count) for count in (sizes.burst, sizes.bans))
-        commands = space.run(floors.commands, chosen, sizes.bans)
+    def all_of_them():
+        return (space.run(floors.tail, chosen, sizes.events), space.run(floors.add, chosen, sizes.burst),
+                space.run(floors.add, chosen, sizes.bans), space.run(floors.commands, chosen, sizes.bans))
+
+    (tail, burst, restart, commands), busy = load.measured(chosen, found.tell, f"floors, run {number + 1}", all_of_them)
     for name, value, unit in (("one_by_one.p50", tail["p50"], "ms"), ("one_by_one.p99", tail["p99"], "ms"),
                               ("at_once.seconds", burst["seconds"], "s"),
                               ("at_once.cpu_per_ban", burst["cpu_per_ban"] * 1e6, "us"),
                               ("restart.seconds", restart["seconds"], "s"),
                               *((f"cli.{verb}", value, "ms") for verb, value in commands.items())):
-        found.add(f"{name}.floor", value, unit, load=load)
+        found.add(f"{name}.floor", value, unit, load=busy)
 
 
 def _guard(found, chosen, sizes, kind, number):
     is_peer = kind in PEERS
 
     def work(name, *arguments):
-        found.tell(f"{kind.name}: {name.replace('_', ' ')}, run {number + 1}")
-        with figures.Load() as load:
-            run = space.run(getattr(works, name), kind, chosen, *arguments)
-        return run, lambda figure, value, unit: found.add(f"{figure}.{kind.name}", value, unit, load=load)
+        run, busy = load.measured(chosen, found.tell, f"{kind.name}: {name.replace('_', ' ')}, run {number + 1}",
+                                  lambda: space.run(getattr(works, name), kind, chosen, *arguments))
+        return run, lambda figure, value, unit: found.add(f"{figure}.{kind.name}", value, unit, load=busy)
 
     run, add = work("idle", sizes.idle_seconds)
     add("idle.rss", run["rss"] / 1e6, "MB")

@@ -1,7 +1,8 @@
 """The same wave against a fresh lab for each guard, and one table of what came of it.
 
 A guard is a command that runs in the server's namespaces beside the mail server. Built in are
-`none`, `ban-only` and `breakwater`: breakwaterd with shedding off and on.
+`none`, and three of breakwaterd: `ban-only` without shedding, `log-only` with shedding on what the log
+says, `breakwater` with the tarpit cut short as well.
 """
 
 import contextlib
@@ -22,12 +23,14 @@ from errors import LabError
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 BUILDS = [os.path.join(REPOSITORY, ".build", kind) for kind in ("release", "debug")]
-BUILT_IN = {"none": None, "ban-only": "off", "breakwater": "auto"}  # the value: [shed] method
+# The values: [shed] of breakwaterd.
+BUILT_IN = {"none": None, "ban-only": {"method": "off"}, "log-only": {"method": "auto", "early": "off"},
+            "breakwater": {"method": "auto", "early": "always"}}
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def guards(names, commands, binaries):
-    """(name, command or None, [shed] method) of each guard, in the order asked for."""
+    """(name, command or None, [shed] of its configuration) of each guard, in the order asked for."""
     own = {}
     for definition in commands:
         name, equals, command = definition.partition("=")
@@ -41,7 +44,7 @@ def guards(names, commands, binaries):
     chosen = []
     for name in wanted:
         if name in own:
-            chosen.append((name, own[name], "auto"))
+            chosen.append((name, own[name], BUILT_IN["breakwater"]))
         elif name == "none":
             chosen.append((name, None, None))
         else:
@@ -63,13 +66,13 @@ def run(name, chosen_guards, runs, options, wave, out, binaries, tell):
     """Every guard, `runs` times over; returns the rows of the table and writes it to `out`."""
     rows = []
     for number in range(1, runs + 1):
-        for guard, command, method in chosen_guards:
+        for guard, command, shed in chosen_guards:
             label = guard if runs == 1 else f"{guard} #{number}"
             directory = os.path.join(os.path.abspath(out), label.replace(" #", "-"))
             tell(f"{label}: lab {name} goes up")
             info = instance.up(name, options, tell)  # not in the try: a lab that was up already is somebody else's
             try:
-                rows.append({"guard": label, **_one(info, command, method, wave, directory, binaries, tell)})
+                rows.append({"guard": label, **_one(info, command, shed, wave, directory, binaries, tell)})
                 shutil.copy(info["log"], os.path.join(directory, "mail.log"))
                 _keep_ruleset(name, directory)
             finally:
@@ -82,11 +85,11 @@ def run(name, chosen_guards, runs, options, wave, out, binaries, tell):
     return rows
 
 
-def _one(info, command, method, wave, directory, binaries, tell):
+def _one(info, command, shed, wave, directory, binaries, tell):
     os.makedirs(directory, exist_ok=True)
     if command is None:
         return {**trial.run(info["name"], wave, directory), "cpu_s": None, "rss_mb": None, "ended_early": None}
-    with Guard(info, command, method, directory, binaries) as guard:
+    with Guard(info, command, shed, directory, binaries) as guard:
         result = trial.run(info["name"], wave, directory, guard.watch)
         guard.watch()
         if guard.ended():
@@ -107,14 +110,14 @@ class Guard:
     START_SECONDS = 3
     STATUS_EVERY = 3  # seconds between two questions to breakwaterd
 
-    def __init__(self, info, command, method, directory, binaries):
+    def __init__(self, info, command, shed, directory, binaries):
         self.socket = os.path.join(info["guard"], "control.sock")
         self.client = binary("breakwater", binaries)
         self.log = os.path.join(directory, "guard.log")
         self.cpu, self.rss, self.status, self.asked, self.ended_early = 0.0, 0, "", 0.0, None
         configuration = os.path.join(directory, "breakwater.toml")
         with open(configuration, "w") as file:
-            file.write(_configuration(info, method, self.socket))
+            file.write(_configuration(info, shed, self.socket))
         for key, value in (("log", info["log"]), ("config", configuration), ("state", info["guard"])):
             command = command.replace("{" + key + "}", shlex.quote(value))
         with open(self.log, "wb") as output:
@@ -160,7 +163,7 @@ class Guard:
         return self.status
 
 
-def _configuration(info, method, socket):
+def _configuration(info, shed, socket):
     slots = info["options"]["maxdaemons"]
     # JSON's strings and lists are TOML's, too.
     return f"""mode = "enforce"
@@ -172,8 +175,7 @@ log = {json.dumps(info["log"])}
 ports = [{info["server"]["port"]}]
 slots = {slots}
 [shed]
-method = {json.dumps(method)}
-"""
+""" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in shed.items())
 
 
 def _status(client, socket):
@@ -211,31 +213,58 @@ def _consumption(pid):
     return sum(map(int, fields[11:15])) / TICKS_PER_SECOND, pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def _delivered(part):
+    return lambda row: (row[part]["share"], "{} ({}/{})".format(
+        trial.share(row[part]["share"]), row[part]["delivered"], row[part]["messages"]))
+
+
+def _figure(digits, value):
+    """A column of a number: what orders the rows of one guard, and how it is written."""
+    return lambda row: (value(row), "-" if value(row) is None else f"{value(row):.{digits}f}")
+
+
 COLUMNS = {
-    "guard": lambda row: row["guard"],
-    "peak slots": lambda row: f"{row['server']['peak_slots']:.0f}",
-    "s at the limit": lambda row: row["server"]["seconds_at_limit"],
-    "peak ESTABLISHED": lambda row: f"{row['server']['peak_established']:.0f}",
-    "legit delivered": lambda row: "{} ({}/{})".format(
-        trial.share(row["legit"]["share"]), row["legit"]["delivered"], row["legit"]["messages"]),
-    "legit p50 / p99 s": lambda row: f"{_number(row['legit']['p50_s'], 2)} / {_number(row['legit']['p99_s'], 2)}",
-    "rejected sources told": lambda row: "{} ({}/{})".format(
-        trial.share(row["told_share"]), row["told_sources"], row["rejected_sources"]),
-    "peak PSS MB": lambda row: f"{row['server']['peak_pss_kb'] / 1024:.0f}",
-    "guard CPU s": lambda row: _number(row["cpu_s"], 2),
-    "guard RSS MB": lambda row: _number(row["rss_mb"], 1),
-    "load": lambda row: f"{row['server']['peak_load']:.1f}",
+    "peak slots": _figure(0, lambda row: row["server"]["peak_slots"]),
+    "s at the limit": _figure(0, lambda row: row["server"]["seconds_at_limit"]),
+    "peak ESTABLISHED": _figure(0, lambda row: row["server"]["peak_established"]),
+    "legit delivered": _delivered("legit"),
+    "legit p50 s": _figure(2, lambda row: row["legit"]["p50_s"]),
+    "legit p99 s": _figure(2, lambda row: row["legit"]["p99_s"]),
+    "listed users delivered": _delivered("auth_listed"),
+    "rejected sources told": lambda row: (row["told_share"], "{} ({}/{})".format(
+        trial.share(row["told_share"]), row["told_sources"], row["rejected_sources"])),
+    "peak PSS MB": _figure(0, lambda row: row["server"]["peak_pss_kb"] / 1024),
+    "guard CPU s": _figure(2, lambda row: row["cpu_s"]),
+    "guard RSS MB": _figure(1, lambda row: row["rss_mb"]),
+    "load": _figure(1, lambda row: row["server"]["peak_load"]),
 }
 
 
-def _number(value, digits):
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
 def table(rows):
-    """Markdown, aligned, so that it reads on a terminal as well."""
-    cells = [list(COLUMNS)] + [[str(cell(row)) for cell in COLUMNS.values()] for row in rows]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
+    """Markdown: every run, and with several runs of a guard the lowest, median and highest of each column."""
+    text = _aligned([[row["guard"], *(column(row)[1] for column in COLUMNS.values())] for row in rows])
+    by_guard = {}
+    for row in rows:
+        by_guard.setdefault(row["guard"].partition(" #")[0], []).append(row)
+    if all(len(runs) == 1 for runs in by_guard.values()):
+        return text
+    return text + "\n\n" + _aligned([[f"{guard}, {len(runs)} runs", *(_spread(column, runs) for column in COLUMNS.values())]
+                                     for guard, runs in by_guard.items()])
+
+
+def _spread(column, runs):
+    """Lowest / median / highest, or the one value that all runs have."""
+    cells = sorted((column(row) for row in runs), key=lambda cell: (cell[0] is not None, cell[0] or 0))
+    written = [cells[0][1], cells[len(cells) // 2][1], cells[-1][1]]
+    return written[0] if len(set(written)) == 1 else " / ".join(text.partition(" (")[0] for text in written)
+
+
+def _aligned(rows):
+    cells = [["guard", *COLUMNS], *rows]
+    # A column that says nothing of any run is left out.
+    kept = [index for index in range(len(cells[0])) if any(line[index] not in ("-", "- (0/0)") for line in cells[1:])]
+    cells = [[line[index] for index in kept] for line in cells]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(kept))]
     lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)

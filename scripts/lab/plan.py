@@ -11,9 +11,13 @@ SHAPES = {
     "short": {"profile": "0:10,15:25,60:25,75:5", "tail": 10.0},
     # 3,300 connections: the wave by which guards are compared.
     "default": {"profile": "0:5,60:25,120:25,180:5", "tail": 25.0},
+    # 33,000 connections: more than the server can fork for on two cores, so strangers have to be refused. The senders
+    # have delivered before, as they will have on any other day.
+    "tenfold": {"profile": "0:50,60:250,120:250,180:50", "tail": 25.0, "sources": 12000, "known": True},
 }
 
 CONNECTIONS_LIMIT = 200_000
+KNOWN_SECONDS = 8  # before the wave, for the messages of --known and for a guard to read of them
 RECIPIENTS = ("bob", "alice", "carol", "dave", "erin")
 # The last octets but one of 198.18.0.0/17: up to here zombies, above it listed senders who log in.
 ZOMBIE_NETS = 120
@@ -23,12 +27,12 @@ LISTED6, UNLISTED6 = "2001:db8:66", "2001:db8:67"
 def add_options(parser):
     group = parser.add_argument_group("the wave")
     group.add_argument("--shape", choices=SHAPES, default="default",
-                       help="short: 85 s; default: 205 s; both plus what a message still needs (default %(default)s)")
+                       help="short: 85 s; default: 205 s; tenfold: 205 s, ten times the rate, 12,000 sources, --known; "
+                            "all plus what a message still needs (default %(default)s)")
     group.add_argument("--profile", metavar="T:R,...",
                        help="in place of a shape: zombies per second R at second T, linear between")
     group.add_argument("--tail", type=float, metavar="S", help="go on for S seconds after the profile")
-    group.add_argument("--sources", type=int, default=3000, metavar="N",
-                       help="addresses of zombies (default %(default)s)")
+    group.add_argument("--sources", type=int, metavar="N", help="addresses of zombies (default 3000, or the shape's)")
     group.add_argument("--linger", type=float, default=60, metavar="S",
                        help="a zombie's silence after its 5xx (default %(default)s)")
     group.add_argument("--give-up", type=float, default=30, metavar="S",
@@ -45,6 +49,8 @@ def add_options(parser):
     group.add_argument("--legit", type=int, default=10, metavar="N", help="unlisted senders (default %(default)s)")
     group.add_argument("--auth-listed", type=int, default=0, metavar="N",
                        help="listed senders who log in as bob (default %(default)s)")
+    group.add_argument("--known", action="store_true",
+                       help="each sender, listed or not, delivers one message before the wave begins")
     group.add_argument("--legit-every", type=float, default=4, metavar="S",
                        help="each sends a message this often (default %(default)s)")
     group.add_argument("--legit-timeout", type=float, default=30, metavar="S",
@@ -54,12 +60,14 @@ def add_options(parser):
 
 def options(arguments):
     """The options as plain values; complains about those that make no wave."""
-    names = ("sources", "linger", "give_up", "retry", "retry_after", "ipv6_share", "pipelined", "command_delay",
+    names = ("linger", "give_up", "retry", "retry_after", "ipv6_share", "pipelined", "command_delay",
              "legit", "auth_listed", "legit_every", "legit_timeout", "seed")
     chosen = {name: getattr(arguments, name) for name in names}
     shape = SHAPES[arguments.shape]
     chosen["profile"] = parse_profile(arguments.profile or shape["profile"])
     chosen["tail"] = shape["tail"] if arguments.tail is None else arguments.tail
+    chosen["sources"] = shape.get("sources", 3000) if arguments.sources is None else arguments.sources
+    chosen["known"] = arguments.known or shape.get("known", False)
     if not 0 <= chosen["retry"] < 1:
         raise LabError("--retry is a share: 0 or more, and less than 1")
     if not 0 <= chosen["ipv6_share"] <= 1:

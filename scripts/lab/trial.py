@@ -30,7 +30,8 @@ def run(name, chosen, out, watch=None):
     except OSError as error:
         raise LabError(f"--out {out}: {error.strerror}") from None
     out = os.path.abspath(out)
-    given = {**chosen, "out": out, "start": time.monotonic() + 1}  # time for two programs to start
+    # Time for two programs to start, and for messages before the wave.
+    given = {**chosen, "out": out, "start": time.monotonic() + 1 + (plan.KNOWN_SECONDS if chosen["known"] else 0)}
     measured = {"out": out, "start": given["start"], "seconds": plan.length(chosen),
                 "root": os.path.join(instance.directory(name), "root")}
     with contextlib.ExitStack() as ending:

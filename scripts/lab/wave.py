@@ -161,6 +161,8 @@ class Wave:
         directory = self.chosen["out"]
         with (open(os.path.join(directory, "connections.jsonl"), "w") as self.connections,
               open(os.path.join(directory, "legit.jsonl"), "w") as self.messages):
+            if self.chosen["known"]:
+                await self.become_known()
             await asyncio.sleep(-self.now())
             jobs = [asyncio.create_task(self.keep_sending(kind, source, number))
                     for number, (kind, source) in enumerate(plan.senders(self.chosen))]
@@ -170,6 +172,12 @@ class Wave:
             for task in self.tasks:
                 task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def become_known(self):
+        """One message of each sender, before anything is measured."""
+        async with asyncio.timeout(plan.KNOWN_SECONDS - 2):
+            await asyncio.gather(*(self.deliver({"kind": kind, "source": source, "t_start": self.now()})
+                                   for kind, source in plan.senders(self.chosen)))
 
     async def report(self):
         for second in range(int(plan.length(self.chosen)) + 1):

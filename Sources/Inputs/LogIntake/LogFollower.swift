@@ -33,7 +33,7 @@ package final class LogFollower {
     /// How far files were read that are closed or began anew: if one turns up again, it is not read twice.
     var finished: [LogPosition.Mark] = []
     private var needsLook = true
-    private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: readSize)
+    private let buffer = ReadBuffer()
 
     /// - Parameter grace: how long a replaced file is kept open after the last write to it.
     package init(path: String, start: Start, grace: Duration = .seconds(60)) throws(SystemError) {
@@ -48,8 +48,6 @@ package final class LogFollower {
         case .resume(let position): resume(at: position)
         }
     }
-
-    deinit { buffer.deallocate() }
 
     /// For the event loop: readable when something may have changed.
     package var descriptor: Int32 { watch.descriptor.number }
@@ -93,7 +91,7 @@ package final class LogFollower {
         _ tail: Tail, _ budget: inout Int, _ body: (Span<UInt8>, LineInfo) -> Void
     ) throws(SystemError) -> Bool {
         while budget > 0 {
-            let room = UnsafeMutableBufferPointer(rebasing: buffer[..<min(buffer.count, budget)])
+            let room = UnsafeMutableBufferPointer(rebasing: buffer.bytes[..<min(buffer.bytes.count, budget)])
             let count: Int
             do { count = try tail.read(into: room) } catch {
                 leave(tail)

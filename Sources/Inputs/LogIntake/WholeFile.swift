@@ -18,23 +18,19 @@ package func forEachLine(
 package func forEachLine(
     ofDescriptor descriptor: Int32, named name: String, _ body: (Span<UInt8>, LineInfo) -> Void
 ) throws(SystemError) -> LogCounters {
-    let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: readSize)
-    defer { buffer.deallocate() }
+    let buffer = ReadBuffer()
     var splitter = LineSplitter()
     var counters = LogCounters()
     while true {
-        let count = read(descriptor, buffer.baseAddress, buffer.count)
+        let count = read(descriptor, buffer.bytes.baseAddress, buffer.bytes.count)
         if count < 0 {
             if errno == EINTR { continue }
             throw SystemError("read", name)
         }
         if count == 0 { break }
         counters.bytes &+= UInt64(count)
-        splitter.feed(UnsafeBufferPointer(rebasing: buffer[..<count]), &counters, body)
+        splitter.feed(UnsafeBufferPointer(rebasing: buffer.bytes[..<count]), &counters, body)
     }
     splitter.finish(handsOver: true, &counters, body)
     return counters
 }
-
-/// Large enough that the system call is no cost beside the copy, small enough to stay in a level 2 cache.
-let readSize = 256 * 1024

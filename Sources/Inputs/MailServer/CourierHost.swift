@@ -15,9 +15,19 @@ package enum CourierHost {
         for path in files {
             guard let bytes = try? contents(of: root + path) else { continue }
             let file = CourierSettings(esmtpdFile: String(decoding: bytes, as: UTF8.self))
-            return (CourierSettings(file: file, running: running ?? CourierSettings()), path)
+            var settings = CourierSettings(file: file, running: running ?? CourierSettings())
+            let folder = root + path.dropLast("esmtpd".count)
+            settings.commandTimeout = span(folder + "esmtptimeout")
+            settings.dataTimeout = span(folder + "esmtpdata")
+            return (settings, path)
         }
         return (running ?? CourierSettings(), nil)
+    }
+
+    private static func span(_ path: String) -> Duration? {
+        (try? contents(of: path, limit: 4096)).flatMap {
+            CourierSettings.span(controlFile: String(decoding: $0, as: UTF8.self))
+        }
     }
 }
 

@@ -18,7 +18,33 @@ package struct CourierSettings: Equatable, Sendable {
     /// PORT, as written: a number or a service, several separated by commas, each with an address in front perhaps.
     package var port: String?
 
+    /// How long a client may be silent: the control file esmtptimeout, 10 minutes without it; in DATA esmtpdata, 5.
+    package var commandTimeout: Duration?
+    package var dataTimeout: Duration?
+
     package init() {}
+
+    /// The span in a control file (courier(8)): numbers with s, m, h, d or w behind them, added up; none means seconds.
+    /// `nil` when it says nothing.
+    package static func span(controlFile text: String) -> Duration? {
+        var total: Int64?
+        var number: Int64?
+        let line = text.prefix { $0 != "\n" }.lowercased()
+        for character in line where character != " " && character != "\t" {
+            if let digit = character.wholeNumberValue, character.isASCII {
+                guard (number ?? 0) < 1_000_000_000 else { return nil }
+                number = (number ?? 0) * 10 + Int64(digit)
+                continue
+            }
+            guard let factor = spanUnits[character] else { break }
+            total = (total ?? 0) + (number ?? 0) * factor
+            number = nil
+        }
+        if let number { total = (total ?? 0) + number }
+        return total.map { .seconds($0) }
+    }
+
+    private static let spanUnits: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800]
 
     /// Reads the shell file. Only plain assignments are understood, with either quote; the last one wins.
     package init(esmtpdFile text: String) {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// An IPv4 or IPv6 address.
 ///
 /// Both families live in one 128-bit space: an IPv4 address is kept in its mapped form
@@ -42,6 +44,16 @@ package struct IPAddress: Hashable, Sendable, Comparable {
             guard let value = IPAddress.readV4(bytes, range) else { return nil }
             self.init(v4: value)
         }
+    }
+
+    /// Reads `::ffff:192.0.2.7`, as servers on dual-stack sockets write most of their peers, from `start` on; `end` is
+    /// where it ends: before the first byte that is neither digit nor dot. `nil` for every other form.
+    package init?(mappedIn bytes: Span<UInt8>, from start: Int, end: inout Int) {
+        guard bytes.hasBytes(of: "::ffff:", at: start) else { return nil }
+        let text = DottedText(bytes, start + 7)
+        guard let value = text.value(count: text.count) else { return nil }
+        end = start + 7 + text.count
+        self.init(v4: value)
     }
 
     package init?(_ text: some StringProtocol) {
@@ -91,27 +103,9 @@ package struct IPAddress: Hashable, Sendable, Comparable {
 
 extension IPAddress {
     private static func readV4(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt32? {
-        var value: UInt32 = 0
-        var part: UInt32 = 0
-        var digits = 0
-        var parts = 0
-        for index in range {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: ".") {
-                guard digits > 0, parts < 3 else { return nil }
-                value = value << 8 | part
-                parts += 1
-                part = 0
-                digits = 0
-            } else {
-                guard byte >= 0x30, byte <= 0x39, digits < 3, !(digits > 0 && part == 0) else { return nil }
-                part = part * 10 + UInt32(byte - 0x30)
-                digits += 1
-                guard part <= 255 else { return nil }
-            }
-        }
-        guard digits > 0, parts == 3 else { return nil }
-        return value << 8 | part
+        guard range.count >= 7, range.count <= 15 else { return nil }
+        let text = DottedText(bytes, range.lowerBound)
+        return text.count >= range.count ? text.value(count: range.count) : nil
     }
 
     private static func readV6(_ bytes: Span<UInt8>, _ range: Range<Int>) -> (high: UInt64, low: UInt64)? {

@@ -8,6 +8,7 @@ package struct Prefix: Hashable, Sendable, Comparable {
     package let bits: UInt8
 
     /// The block of `bits` (0...128, in the mapped space) around `address`; host bits are cut off.
+    @inlinable
     package init(_ address: IPAddress, bits: Int) {
         precondition((0...128).contains(bits))
         let mask = Prefix.mask(bits)
@@ -16,6 +17,7 @@ package struct Prefix: Hashable, Sendable, Comparable {
     }
 
     /// A single host.
+    @inlinable
     package init(_ address: IPAddress) {
         self.address = address
         bits = 128
@@ -29,6 +31,7 @@ package struct Prefix: Hashable, Sendable, Comparable {
     }
 
     package var isIPv4: Bool { address.isIPv4 && bits >= 96 }
+    @inlinable
     package var isHost: Bool { bits == 128 }
     /// The length as written behind the slash.
     package var length: Int { isIPv4 ? Int(bits) - 96 : Int(bits) }
@@ -50,6 +53,7 @@ package struct Prefix: Hashable, Sendable, Comparable {
         left.address != right.address ? left.address < right.address : left.bits < right.bits
     }
 
+    @inlinable
     package static func mask(_ bits: Int) -> (high: UInt64, low: UInt64) {
         let high: UInt64 = bits >= 64 ? .max : ~(UInt64.max >> UInt64(bits))
         let low: UInt64 = bits <= 64 ? 0 : bits >= 128 ? .max : ~(UInt64.max >> UInt64(bits - 64))

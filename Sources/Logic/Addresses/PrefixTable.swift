@@ -3,9 +3,11 @@
 /// A hash table for each length in use, asked from the longest to the shortest. Look-ups cost one
 /// probe for each length in use (at most 129, in practice two or three).
 package struct PrefixTable<Value> {
-    private var tables: [UInt8: [IPAddress: Value]] = [:]
+    @usableFromInline
+    var tables: [UInt8: [IPAddress: Value]] = [:]
     /// Lengths in use, longest first.
-    private var lengths: [UInt8] = []
+    @usableFromInline
+    var lengths: [UInt8] = []
     package private(set) var count = 0
 
     package init() {}
@@ -28,6 +30,7 @@ package struct PrefixTable<Value> {
     }
 
     /// The longest prefix that contains `address`, with its value.
+    @inlinable
     package func longestMatch(_ address: IPAddress) -> (prefix: Prefix, value: Value)? {
         for bits in lengths {
             let prefix = Prefix(address, bits: Int(bits))
@@ -37,6 +40,7 @@ package struct PrefixTable<Value> {
     }
 
     /// The shortest prefix that contains all of `inner` (itself included) and whose value counts, with that value.
+    @inlinable
     package func outermost(
         containing inner: Prefix, where counts: (Value) -> Bool = { _ in true }
     ) -> (prefix: Prefix, value: Value)? {

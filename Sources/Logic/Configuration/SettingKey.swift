@@ -59,6 +59,7 @@ struct SettingKey: Sendable {
         SettingKey("shed.method", \.shed.method, .word()),
         SettingKey("shed.told", \.shed.told, .flag),
         SettingKey("shed.told_timeout", \.shed.toldTimeout, .span(.milliseconds(10), .minutes(1))),
+        SettingKey("shed.early", \.shed.early, .word()),
         SettingKey("limit.new_per_second", \.limit.newPerSecond, .integer(0...1_000_000)),
         SettingKey("limit.burst", \.limit.burst, .integer(1...1_000_000)),
         SettingKey("limit.per_source", \.limit.perSource, .integer(0...1_000_000)),

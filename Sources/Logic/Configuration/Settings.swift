@@ -79,7 +79,15 @@ package struct Settings: Equatable, Sendable {
         /// Never before the peer has acknowledged its 5xx, or `toldTimeout` has passed.
         package var told = true
         package var toldTimeout = Duration.seconds(2)
+        /// When the tarpit of a listed peer is cut short.
+        package var early = Early.always
 
+        package enum Early: String, CaseIterable, Sendable {
+            case always
+            /// While half of the slots are taken.
+            case pressure
+            case off
+        }
         package enum Method: String, CaseIterable, Sendable {
             case auto, signal, destroy, off
         }

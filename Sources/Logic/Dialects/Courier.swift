@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import Events
 
 /// Courier's courieresmtpd, couriertcpd and courierd: what they log about a connection, as events.
@@ -26,34 +27,36 @@ package struct Courier: Dialect {
     let listTexts: ListTexts
     /// The reply whose inner lines (`511-...`) were read last.
     var openReply: OpenReply?
+    var replies = ReplyMemory()
 
     /// - Parameter rblTexts: words of this site by which a reply shows that a DNSBL listed the peer; any case.
     package init(rblTexts: [String] = []) { listTexts = ListTexts(rblTexts) }
 
-    package mutating func read(_ line: LogLine, in bytes: Span<UInt8>) -> Event? {
-        guard let program = Program(line, bytes) else { return nil }
+    package mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool {
+        guard let program = Program(line, bytes) else { return false }
         var reader = Reader(line.message)
-        var event: Event?
+        var isEvent = false
+        event.clear()
         switch program {
         case .courierd:
             // All else that the queue has to say is no business of ours.
-            guard reader.skip("newmsg,id=", in: bytes) else { return nil }
-            event = newMessage(bytes, &reader)
+            guard reader.skip("newmsg,id=", in: bytes) else { return false }
+            isEvent = newMessage(bytes, &reader, &event)
         case .esmtpd, .otherListener:
             if reader.skip("error,relay=", in: bytes) {
-                event = failure(bytes, &reader)
+                isEvent = failure(bytes, &reader, &event)
             } else if reader.skip("started,ip=[", in: bytes) {
-                event = start(bytes, &reader)
+                isEvent = start(bytes, &reader, &event)
             } else if Courier.isCommand(bytes, line.message) {
                 hasDialogue = true
             } else {
-                event = listenerEvent(bytes, line.message, isOurs: program == .esmtpd)
+                isEvent = listenerEvent(bytes, line.message, isOurs: program == .esmtpd, &event)
             }
+            if hasDialogue { isEvent = false }
         }
-        if hasDialogue, program != .courierd { event = nil }
-        if event == nil { unread += 1 }
-        event?.pid = line.pid
-        return event
+        if !isEvent { unread += 1 }
+        event.pid = line.pid
+        return isEvent
     }
 }
 
@@ -68,62 +71,68 @@ extension Courier {
         init?(_ line: LogLine, _ bytes: Span<UInt8>) {
             // Most lines of a log are another program's: length and first letter tell.
             switch line.tag.count {
-            case 13 where line.isTagged("courieresmtpd", in: bytes): self = .esmtpd
-            case 8 where line.isTagged("courierd", in: bytes): self = .courierd
-            case 6 where line.isTagged("esmtpd", in: bytes): self = .esmtpd
-            case 10 where line.isTagged("esmtpd-ssl", in: bytes): self = .otherListener
-            case 10 where line.isTagged("esmtpd-msa", in: bytes): self = .otherListener
+            case 13 where bytes.hasBytes(of: "courieresmtpd", at: line.tag.lowerBound): self = .esmtpd
+            case 8 where bytes.hasBytes(of: "courierd", at: line.tag.lowerBound): self = .courierd
+            case 6 where bytes.hasBytes(of: "esmtpd", at: line.tag.lowerBound): self = .esmtpd
+            case 10 where bytes.hasBytes(of: "esmtpd-ssl", at: line.tag.lowerBound): self = .otherListener
+            case 10 where bytes.hasBytes(of: "esmtpd-msa", at: line.tag.lowerBound): self = .otherListener
             default: return nil
             }
         }
     }
 
     /// `started,ip=[::ffff:192.0.2.7],port=[37809]` and nothing behind.
-    private func start(_ bytes: Span<UInt8>, _ reader: inout Reader) -> Event? {
+    private func start(_ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event) -> Bool {
         guard let peer = reader.address(upTo: UInt8(ascii: "]"), in: bytes), reader.skip("]", in: bytes) else {
-            return nil
+            return false
         }
-        var event = Event(.connect, peer: peer)
+        event.kind = .connect
+        event.peer = peer
         if reader.skip(",port=[", in: bytes) {
-            guard let port = reader.port(in: bytes), reader.skip("]", in: bytes) else { return nil }
+            guard let port = reader.port(in: bytes), reader.skip("]", in: bytes) else { return false }
             event.port = port
         }
-        return reader.isAtEnd ? event : nil
+        return reader.isAtEnd
     }
 
     /// What couriertcpd says of a listener, and courieresmtpd of a peer that fell silent.
-    private func listenerEvent(_ bytes: Span<UInt8>, _ message: Range<Int>, isOurs: Bool) -> Event? {
+    private func listenerEvent(
+        _ bytes: Span<UInt8>, _ message: Range<Int>, isOurs: Bool, _ event: inout Event
+    ) -> Bool {
         var reader = Reader(message)
         if reader.skip("dropped blocked connection from ", in: bytes) {
-            return reader.lastAddress(in: bytes).map { Event(.rejection, class: .rbl, peer: $0) }
+            event.rejectionClass = .rbl
+            event.peer = reader.lastAddress(in: bytes)
+            return event.peer != nil
         }
         if reader.skip("Maximum connection limit reached for ", in: bytes) {
-            return reader.lastAddress(in: bytes).map { Event(.rejection, class: .connLimit, peer: $0) }
+            event.rejectionClass = .connLimit
+            event.peer = reader.lastAddress(in: bytes)
+            return event.peer != nil
         }
         if reader.skip("[", in: bytes) {
-            guard let peer = reader.address(upTo: UInt8(ascii: "]"), in: bytes),
-                reader.skip("]: Connection timed out", in: bytes), reader.isAtEnd
-            else { return nil }
-            return Event(.disconnect, peer: peer)
+            event.kind = .disconnect
+            event.peer = reader.address(upTo: UInt8(ascii: "]"), in: bytes)
+            return event.peer != nil && reader.skip("]: Connection timed out", in: bytes) && reader.isAtEnd
         }
-        guard isOurs, let count = reader.number(in: bytes) else { return nil }
-        var event = Event(.saturation)
+        guard isOurs, let count = reader.number(in: bytes) else { return false }
+        event.kind = .saturation
         event.connections = count
         event.isAtLimit = reader.skip(" maximum", in: bytes)
-        return reader.skip(" active connections.", in: bytes) && reader.isAtEnd ? event : nil
+        return reader.skip(" active connections.", in: bytes) && reader.isAtEnd
     }
 
     /// `newmsg,id=ID[, auth=NAME]: dns; HELO (NAME [PEER])`.
     ///
     /// HELO and the account's name are the client's. Courier writes `[PEER])` behind them, and when the whole is too
     /// long for it, `...` instead; so the peer is the last group in brackets, and only if it ends the line.
-    private func newMessage(_ bytes: Span<UInt8>, _ reader: inout Reader) -> Event? {
-        guard reader.skipMessageID(in: bytes) else { return nil }
-        var event = Event(.acceptance)
+    private func newMessage(_ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event) -> Bool {
+        guard reader.skipMessageID(in: bytes) else { return false }
+        event.kind = .acceptance
         event.isAuthenticated = reader.skip(", auth=", in: bytes)
-        guard event.isAuthenticated || reader.skip(": dns; ", in: bytes) else { return nil }
+        guard event.isAuthenticated || reader.skip(": dns; ", in: bytes) else { return false }
         event.peer = reader.addressAtEnd(in: bytes)
-        return event
+        return true
     }
 
     /// Whether the message begins like a line that a client sends: in any case, as the dialogue is logged raw.

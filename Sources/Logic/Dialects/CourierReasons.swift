@@ -1,3 +1,4 @@
+import Bytes
 import Events
 
 /// Why submit refused: class, zone and list failure out of a reply's code and text.
@@ -13,43 +14,60 @@ extension Courier {
         var hasRecipient: Bool
     }
 
-    struct Reason {
-        var rejectionClass: RejectionClass
-        var zone: String?
-        var isListFailure = false
+    /// Class, zone and list failure of a reply, for the peer it went to. Texts that come again are not read again.
+    mutating func judge(_ reply: Reply, _ bytes: Span<UInt8>, _ event: inout Event) {
+        var head: Range<Int>?
+        if listTexts.hasNoSiteTexts, let peer = event.peer { head = ReplyMemory.head(reply, bytes, peer) }
+        if let head, replies.recall(reply, head: head, bytes, into: &event) { return }
+        var host: Int?
+        let judgement = reason(for: reply, bytes, &host)
+        judgement.apply(to: &event)
+        if let head { replies.keep(judgement, of: reply, head: head, host: host, bytes) }
     }
 
     /// Courier's own texts go first: some of them quote the client, so nothing else may be looked for in those. What is
-    /// left is from a DNSBL, the administrator or a mail filter.
-    func reason(for reply: Reply, _ bytes: Span<UInt8>) -> Reason {
-        if let known = Courier.knownClass(reply, bytes) { return Reason(rejectionClass: known) }
+    /// left is from a DNSBL, the administrator or a mail filter. `host` is set to where the last name begins that was
+    /// looked at as a zone.
+    private func reason(
+        for reply: Reply, _ bytes: Span<UInt8>, _ host: inout Int?
+    ) -> ReplyMemory.Judgement {
+        func judgement(_ rejectionClass: RejectionClass, _ zone: String? = nil, isListFailure: Bool = false)
+            -> ReplyMemory.Judgement
+        {
+            ReplyMemory.Judgement(rejectionClass: rejectionClass, zone: zone, isListFailure: isListFailure)
+        }
+        if let known = Courier.knownClass(reply, bytes) { return judgement(known) }
         let signs = listTexts.signs(in: bytes, reply.text, peer: reply.address)
-        if let zone = Courier.zoneNamedByListener(reply.text, bytes) {
-            return Reason(rejectionClass: .rbl, zone: zone, isListFailure: signs.isListFailure)
+        host = signs.url?.lowerBound
+        if let named = Courier.hostNamedByListener(reply.text, bytes) {
+            host = max(host ?? 0, named.lowerBound)
+            if let zone = ListTexts.zone(bytes, urlHost: named) {
+                return judgement(.rbl, zone, isListFailure: signs.isListFailure)
+            }
         }
         let isListed = reply.code == 511 && (signs.hasListWord || signs.namesPeer)
         let siteText =
             isListed && signs.url != nil ? nil : listTexts.siteText(in: bytes, reply.text, client: reply.envelope)
         if isListed || siteText != nil {
-            return Reason(
-                rejectionClass: .rbl, zone: signs.url.flatMap { ListTexts.zone(bytes, urlHost: $0) } ?? siteText,
-                isListFailure: signs.isListFailure)
+            let zone = signs.url.flatMap { ListTexts.zone(bytes, urlHost: $0) } ?? siteText
+            return judgement(.rbl, zone, isListFailure: signs.isListFailure)
         }
         if reply.code == 511 || (reply.code >= 500 && reply.hasRecipient) {
-            return Reason(rejectionClass: .clientHost, isListFailure: signs.isListFailure)
+            return judgement(.clientHost, isListFailure: signs.isListFailure)
         }
         // Without a recipient the message itself was refused, behind DATA.
-        return Reason(rejectionClass: reply.code >= 500 ? .content : .other)
+        return judgement(reply.code >= 500 ? .content : .other)
     }
 
     /// couriertcpd's text for a list that has none of its own (`-block=zone` without TXT).
-    private static func zoneNamedByListener(_ text: Range<Int>, _ bytes: Span<UInt8>) -> String? {
+    private static func hostNamedByListener(_ text: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int>? {
         var reader = Reader(text)
-        guard reader.skip("Blacklisted by ", in: bytes) else { return nil }
-        return ListTexts.zone(bytes, urlHost: reader.rest)
+        return reader.skip("Blacklisted by ", in: bytes) ? reader.rest : nil
     }
 
     private static func knownClass(_ reply: Reply, _ bytes: Span<UInt8>) -> RejectionClass? {
+        let first = reply.text.isEmpty ? 0 : bytes[reply.text.lowerBound]
+        guard knownBeginnings.canBegin(reply.code, first) else { return nil }
         for known in knownTexts where known.first <= reply.code && reply.code <= known.last {
             if reply.text.count >= known.start.utf8CodeUnitCount,
                 bytes.hasBytes(of: known.start, at: reply.text.lowerBound)
@@ -59,6 +77,30 @@ extension Courier {
         }
         return nil
     }
+
+    /// What spares most texts, those of DNSBLs, the way through the table: codes whose every text is known, and the
+    /// first letters of the others.
+    private struct Beginnings {
+        private var codes: Set<UInt16> = []
+        private var letters: (low: UInt64, high: UInt64) = (0, 0)
+
+        init() {
+            for known in knownTexts {
+                guard let letter = known.start.withUTF8Buffer({ $0.first }) else {
+                    codes.formUnion(known.first...known.last)
+                    continue
+                }
+                if letter < 64 { letters.low |= 1 << letter } else { letters.high |= 1 << (letter - 64) }
+            }
+        }
+
+        func canBegin(_ code: UInt16, _ letter: UInt8) -> Bool {
+            let bits = letter < 64 ? letters.low >> letter : letter < 128 ? letters.high >> (letter - 64) : 0
+            return bits & 1 == 1 || codes.contains(code)
+        }
+    }
+
+    private static let knownBeginnings = Beginnings()
 
     /// How Courier's own replies begin: submit.C and submit2.C of 1.0.16, module.esmtp/esmtp.c, module.local/local.c.
     /// Codes from `first` to `last`; `""` is every text.

@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import Events
 
 /// `error,relay=...`: a reply of 4xx or 5xx that courieresmtpd gave, or the connection's end in the middle of one.
@@ -17,87 +18,93 @@ extension Courier {
         var isListFailure: Bool
     }
 
-    mutating func failure(_ bytes: Span<UInt8>, _ reader: inout Reader) -> Event? {
+    mutating func failure(_ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event) -> Bool {
         let addressStart = reader.position
-        guard let peer = reader.address(upTo: UInt8(ascii: ","), in: bytes) else { return nil }
+        guard let peer = reader.address(upTo: UInt8(ascii: ","), in: bytes) else { return false }
         let address = addressStart..<reader.position
-        var port: UInt16?
+        event.peer = peer
         if reader.skip(",port=", in: bytes) {
-            guard let number = reader.port(in: bytes) else { return nil }
-            port = number
+            guard let number = reader.port(in: bytes) else { return false }
+            event.port = number
         }
-        if reader.skip(",msg=\"", in: bytes) { return ownReply(bytes, &reader, peer, port) }
+        if reader.skip(",from=", in: bytes) { return submitReply(bytes, &reader, address, &event) }
+        if reader.skip(",msg=\"", in: bytes) { return ownReply(bytes, &reader, &event) }
         // The answer of an ident server (couriertcpd without -noidentlookup) is the peer's to choose. In this shape it
         // holds no comma; in the other it is raw and could hold a reply of its own, so nothing behind it counts.
-        if reader.skip(",ident=\"", in: bytes) { return Event(.rejection, class: .other, peer: peer, port: port) }
-        if reader.skip(",ident=", in: bytes) {
-            guard let comma = reader.find(UInt8(ascii: ","), within: Courier.longestText + 4, in: bytes) else {
-                return nil
-            }
-            reader.move(to: comma)
+        if reader.skip(",ident=\"", in: bytes) {
+            event.rejectionClass = .other
+            return true
         }
-        guard reader.skip(",from=", in: bytes) else { return nil }
-        return submitReply(bytes, &reader, address, peer, port)
+        guard reader.skip(",ident=", in: bytes),
+            let comma = reader.find(UInt8(ascii: ","), within: Courier.longestText + 4, in: bytes)
+        else { return false }
+        reader.move(to: comma)
+        return reader.skip(",from=", in: bytes) && submitReply(bytes, &reader, address, &event)
     }
 
     /// Behind `,msg="`. No quote can stand in these texts.
-    private func ownReply(_ bytes: Span<UInt8>, _ reader: inout Reader, _ peer: IPAddress, _ port: UInt16?) -> Event? {
+    private func ownReply(_ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event) -> Bool {
         let start = reader.position
         guard let quote = reader.find(UInt8(ascii: "\""), within: Courier.longestText + 4, in: bytes) else {
-            return nil
+            return false
         }
         let text = start..<quote
         reader.move(to: quote)
-        guard reader.skip("\",cmd: ", in: bytes) else { return nil }
+        guard reader.skip("\",cmd: ", in: bytes) else { return false }
         guard let code = Courier.replyCode(bytes, text), text.count == 3 || bytes[start + 3] == 0x20 else {
-            return bytes.hasBytes(of: "writev: ", at: start) ? Event(.disconnect, peer: peer, port: port) : nil
+            event.kind = .disconnect
+            return bytes.hasBytes(of: "writev: ", at: start)
         }
+        event.code = code
         var words = Reader(text)
         words.move(to: start + 4)
         switch code {
-        case 535: return Event(.authFailure, class: .auth, code: code, peer: peer, port: port)
-        case 502 where words.skip("Polite people say HELO first", in: bytes):
-            return Event(.rejection, class: .helo, code: code, peer: peer, port: port)
-        case 534: return Event(.rejection, class: .content, code: code, peer: peer, port: port)
-        default: return Event(code < 500 ? .deferral : .rejection, class: .other, code: code, peer: peer, port: port)
+        case 535:
+            event.kind = .authFailure
+            event.rejectionClass = .auth
+        case 502 where words.skip("Polite people say HELO first", in: bytes): event.rejectionClass = .helo
+        case 534: event.rejectionClass = .content
+        default:
+            event.kind = code < 500 ? .deferral : .rejection
+            event.rejectionClass = .other
         }
+        return true
     }
 
     /// Behind `,from=`.
     private mutating func submitReply(
-        _ bytes: Span<UInt8>, _ reader: inout Reader, _ address: Range<Int>, _ peer: IPAddress, _ port: UInt16?
-    ) -> Event? {
+        _ bytes: Span<UInt8>, _ reader: inout Reader, _ address: Range<Int>, _ event: inout Event
+    ) -> Bool {
         let envelopeStart = reader.position
         var hasRecipient = false
-        guard Courier.skipBracketed(bytes, &reader) else { return nil }
+        guard Courier.skipBracketed(bytes, &reader) else { return false }
         if reader.skip(",to=", in: bytes) {
             hasRecipient = true
-            guard Courier.skipBracketed(bytes, &reader) else { return nil }
+            guard Courier.skipBracketed(bytes, &reader) else { return false }
         }
         let envelope = envelopeStart..<reader.position
         guard reader.skip(": ", in: bytes), let code = Courier.replyCode(bytes, reader.rest) else {
             // A bare carriage return in the client's command makes Courier log what stood behind the address in
             // memory. It is an error of this peer's; which one cannot be told.
-            return Event(.rejection, class: .other, peer: peer, port: port)
+            event.rejectionClass = .other
+            return true
         }
         reader.move(to: reader.position + 3)
-        let isContinuation = reader.skip("-", in: bytes)
-        guard isContinuation || reader.skip(" ", in: bytes) || reader.isAtEnd else { return nil }
+        event.isContinuation = reader.skip("-", in: bytes)
+        guard event.isContinuation || reader.skip(" ", in: bytes) || reader.isAtEnd else { return false }
 
-        let reply = Reply(
-            code: code, text: reader.rest, envelope: envelope, address: address, hasRecipient: hasRecipient)
-        let finding = reason(for: reply, bytes)
-        var event = Event(
-            code < 500 ? .deferral : .rejection, class: finding.rejectionClass, code: code, peer: peer, port: port,
-            zone: finding.zone)
-        event.isListFailure = finding.isListFailure
-        event.isContinuation = isContinuation
-        joinLines(&event, peer, code)
-        return event
+        event.kind = code < 500 ? .deferral : .rejection
+        event.code = code
+        judge(
+            Reply(code: code, text: reader.rest, envelope: envelope, address: address, hasRecipient: hasRecipient),
+            bytes, &event)
+        if event.isContinuation || openReply != nil { joinLines(&event, code) }
+        return true
     }
 
     /// The last line of a reply has what its inner lines said of a list.
-    private mutating func joinLines(_ event: inout Event, _ peer: IPAddress, _ code: UInt16) {
+    private mutating func joinLines(_ event: inout Event, _ code: UInt16) {
+        guard let peer = event.peer else { return }
         let before = openReply.flatMap { $0.peer == peer && $0.port == event.port && $0.code == code ? $0 : nil }
         if event.isContinuation {
             guard event.rejectionClass == .rbl || event.isListFailure || before != nil else { return }

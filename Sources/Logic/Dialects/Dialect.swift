@@ -6,14 +6,23 @@ import Events
 /// handed over in the order of the file, each once, and every log has a dialect value of its own. It reads complete
 /// lines only: half an address is another address, so a line that was cut is not for it.
 package protocol Dialect {
-    /// What `line`, whose header was read from `bytes`, says happened; `nil` when it is no event of this MTA.
-    mutating func read(_ line: LogLine, in bytes: Span<UInt8>) -> Event?
+    /// Puts what `line`, whose header was read from `bytes`, says happened into `event`; false when it is no event of
+    /// this MTA, and then `event` holds nothing of use.
+    ///
+    /// The caller's event is written over so that a log of a million lines makes no million copies of a value.
+    mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool
 }
 
 extension Dialect {
     /// Reads header and message of one line.
+    package mutating func read(_ bytes: Span<UInt8>, into event: inout Event) -> Bool {
+        guard let line = LogLine(bytes) else { return false }
+        return read(line, in: bytes, into: &event)
+    }
+
+    /// The event of one line; `nil` when it is none.
     package mutating func read(_ bytes: Span<UInt8>) -> Event? {
-        guard let line = LogLine(bytes) else { return nil }
-        return read(line, in: bytes)
+        var event = Event()
+        return read(bytes, into: &event) ? event : nil
     }
 }

@@ -1,19 +1,9 @@
+import Bytes
 import Events
 
-/// How a reply's text shows that a DNSBL spoke: words all lists use, the site's own words, a list's complaint about
-/// the query itself, and the list's address on the web. Serves every dialect whose log has the reply as free text.
+/// How a reply's text shows that a DNSBL spoke: words all lists use (`SignIndex`), the site's own words, and the
+/// list's address on the web. Serves every dialect whose log has the reply as free text.
 struct ListTexts: Sendable {
-    struct Signs {
-        /// A word that stands in list replies and not in others.
-        var hasListWord = false
-        /// The text holds the peer's own address.
-        var namesPeer = false
-        /// The list answered that it cannot or will not answer.
-        var isListFailure = false
-        /// Where the host of the first http(s) URL begins, up to the end of the text.
-        var url: Range<Int>?
-    }
-
     private struct SiteText: Sendable {
         var asGiven: String
         var folded: [UInt8]
@@ -22,43 +12,21 @@ struct ListTexts: Sendable {
     }
 
     private let siteTexts: [SiteText]
-    /// `signTable` sorted by first byte; `buckets[c]..<buckets[c + 1]` are those that begin with the byte c.
-    private let table: [(text: StaticString, sign: Sign)]
-    private let buckets: [Int]
+    private let index = SignIndex()
 
     init(_ texts: [String]) {
         siteTexts = texts.filter { !$0.isEmpty }.map { text in
             let folded = text.utf8.map(lowercased)
             return SiteText(asGiven: text, folded: folded, blanked: folded.map { ListTexts.isBlanked($0) ? 0x20 : $0 })
         }
-        let sorted = ListTexts.signTable.sorted { $0.text.firstByte < $1.text.firstByte }
-        table = sorted
-        buckets = (0...128).map { first in sorted.firstIndex { $0.text.firstByte >= first } ?? sorted.count }
     }
 
-    /// What the first `longestText` bytes of a reply's text show, in one pass; words count from their first letter.
+    var hasNoSiteTexts: Bool { siteTexts.isEmpty }
+
+    /// What the first `longestText` bytes of a reply's text show.
     func signs(in bytes: Span<UInt8>, _ text: Range<Int>, peer: Range<Int>) -> Signs {
-        var signs = Signs()
         let end = min(text.upperBound, text.lowerBound + ListTexts.longestText)
-        let peer = ListTexts.withoutMapping(peer, bytes)
-        var isInside = false
-        var index = text.lowerBound
-        while index < end {
-            let byte = lowercased(bytes[index])
-            let isWordByte = byte &- 0x61 < 26 || isDigit(byte)
-            if isWordByte, !isInside {
-                for entry in buckets[Int(byte)]..<buckets[Int(byte) + 1]
-                where ListTexts.hasFolded(table[entry].text, bytes, index, end) {
-                    signs.note(table[entry], at: index, end)
-                }
-                if byte == lowercased(bytes[peer.lowerBound]) {
-                    signs.namesPeer = signs.namesPeer || ListTexts.isAddress(peer, bytes, index, end)
-                }
-            }
-            isInside = isWordByte
-            index += 1
-        }
-        return signs
+        return index.signs(in: bytes, text.lowerBound..<end, peer: ListTexts.withoutMapping(peer, bytes))
     }
 
     /// The first of the site's texts that the reply holds.
@@ -122,12 +90,6 @@ struct ListTexts: Sendable {
 }
 
 extension ListTexts {
-    enum Sign: Sendable {
-        case listWord
-        case failure
-        case url
-    }
-
     /// Replies are a few hundred bytes; Courier cuts them at 128.
     private static let longestText = 512
 
@@ -141,19 +103,8 @@ extension ListTexts {
             ? (address.lowerBound + 7)..<address.upperBound : address
     }
 
-    /// Whether the address `peer` stands at `start`, whole.
-    private static func isAddress(_ peer: Range<Int>, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
-        guard end - start >= peer.count else { return false }
-        for offset in 0..<peer.count
-        where lowercased(bytes[start + offset]) != lowercased(bytes[peer.lowerBound + offset]) {
-            return false
-        }
-        let behind = start + peer.count
-        return behind == end || !(isDigit(bytes[behind]) || bytes[behind] == UInt8(ascii: ":"))
-    }
-
     /// Lower-case `text` at `start`, any case in the bytes.
-    private static func hasFolded(_ text: StaticString, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    static func hasFolded(_ text: StaticString, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
         let length = text.utf8CodeUnitCount
         guard end - start >= length else { return false }
         return text.withUTF8Buffer { wanted in
@@ -179,66 +130,4 @@ extension ListTexts {
 
     /// Labels in front of a list's own domain where it explains a listing (www.spamcop.net, check.spamhaus.org).
     private static let pageLabels: [StaticString] = ["www.", "check.", "lookup."]
-
-    /// Lower case, each from its first letter. Not among the list words: `blocked` and `refused` alone, which
-    /// administrators write in access files too.
-    private static let signTable: [(text: StaticString, sign: Sign)] = [
-        ("http://", .url),
-        ("https://", .url),
-        // What lists call themselves and what they do.
-        ("listed", .listWord),
-        ("blacklist", .listWord),
-        ("black list", .listWord),
-        ("blocklist", .listWord),
-        ("block list", .listWord),
-        ("dnsbl", .listWord),
-        ("rbl", .listWord),
-        ("blocked - see", .listWord),
-        ("blocked using", .listWord),
-        // The lists whose texts name only themselves.
-        ("spamhaus", .listWord),
-        ("spamcop", .listWord),
-        ("sorbs", .listWord),
-        ("barracuda", .listWord),
-        ("cbl", .listWord),
-        ("uceprotect", .listWord),
-        // Spamhaus, and Validity after it: 127.255.255.252, .254 and .255 are errors; the text links to /returnc/
-        // (spamhaus.org, "using our public mirrors? check your return codes now").
-        ("127.255.255.", .failure),
-        ("returnc/", .failure),
-        ("open resolver", .failure),
-        ("public resolver", .failure),
-        ("excessive number of queries", .failure),
-        // URIBL: "127.0.0.1 -> Query Refused. See https://uribl.com/refused.shtml", earlier "excessive queries".
-        ("query refused", .failure),
-        ("queries refused", .failure),
-        ("refused.shtml", .failure),
-        ("excessive queries", .failure),
-        // Rate limits as others word them.
-        ("query limit", .failure),
-        ("queries exceeded", .failure),
-        ("rate limit", .failure),
-        ("error code", .failure),
-        // Lists that closed and then listed the world (ORDB 2006, AHBL 2015): "was shut down ... please remove".
-        ("shut down", .failure),
-        ("shutdown", .failure),
-        ("has been closed", .failure),
-        ("decommissioned", .failure),
-        ("no longer in service", .failure),
-        ("no longer available", .failure),
-    ]
-}
-
-extension ListTexts.Signs {
-    fileprivate mutating func note(_ entry: (text: StaticString, sign: ListTexts.Sign), at index: Int, _ end: Int) {
-        switch entry.sign {
-        case .listWord: hasListWord = true
-        case .failure: isListFailure = true
-        case .url: if url == nil { url = (index + entry.text.utf8CodeUnitCount)..<end }
-        }
-    }
-}
-
-extension StaticString {
-    fileprivate var firstByte: UInt8 { withUTF8Buffer { $0.first ?? 0 } }
 }

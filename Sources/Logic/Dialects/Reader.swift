@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import Events
 
 /// A place in a line's bytes that moves on as fields are read. It holds no bytes itself: each step is given them, so
@@ -16,6 +17,7 @@ struct Reader {
     var rest: Range<Int> { position..<end }
 
     /// Moves behind `text` if it stands here.
+    @inline(__always)
     mutating func skip(_ text: StaticString, in bytes: Span<UInt8>) -> Bool {
         guard end - position >= text.utf8CodeUnitCount, bytes.hasBytes(of: text, at: position) else { return false }
         position += text.utf8CodeUnitCount
@@ -24,19 +26,20 @@ struct Reader {
 
     /// The first `stop` within `limit` bytes.
     func find(_ stop: UInt8, within limit: Int, in bytes: Span<UInt8>) -> Int? {
-        let last = min(end, position + limit)
-        var index = position
-        while index < last {
-            if bytes[index] == stop { return index }
-            index += 1
-        }
-        return nil
+        bytes.firstIndex(of: stop, from: position, to: min(end, position + limit))
     }
 
     mutating func move(to index: Int) { position = min(max(index, position), end) }
 
     /// The address that ends before `stop`; 45 bytes are the longest one in text.
     mutating func address(upTo stop: UInt8, in bytes: Span<UInt8>) -> IPAddress? {
+        var mappedEnd = position
+        if let address = IPAddress(mappedIn: bytes, from: position, end: &mappedEnd), mappedEnd < end,
+            bytes[mappedEnd] == stop
+        {
+            position = mappedEnd
+            return address
+        }
         guard let index = find(stop, within: 46, in: bytes), let address = IPAddress(bytes, in: position..<index) else {
             return nil
         }
@@ -63,11 +66,18 @@ struct Reader {
 
     /// Decimal digits, at most ten.
     mutating func number(in bytes: Span<UInt8>) -> Int? {
+        var value = 0
         var index = position
-        while index < end, index - position <= 10, isDigit(bytes[index]) { index += 1 }
-        guard let value = decimal(bytes, position..<index) else { return nil }
+        while index < end {
+            let digit = bytes[index] &- 0x30
+            guard digit < 10 else { break }
+            guard index - position < 10 else { return nil }
+            value = value &* 10 &+ Int(digit)
+            index += 1
+        }
+        guard index > position else { return nil }
         position = index
-        return Int(value)
+        return value
     }
 
     mutating func port(in bytes: Span<UInt8>) -> UInt16? { number(in: bytes).flatMap { UInt16(exactly: $0) } }
@@ -75,10 +85,16 @@ struct Reader {
     /// Courier's message ID: hexadecimal numbers joined by dots (three of 16, 16 and 8 digits).
     mutating func skipMessageID(in bytes: Span<UInt8>) -> Bool {
         let start = position
-        while position < end, position - start < 64 {
-            let byte = lowercased(bytes[position])
-            guard isDigit(byte) || byte == UInt8(ascii: ".") || (byte >= 0x61 && byte <= 0x66) else { break }
-            position += 1
+        let limit = min(end, position + 64)
+        while position < limit {
+            let word = Words.lowercased(bytes.word(at: position))
+            let inside =
+                Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word)
+                | Words.within(UInt8(ascii: "a"), UInt8(ascii: "f"), word)
+                | Words.within(UInt8(ascii: "."), UInt8(ascii: "."), word)
+            let count = min((~inside & Words.highs).trailingZeroBitCount / 8, limit - position)
+            position += count
+            if count < 8 { break }
         }
         return position > start
     }

@@ -37,7 +37,8 @@ package struct Event: Equatable, Sendable {
     package var isAtLimit = false
 
     package init(
-        _ kind: Kind, class rejectionClass: RejectionClass? = nil, code: UInt16? = nil, peer: IPAddress? = nil,
+        _ kind: Kind = .rejection, class rejectionClass: RejectionClass? = nil, code: UInt16? = nil,
+        peer: IPAddress? = nil,
         port: UInt16? = nil, zone: String? = nil
     ) {
         self.kind = kind
@@ -46,6 +47,23 @@ package struct Event: Equatable, Sendable {
         self.peer = peer
         self.port = port
         self.zone = zone
+    }
+
+    /// As `Event()` is; field by field, which is cheaper than another value's copy.
+    @inlinable
+    package mutating func clear() {
+        kind = .rejection
+        rejectionClass = nil
+        code = nil
+        peer = nil
+        port = nil
+        if zone != nil { zone = nil }
+        pid = nil
+        isAuthenticated = false
+        isContinuation = false
+        isListFailure = false
+        connections = nil
+        isAtLimit = false
     }
 }
 

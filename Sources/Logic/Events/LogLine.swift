@@ -1,3 +1,5 @@
+import Bytes
+
 /// The header of one log line: where its stamp, host, tag and message stand.
 ///
 /// Read are the forms a syslog daemon writes to a file: RFC 3164 (`Nov 20 22:44:29 vm tag[12]: text`), the same with an
@@ -47,11 +49,6 @@ package struct LogLine: Equatable, Sendable {
             guard readTraditional(bytes, position, end) else { return nil }
         }
     }
-
-    /// Whether the line was written by the program `name`.
-    package func isTagged(_ name: StaticString, in bytes: Span<UInt8>) -> Bool {
-        tag.count == name.utf8CodeUnitCount && bytes.hasBytes(of: name, at: tag.lowerBound)
-    }
 }
 
 extension LogLine {
@@ -92,14 +89,7 @@ extension LogLine {
     /// `name: `, `name[12]: `; whatever else stands in the brackets is no pid, but no reason to drop the line either.
     private mutating func readTag(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
         let limit = min(end, start + Limit.tag)
-        var position = start
-        while position < limit {
-            let byte = bytes[position]
-            if byte == UInt8(ascii: ":") || byte == UInt8(ascii: "[") { break }
-            guard byte > 0x20, byte < 0x7f else { return false }
-            position += 1
-        }
-        guard position > start, position < limit else { return false }
+        guard var position = LogLine.tagEnd(bytes, start, limit), position > start else { return false }
         tag = start..<position
         if bytes[position] == UInt8(ascii: "[") {
             let inside = position + 1
@@ -114,6 +104,26 @@ extension LogLine {
         if position < end, bytes[position] == 0x20 { position += 1 }
         message = position..<max(position, end)
         return true
+    }
+
+    /// The first `:` or `[`; `nil` when something that may not stand in a tag comes before.
+    private static func tagEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int? {
+        var position = start
+        while position < limit {
+            let word = bytes.word(at: position)
+            // Only the lowest bit of all three together counts, and that one is right.
+            let ends =
+                Words.firstZero(word ^ (Words.ones &* 0x3a)) | Words.firstZero(word ^ (Words.ones &* 0x5b))
+            let blanks = (word &- Words.ones &* 0x21) & ~word & Words.highs
+            let others = ((word &+ Words.ones) | word) & Words.highs
+            let stops = ends | blanks | others
+            if stops != 0 {
+                let place = position &+ stops.trailingZeroBitCount / 8
+                return ends.trailingZeroBitCount == stops.trailingZeroBitCount && place < limit ? place : nil
+            }
+            position += 8
+        }
+        return nil
     }
 
     /// RFC 5424, 6: stamp, host, app, procid and msgid, structured data, message; `-` stands for what is missing.
@@ -175,19 +185,18 @@ extension LogLine {
 
     /// The blank that ends a field of at least one byte and at most `limit`.
     private static func fieldEnd(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, limit: Int) -> Int? {
-        let last = min(end, start + limit + 1)
-        var position = start
-        while position < last {
-            if bytes[position] == 0x20 { return position > start ? position : nil }
-            position += 1
+        guard let blank = bytes.firstIndex(of: 0x20, from: start, to: min(end, start + limit + 1)), blank > start else {
+            return nil
         }
-        return nil
+        return blank
     }
 
     private static func looksLikeRFC3339(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        let start = range.lowerBound
-        return range.count >= 20 && bytes[start + 4] == UInt8(ascii: "-") && bytes[start + 7] == UInt8(ascii: "-")
-            && bytes[start + 10] | 0x20 == UInt8(ascii: "t") && bytes[start + 13] == UInt8(ascii: ":")
+        guard range.count >= 20 else { return false }
+        // "....-..-" and "..T..:..", the T in either case.
+        let date = bytes.word(at: range.lowerBound) & 0xff00_00ff_0000_0000
+        let time = (bytes.word(at: range.lowerBound + 8) | 0x20_0000) & 0x0000_ff00_00ff_0000
+        return date == 0x2d00_002d_0000_0000 && time == 0x0000_3a00_0074_0000
     }
 
     /// The longest field that is looked at. RFC 5424, 6 allows 255 bytes of host and 48 of app; a tag may carry a
@@ -198,33 +207,3 @@ extension LogLine {
         static let tag = 128
     }
 }
-
-extension Span where Element == UInt8 {
-    /// Whether the bytes of `text` stand at `position`.
-    @inlinable
-    package func hasBytes(of text: StaticString, at position: Int) -> Bool {
-        let length = text.utf8CodeUnitCount
-        guard position >= 0, count - position >= length else { return false }
-        // One check of the bounds for all of them: the compiler sees that the loop stays within the part.
-        let part = extracting(position..<(position + length))
-        return text.withUTF8Buffer { wanted in
-            for index in part.indices where part[index] != wanted[index] { return false }
-            return true
-        }
-    }
-}
-
-/// The number that all of `range` spells in at most ten digits; `nil` for anything else.
-@inlinable
-package func decimal(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int64? {
-    guard !range.isEmpty, range.count <= 10 else { return nil }
-    var value: Int64 = 0
-    for index in range {
-        guard isDigit(bytes[index]) else { return nil }
-        value = value * 10 + Int64(bytes[index] - 0x30)
-    }
-    return value
-}
-
-@inlinable
-package func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A line's stamp, decoded when somebody wants to read or replay it. Live lines are judged by their arrival.
 
 extension LogLine {

@@ -66,7 +66,7 @@ struct KnownSenders {
     }
 
     func live(at now: Instant) -> [(address: IPAddress, until: Instant)] {
-        hosts.filter { $0.value.until > now }.map { ($0.key, $0.value.until) }.sorted { $0.address < $1.address }
+        hosts.compactMap { address, entry in entry.until > now ? (address, entry.until) : nil }
     }
 
     mutating func expire(at now: Instant) {

@@ -1,10 +1,11 @@
 import Addresses
 import Events
 
-/// The bans in force, hosts and networks apart as in the kernel's sets.
+/// The bans in force, hosts and networks apart as in the kernel's sets. A host's ban takes about 70 bytes.
 package struct Ledger: Sendable {
-    private var hosts: [IPAddress: Ban] = [:]
+    private var hosts = HostTable<PackedBan>()
     private var networks = PrefixTable<Ban>()
+    private var reasons = SharedTexts()
 
     package init() {}
 
@@ -12,29 +13,95 @@ package struct Ledger: Sendable {
     package var networkCount: Int { networks.count }
 
     package subscript(prefix: Prefix) -> Ban? {
-        get { prefix.isHost ? hosts[prefix.address] : networks[prefix] }
+        get { prefix.isHost ? hosts[prefix.address]?.ban(of: prefix.address) : networks[prefix] }
         set {
-            if prefix.isHost { hosts[prefix.address] = newValue } else { networks[prefix] = newValue }
+            var ban = newValue
+            if let why = ban?.why { ban?.why = reasons.shared(why) }
+            if prefix.isHost { hosts[prefix.address] = ban.map(PackedBan.init) } else { networks[prefix] = ban }
         }
     }
 
     /// The ban that holds this address: its own, or that of a network around it.
     package func ban(covering address: IPAddress) -> Ban? {
-        hosts[address] ?? (networks.isEmpty ? nil : networks.longestMatch(address)?.value)
+        hosts[address]?.ban(of: address) ?? (networks.isEmpty ? nil : networks.longestMatch(address)?.value)
     }
 
-    /// All bans, in no particular order.
-    package var bans: [Ban] { Array(hosts.values) + networks.entries.map(\.value) }
+    /// All bans as they are now, in no particular order; made one by one as they are asked for.
+    package var bans: some Sequence<Ban> & Sendable {
+        Bans(hosts: hosts, networks: networks.entries.map(\.value))
+    }
 
     /// Bans whose end lies at or before `instant`, in address order.
     package func due(by instant: Instant) -> [Ban] {
-        (hosts.values.filter { $0.until <= instant } + networks.entries.map(\.value).filter { $0.until <= instant })
-            .sorted { $0.prefix < $1.prefix }
+        let hosts = self.hosts.values.indices.filter { self.hosts.values[$0].until <= instant }
+            .map { self.hosts.values[$0].ban(of: self.hosts.addresses[$0]) }
+        return (hosts + networks.entries.map(\.value).filter { $0.until <= instant }).sorted { $0.prefix < $1.prefix }
     }
 
     /// Bans inside `prefix`, itself included, in address order.
     package func bans(inside prefix: Prefix) -> [Ban] {
-        if prefix.isHost { return hosts[prefix.address].map { [$0] } ?? [] }
+        if prefix.isHost { return self[prefix].map { [$0] } ?? [] }
         return bans.filter { prefix.contains($0.prefix) }.sorted { $0.prefix < $1.prefix }
+    }
+
+    private struct Bans: Sequence, IteratorProtocol, Sendable {
+        let hosts: HostTable<PackedBan>
+        let networks: [Ban]
+        private var given = 0
+
+        init(hosts: HostTable<PackedBan>, networks: [Ban]) {
+            self.hosts = hosts
+            self.networks = networks
+        }
+
+        var underestimatedCount: Int { hosts.count + networks.count - given }
+
+        mutating func next() -> Ban? {
+            guard given < hosts.count + networks.count else { return nil }
+            defer { given += 1 }
+            if given >= hosts.count { return networks[given - hosts.count] }
+            return hosts.values[given].ban(of: hosts.addresses[given])
+        }
+    }
+}
+
+/// A ban without its prefix, its span as a number: 48 bytes.
+private struct PackedBan: Sendable {
+    let since: Instant
+    let until: Instant
+    let timeoutNanoseconds: Int64
+    let why: String
+    let count: Int32
+    let origin: Ban.Origin
+
+    init(_ ban: Ban) {
+        since = ban.since
+        until = ban.until
+        timeoutNanoseconds = ban.timeout.nanoseconds
+        why = ban.why
+        count = Int32(clamping: ban.count)
+        origin = ban.origin
+    }
+
+    func ban(of address: IPAddress) -> Ban {
+        Ban(
+            prefix: Prefix(address), since: since, until: until, timeout: .nanoseconds(timeoutNanoseconds), why: why,
+            origin: origin, count: Int(count))
+    }
+}
+
+/// Equal texts share their memory: nearly all bans have one of a handful of reasons.
+private struct SharedTexts: Sendable {
+    /// Beyond this, texts are kept each by itself; a reply text that invents zones fills the table, not the memory.
+    private static let limit = 1000
+    /// Shorter ones have no memory of their own.
+    private static let shortest = 16
+    private var texts: Set<String> = []
+
+    mutating func shared(_ text: String) -> String {
+        guard text.utf8.count >= SharedTexts.shortest, texts.count < SharedTexts.limit || texts.contains(text) else {
+            return text
+        }
+        return texts.insert(text).memberAfterInsert
     }
 }

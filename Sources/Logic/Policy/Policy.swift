@@ -79,6 +79,14 @@ package struct Policy {
             && event.rejectionClass.map { (settings.classes[$0] ?? 0) > 0 } ?? false
     }
 
+    /// Whether one rejection on a list's word is enough for this peer to be banned and its connection to be ended.
+    package func endsOnListing(_ peer: IPAddress, at now: Instant) -> Bool {
+        guard zones.suspendedZones.isEmpty, !allowlist.allows(peer, at: now) else { return false }
+        let weight = settings.classes[.rbl] ?? 0
+        guard weight > 0, !isAuthenticated(peer, at: now) else { return false }
+        return weight >= settings.score || ledger.ban(covering: peer).map { $0.until > now } == true
+    }
+
     private mutating func judgeRejection(_ event: Event, at now: Instant) {
         guard !event.isContinuation, let peer = event.peer, let rejectionClass = event.rejectionClass else { return }
         counters.rejections += 1
@@ -109,7 +117,7 @@ package struct Policy {
             explain(ban, block, why: reason(event, rejectionClass))
         } else {
             let (window, limit) = (settings.window, settings.score)
-            let isOver = sources.withSource(block.address, at: now) { source in
+            let isOver = sources.withSource(block.address) { source in
                 // The sum of many small weights may miss the limit by a rounding.
                 source.addWeight(weight, window: window, at: now) >= limit - 1e-6
             }
@@ -133,10 +141,10 @@ package struct Policy {
 
     private mutating func ban(_ block: Prefix, why: String, at now: Instant) {
         let (first, longest) = (settings.first, settings.max)
-        let (count, timeout) = sources.withSource(block.address, at: now) { source -> (Int, Duration) in
+        let (count, timeout) = sources.withSource(block.address) { source -> (Int, Duration) in
             if now - source.lastBanEnd > longest { source.banCount = 0 }
             source.banCount += 1
-            source.pending = []
+            source.forgetWeights()
             let timeout = Policy.timeout(ban: Int(source.banCount), first: first, longest: longest)
             source.lastBanEnd = now + timeout
             return (Int(source.banCount), timeout)
@@ -173,7 +181,7 @@ package struct Policy {
 
     private mutating func watchZone(_ zone: String, _ peer: IPAddress, _ block: Prefix, at now: Instant) {
         let window = Policy.zoneWindow
-        let isFirst = sources.withSource(block.address, at: now) { source in
+        let isFirst = sources.withSource(block.address) { source in
             guard now - source.zoneCounted > window else { return false }
             source.zoneCounted = now
             return true
@@ -244,7 +252,7 @@ package struct Policy {
         guard settings.refresh, var ban = ledger[prefix], ban.until != .distantFuture else { return }
         ban.until = max(ban.until, now + ban.timeout)
         if ban.origin == .local {
-            sources.withSource(prefix.address, at: now) { $0.lastBanEnd = ban.until }
+            sources.withSource(prefix.address) { $0.lastBanEnd = ban.until }
         }
         enter(ban)
     }
@@ -340,7 +348,7 @@ package struct Policy {
         guard !allowlist.allows(peer, at: now), ledger.ban(covering: peer) == nil else { return }
         let block = sourceBlock(peer)
         let (window, limit) = (settings.window, settings.score)
-        let isOver = sources.withSource(block.address, at: now) { source in
+        let isOver = sources.withSource(block.address) { source in
             source.addWeight(1, window: window, at: now) >= limit - 1e-6
         }
         if isOver { ban(block, why: "flagged", at: now) }
@@ -364,13 +372,13 @@ package struct Policy {
     /// What the store knows of a source's earlier bans.
     package mutating func adoptHistory(_ prefix: Prefix, count: Int, lastEnd: Instant, at now: Instant) {
         guard now - lastEnd <= settings.max else { return }
-        sources.withSource(prefix.address, at: now) {
+        sources.withSource(prefix.address) {
             $0.banCount = Int32(clamping: count)
             $0.lastBanEnd = lastEnd
         }
     }
 
-    /// Known senders with the end of their time, in address order.
+    /// Known senders with the end of their time, in no particular order.
     package func knownUntil(at now: Instant) -> [(address: IPAddress, until: Instant)] { known.live(at: now) }
 
     package mutating func adoptKnown(_ address: IPAddress, until: Instant, authenticated: Bool) {

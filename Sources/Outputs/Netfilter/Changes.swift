@@ -25,10 +25,12 @@ extension NFTables {
         note(networks.advance(to: now), change: nil, at: now, in: &steps)
         for index in lastOnes {
             switch changes[index] {
-            case .ban(let prefix, let timeout):
+            case .ban(let prefix, let timeout), .newBan(let prefix, let timeout):
                 guard timeout > .zero else { results[index].outcome = .already; continue }
                 if prefix.isHost {
-                    steps.append(Step(adding: prefix, to: .banned(prefix), timeout, change: index))
+                    let isRenewal = if case .ban = changes[index] { true } else { false }
+                    steps.append(
+                        Step(adding: prefix, to: .banned(prefix), timeout, isRenewal: isRenewal, change: index))
                 } else {
                     note(networks.want(prefix, until: now + timeout), change: index, at: now, in: &steps)
                 }
@@ -262,13 +264,13 @@ private struct Step {
 extension FirewallChange {
     var place: Element.Place {
         switch self {
-        case .ban, .unban: .banned
+        case .ban, .newBan, .unban: .banned
         case .remember, .forget: .known
         }
     }
     var isAddition: Bool {
         switch self {
-        case .ban, .remember: true
+        case .ban, .newBan, .remember: true
         case .unban, .forget: false
         }
     }

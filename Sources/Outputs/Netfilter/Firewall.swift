@@ -69,14 +69,27 @@ package struct FirewallPlan: Equatable, Sendable {
 package enum FirewallChange: Equatable, Sendable {
     /// Drop new connections from `prefix` for `timeout` from now, whatever it had before; `.forever` has no end.
     case ban(Prefix, timeout: Duration)
+    /// The same for a prefix that by all we know is not in the set: a third of the kernel's work. Should somebody else
+    /// have put it in, kernels before 6.12 keep that element's end.
+    case newBan(Prefix, timeout: Duration)
     case unban(Prefix)
     /// Let a host past the limits for `timeout` from now; a ban outweighs it.
     case remember(Prefix, timeout: Duration)
     case forget(Prefix)
 
+    /// Whether it puts a ban in.
+    package var isBan: Bool {
+        switch self {
+        case .ban, .newBan: true
+        case .unban, .remember, .forget: false
+        }
+    }
+
     package var prefix: Prefix {
         switch self {
-        case .ban(let prefix, _), .unban(let prefix), .remember(let prefix, _), .forget(let prefix): prefix
+        case .ban(let prefix, _), .newBan(let prefix, _), .unban(let prefix), .remember(let prefix, _),
+            .forget(let prefix):
+            prefix
         }
     }
 }

@@ -66,7 +66,7 @@ package final class XTRecent: Firewall {
                 error: FirewallError("ban", "\(prefix)", notHeld: "an xt_recent list holds single hosts only"))
         }
         do {
-            if case .ban = change {
+            if change.isAddition {
                 guard !isAllowed(prefix.address) else {
                     return ChangeResult(
                         change, .refused, error: FirewallError("ban", "\(prefix)", notHeld: "it is allowed"))

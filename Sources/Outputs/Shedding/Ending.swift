@@ -30,6 +30,9 @@ extension Shedder {
     }
 
     private func look(_ one: PendingShed, _ connection: Connection) throws(SystemError) -> Delivery {
+        // Most looks end here: a peer that has nothing to send acknowledges after 40 ms.
+        guard let now = try sockets.current(connection) else { return .gone }
+        guard now.sendQueue == 0 else { return .pending }
         guard let slot = one.slot else { return try quietness(one, connection) }
         if let own = slot.inode, own == connection.inode, ProcessEntry(slot.pid).socket(at: 0) == own {
             one.carrier = nil

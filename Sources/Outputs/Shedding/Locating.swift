@@ -11,7 +11,7 @@ extension Shedder {
             try locateSocket(one, now)
             return
         }
-        if let slot = try slot(of: one.peer, slots) {
+        if let slot = try slot(of: one, slots) {
             one.slot = slot
             if one.connection == nil, let ends = slot.ends {
                 one.connection = try held(
@@ -47,7 +47,7 @@ extension Shedder {
         } else if now - one.begun > settings.toldLimit.nanoseconds {
             finish(one, .refused, "no slot of the listener holds the connection")
         } else {
-            one.lookLater(from: now)
+            one.lookLater(from: now, atLeast: 4_000_000)
         }
     }
 
@@ -65,17 +65,19 @@ extension Shedder {
         try tell(one, now)
     }
 
-    /// The slot whose process is still the one that was seen; the index is refreshed once in a round at most.
-    private func slot(of peer: Endpoint, _ slots: SlotIndex) throws(SystemError) -> Slot? {
+    /// The slot whose process is still the one that was seen. The index is refreshed unless it was since the order was
+    /// taken, or since the last look: in a wave one reading serves many.
+    private func slot(of one: PendingShed, _ slots: SlotIndex) throws(SystemError) -> Slot? {
+        let peer = one.peer
         for _ in 0..<2 {
             if let slot = slots.slot(peer: peer.address, port: peer.port) {
                 if ProcessEntry(slot.pid).stat?.startTicks == slot.startTicks { return slot }
                 slots.forget(slot.pid)
             }
-            if isIndexFresh { return nil }
-            isIndexFresh = true
+            if one.reading != slots.readings { break }
             try slots.refresh()
         }
+        one.reading = slots.readings
         return nil
     }
 

@@ -22,6 +22,8 @@ final class PendingShed {
     let begun: Int64
     var nextLook: Int64
     var looks = 0
+    /// The slot index's readings when it was last looked for there, or before the first time.
+    var reading: Int
     var connection: Connection?
     var slot: Slot?
     var carrier: ProcessEntry?
@@ -30,12 +32,13 @@ final class PendingShed {
     var isDestroyed = false
     var isFinished = false
 
-    init(_ order: Shed, peer: Endpoint, connection: Connection? = nil, begun: Int64) {
+    init(_ order: Shed, peer: Endpoint, connection: Connection? = nil, begun: Int64, reading: Int) {
         self.order = order
         self.peer = peer
         self.connection = connection
         self.begun = begun
         nextLook = begun
+        self.reading = reading
     }
 
     /// Whether the order names a connection by the log line of its rejection, so that a reply was due.
@@ -45,9 +48,9 @@ final class PendingShed {
     }
 
     /// Sets the next look: after an eighth of the time it has taken so far, from 1 ms (the event loop's grain) to
-    /// 20 ms. Most peers acknowledge after 40 ms, as TCP stacks delay what they have no data to send with.
-    func lookLater(from now: Int64) {
-        nextLook = now + min(max((now - begun) / 8, 1_000_000), 20_000_000)
+    /// 20 ms, or what is asked for. Most peers acknowledge after 40 ms, as TCP stacks delay what they have no data to send with.
+    func lookLater(from now: Int64, atLeast pause: Int64 = 1_000_000) {
+        nextLook = now + min(max((now - begun) / 8, pause), 20_000_000)
         looks += 1
     }
 }

@@ -12,13 +12,15 @@ package enum ProcessModel: Sendable {
         /// The process that stands between the network and a slot once TLS has begun, where there is one. It is no
         /// relative of the slot: couriertls detaches itself, so its parent is the listener's own or a further one.
         package var carrier: String?
+        /// The slot's child that judges a transaction's sender and recipients, where there is one.
+        package var judge: String?
     }
 
     /// Courier 1.0.16: couriertcpd sets TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP and TCPLOCALPORT and starts
     /// courieresmtpd with the connection as descriptors 0 and 1. SIGTERM ends it at once, and its submit with it,
     /// also in the middle of the tarpit's sleep.
     package static let courier = ProcessModel.processPerConnection(
-        Programs(listener: "couriertcpd", slot: "courieresmtpd", carrier: "couriertls"))
+        Programs(listener: "couriertcpd", slot: "courieresmtpd", carrier: "couriertls", judge: "submit"))
 }
 
 /// `[shed] method` of the configuration.

@@ -48,7 +48,6 @@ package final class Shedder {
     /// Orders that wait for a dump.
     var dumpOrders: [Shed] = []
     var nextDump: Int64 = .min
-    var isIndexFresh = false
     /// For an MTA whose processes are not known: the local ends seen in dumps.
     var localEnds: [Endpoint] = []
     private var timer: (id: Int, deadline: Int64)?
@@ -113,7 +112,9 @@ package final class Shedder {
             finish(order, port: peer.port, .already, "it is being shed")
             return
         }
-        let one = PendingShed(order, peer: peer, connection: connection, begun: MonotonicClock.nanoseconds())
+        let one = PendingShed(
+            order, peer: peer, connection: connection, begun: MonotonicClock.nanoseconds(),
+            reading: slots?.readings ?? 0)
         byPeer[peer] = one
         pending.append(one)
         pendingCount += 1
@@ -126,7 +127,6 @@ package final class Shedder {
         // A report may give new orders; they are taken in the round that is running, or by its timer.
         if isTicking { return }
         isTicking = true
-        isIndexFresh = false
         let now = MonotonicClock.nanoseconds()
         if !dumpOrders.isEmpty, now >= nextDump { dumpForOrders() }
         var looksLeft = Shedder.looksPerTick
@@ -184,8 +184,10 @@ package final class Shedder {
         if one.stage == .ending, let number = one.pidfd?.number { loop.remove(number) }
         one.pidfd = nil
         if outcome == .done, let slot = one.slot { slots?.forget(slot.pid) }
+        let early = outcome == .done && one.slot?.isAnsweredEarly == true ? "answered early" : nil
         finish(
-            one.order, port: one.peer.port, outcome, detail, pid: one.slot?.pid, told: one.told, peer: one.peer.address)
+            one.order, port: one.peer.port, outcome, detail ?? early, pid: one.slot?.pid, told: one.told,
+            peer: one.peer.address)
     }
 
     func finish(

@@ -12,6 +12,17 @@ package struct Slot: Equatable, Sendable {
     package var inode: UInt32?
     /// The ends of its connection as the listener put them into its environment; `nil` where that cannot be read.
     package var ends: Ends?
+    /// What the listener found its peer listed for; `nil` where it did not, or where its environment cannot be read.
+    package var verdict: Verdict?
+    /// Its tarpit was cut short (EarlyAnswer).
+    package var isAnsweredEarly = false
+
+    /// couriertcpd's verdict on a peer, in the environment of its slot from the first moment: the zone that lists it
+    /// and the text with which every recipient will be refused unless the peer authenticates.
+    package struct Verdict: Hashable, Sendable {
+        package var zone: String
+        package var text: String
+    }
 
     package struct Ends: Hashable, Sendable {
         package var local: IPAddress
@@ -41,6 +52,19 @@ extension Slot.Ends {
         self.init(
             local: connection.local, localPort: connection.localPort, peer: connection.peer,
             peerPort: connection.peerPort)
+    }
+}
+
+extension Slot.Verdict {
+    /// From BLOCK, BLOCK_ZONE and BLOCK_IP (couriertcpd(8), submit(8)). A peer refused by smtpaccess alone has BLOCK
+    /// only: that is no list's word.
+    init?(environment: Span<UInt8>) {
+        guard let text = environmentValue("BLOCK", in: environment, limit: 1024), !text.isEmpty,
+            let zone = environmentValue("BLOCK_ZONE", in: environment), !zone.isEmpty
+        else { return nil }
+        // 127.255.255.0/24 is how lists say that they have not answered the question.
+        if let answer = environmentValue("BLOCK_IP", in: environment), answer.hasPrefix("127.255.255.") { return nil }
+        self.init(zone: zone, text: text)
     }
 }
 

@@ -18,6 +18,10 @@ package final class SlotIndex {
     private var starting: Set<Int32> = []
     /// Local ends that were seen, so that a connection can be looked up exactly whose slot is not known.
     package private(set) var localEnds: [Endpoint] = []
+    /// How often it was refreshed: whoever looked in vain looks again after the next time.
+    private(set) var readings = 0
+    /// Told of every slot as it is found.
+    var noteNew: (Slot) -> Void = { _ in }
     private static let localEndLimit = 64
 
     package init(listeners: ListenerProcesses, program: String) {
@@ -34,7 +38,11 @@ package final class SlotIndex {
     }
     package func slot(inode: UInt32) -> Slot? { byInode[inode].flatMap { slots[$0] } }
 
+    func slot(pid: Int32) -> Slot? { slots[pid] }
+    func noteAnsweredEarly(_ pid: Int32) { slots[pid]?.isAnsweredEarly = true }
+
     package func refresh() throws(SystemError) {
+        readings += 1
         try listeners.refresh()
         var seen: Set<Int32> = []
         var children: [(pid: Int32, listener: Int32)] = []
@@ -73,16 +81,26 @@ package final class SlotIndex {
             }
             return
         }
+        let environment = entry.environment
+        // In the middle of execve(2) it has its new name already and its environment not yet.
+        if let environment, environment.isEmpty {
+            starting.insert(pid)
+            return
+        }
         starting.remove(pid)
         var slot = Slot(pid: pid, startTicks: stat.startTicks, listener: listener)
         slot.inode = entry.socket(at: 0) ?? entry.sockets()?.first { entry.isTCP(at: $0.descriptor) == true }?.inode
-        slot.ends = entry.environment.flatMap { Slot.Ends(environment: $0.span) }
+        if let environment {
+            slot.ends = Slot.Ends(environment: environment.span)
+            slot.verdict = Slot.Verdict(environment: environment.span)
+        }
         slots[pid] = slot
         if let inode = slot.inode { byInode[inode] = pid }
         if let ends = slot.ends {
             byPeer[Endpoint(address: ends.peer, port: ends.peerPort)] = pid
             noteLocal(Endpoint(address: ends.local, port: ends.localPort))
         }
+        noteNew(slot)
     }
 
     /// Remembers a local end; at the limit the oldest makes room.

@@ -67,6 +67,21 @@ final class Mailbox: Sendable {
         }
     }
 
+    /// Asks for everything posted so far to be written now; the mark that `isSettled` takes.
+    func hurry() -> Int {
+        let mark = state.withLock { state in
+            state.isUrgent = true
+            return state.posted
+        }
+        signal(work)
+        return mark
+    }
+
+    /// Whether everything up to the mark is on disk, or was tried in vain.
+    func isSettled(_ mark: Int) -> Bool {
+        state.withLock { $0.written >= mark || $0.hasEnded || !$0.isUrgent }
+    }
+
     func takeNotices() -> [StoreNotice] {
         clear(noticeSignal)
         return state.withLock { state in

@@ -39,10 +39,7 @@ struct Pending: Sendable {
                 bans[prefix] = .end(time)
             }
         case .decision(let decision, let evidence):
-            let lines = evidence.prefix(StoreRecord.mostEvidenceLines).map {
-                Array($0.prefix(StoreRecord.mostEvidenceBytes))
-            }
-            decisions.append((decision, lines))
+            decisions.append((decision, evidence.cut))
             dropped += giveUpOldest(of: &decisions, above: Bound.decisions)
         case .sample(let sample):
             samples.append(sample)
@@ -83,11 +80,22 @@ struct Pending: Sendable {
 
     /// Of each kind. Bans have none here: there is one for each prefix, and policy bounds the prefixes.
     private enum Bound {
-        static let decisions = 10_000
+        /// A burst of 10,000 rejections leads to 20,000, which the disk takes in half a second.
+        static let decisions = 40_000
         static let samples = 2_000
         static let known = 200_000
         static let names = 1_000
         static let allow = 10_000
+    }
+}
+
+extension Array<[UInt8]> {
+    /// Evidence within its bounds, as whoever posts it keeps it already; copied only where it is not.
+    fileprivate var cut: [[UInt8]] {
+        if count <= StoreRecord.mostEvidenceLines, allSatisfy({ $0.count <= StoreRecord.mostEvidenceBytes }) {
+            return self
+        }
+        return prefix(StoreRecord.mostEvidenceLines).map { [UInt8]($0.prefix(StoreRecord.mostEvidenceBytes)) }
     }
 }
 

@@ -34,6 +34,12 @@ package final class StoreWriter: Sendable {
         mailbox.flush(stopping: false, timeoutMilliseconds: Int32(clamping: timeout.milliseconds))
     }
 
+    /// Asks for everything posted so far to be written now, and does not wait; a mark for `isSettled`.
+    package func hurry() -> Int { mailbox.hurry() }
+
+    /// Whether everything up to the mark is on disk, or was tried in vain.
+    package func isSettled(_ mark: Int) -> Bool { mailbox.isSettled(mark) }
+
     /// Writes what is left and ends the thread; false when the disk did not let it within `timeout`. Last call.
     @discardableResult
     package func close(timeout: Duration) -> Bool {

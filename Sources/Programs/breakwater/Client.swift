@@ -9,6 +9,7 @@ import Posix
 final class Client {
     private let descriptor: Descriptor
     private var input: [UInt8] = []
+    private var chunk = [UInt8](repeating: 0, count: 65536)
     private var start = 0
 
     /// Connects; a daemon that cannot be reached ends the program with what to do about it.
@@ -70,7 +71,6 @@ final class Client {
             }
             input.removeFirst(start)
             start = 0
-            var chunk = [UInt8](repeating: 0, count: 65536)
             let count: Int
             do { count = try chunk.withUnsafeMutableBytes { try descriptor.read(into: $0) } ?? 0 } catch {
                 throw Failure(ExitStatus.unavailable, "reading the daemon's answer: \(error)")

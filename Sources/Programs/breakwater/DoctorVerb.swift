@@ -66,11 +66,13 @@ extension String {
 }
 
 /// The checks, in the order an administrator would go.
-private struct Examination {
+struct Examination {
     private let common: CommonOptions
     private(set) var findings: [Finding] = []
-    private var settings = Settings()
-    private var listener: Int32?
+    private(set) var settings = Settings()
+    private(set) var listener: Int32?
+    /// What the end of the log told of listed peers, for the price of what holds them.
+    private(set) var listings: (count: Int, first: Instant, last: Instant)?
 
     init(_ common: CommonOptions) { self.common = common }
 
@@ -86,7 +88,7 @@ private struct Examination {
         checkDaemon()
     }
 
-    private mutating func add(_ level: Finding.Level, _ subject: String, _ text: String, _ remedy: String? = nil) {
+    mutating func add(_ level: Finding.Level, _ subject: String, _ text: String, _ remedy: String? = nil) {
         findings.append(Finding(level: level, subject: subject, text: text, remedy: remedy))
     }
 
@@ -157,12 +159,18 @@ private struct Examination {
             let tail = try lastBytes(of: path, count: 1 << 18)
             var dialect = Courier(rblTexts: settings.mta.rblTexts)
             var (lines, events, rejections) = (0, 0, 0)
+            let now = AnchoredClock().now
             for line in tail.split(separator: 0x0a) {
                 lines += 1
                 let copy = Array(line)
-                guard let header = LogLine(copy.span), let event = dialect.read(header, in: copy.span) else { continue }
+                guard let event = dialect.read(copy.span) else { continue }
                 events += 1
-                if event.rejectionClass == .rbl { rejections += 1 }
+                guard event.kind == .rejection, event.rejectionClass == .rbl, !event.isContinuation else { continue }
+                rejections += 1
+                let time = LogLine(copy.span)?.time(in: copy.span, reference: now) {
+                    LocalTime.offsetSeconds(showing: $0)
+                }
+                if let time { listings = (rejections, listings?.first ?? time, time) }
             }
             if events == 0 {
                 add(
@@ -178,70 +186,6 @@ private struct Examination {
                 .fail, "log", "\(shown(path)): \(errnoText(error.code))",
                 error.code == EACCES ? "run as root" : "set [mta] log; is a syslog daemon running?")
         } catch { add(.fail, "log", "\(error)") }
-    }
-
-    private mutating func checkCourier() {
-        guard let listener else { return }
-        let (courier, file) = CourierHost.settings(listener: listener)
-        if let file {
-            add(.ok, "courier", "read \(file) and the arguments of couriertcpd")
-        } else {
-            add(
-                .warn, "courier", "its configuration is not where it is looked for",
-                "run as root; TARPIT cannot be told otherwise")
-        }
-        if let limit = courier.maxDaemons {
-            add(
-                .ok, "slots",
-                "MAXDAEMONS serves \(limit) connections at once, about \(limit * 600 / 1000) MB when all are taken")
-            if case .count(let set) = settings.mta.slots, set != limit {
-                add(.warn, "slots", "[mta] slots = \(set), but couriertcpd serves \(limit)", "set it to \"auto\"")
-            }
-        } else {
-            add(
-                .warn, "slots", "MAXDAEMONS is not known",
-                "set [mta] slots to the number of connections that are served")
-        }
-        if let limit = courier.maxPerNetwork, limit < 10 {
-            add(
-                .warn, "slots",
-                "MAXPERC=\(limit): one /24 gets no more than \(limit) connections at once, and a refusal is not logged",
-                "raise it if large senders share a network with each other")
-        }
-        if courier.isTarpitOn ?? true {
-            add(
-                .warn, "tarpit",
-                "TARPIT is on: a rejected client gets its reply after 8, 16, 32 s and holds its slot meanwhile; "
-                    + "25 such clients a second are 200 slots, whoever reads the log how fast",
-                "TARPIT=0 in esmtpd and a restart of Courier give back 8 slot-seconds for each rejected recipient "
-                    + "(16 and 32 for a second and third)")
-        } else {
-            add(.ok, "tarpit", "TARPIT=0: replies come at once")
-        }
-        add(
-            .ok, "timeout",
-            "a silent client holds its slot for 600 s (300 s in DATA) after its last command; Courier has no setting for that: "
-                + "shedding ends it")
-        if courier.logsDialogue {
-            add(
-                .fail, "courier",
-                "ESMTP_LOG_DIALOG is on: a client's lines stand in the log like Courier's own, so none can be believed",
-                "ESMTP_LOG_DIALOG=0 in esmtpd and a restart of Courier")
-        }
-        for block in courier.blocksThatCannotWork {
-            add(
-                .warn, "dnsbl",
-                "\(shown(block)) may list nobody: without a text it asks for ANY, which many resolvers do not answer",
-                "write it as -block=ZONE,BLOCK,* (the list's text) or -block=ZONE,BLOCK,text, quoted in BLACKLISTS")
-        }
-        if courier.blocks.isEmpty {
-            add(
-                .warn, "dnsbl", "Courier asks no DNSBL",
-                "set BLACKLISTS in esmtpd: without rejections there is nobody to ban")
-        } else if courier.blocksThatCannotWork.count < courier.blocks.count {
-            let count = courier.blocks.count - courier.blocksThatCannotWork.count
-            add(.ok, "dnsbl", count == 1 ? "1 list is asked" : "\(count) lists are asked")
-        }
     }
 
     private mutating func checkFirewall() {

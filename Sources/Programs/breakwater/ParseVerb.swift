@@ -20,6 +20,8 @@ struct Parse: ParsableCommand {
     var mta = "auto"
     @Flag(help: "One JSON object a line.")
     var jsonl = false
+    @Flag(help: "Only how many there are of each event.")
+    var count = false
     @Argument(help: "A log file, or - for standard input; without one the log that is configured.")
     var file: String?
     @OptionGroup var common: CommonOptions
@@ -33,15 +35,24 @@ struct Parse: ParsableCommand {
         var dialect = Courier(rblTexts: settings.mta.rblTexts)
         let now = LocalTime.now
         var listing = JSONListing("parse", "events")
+        var counts = EventCounts()
+        let shape: Shape = common.quiet || count ? .counts : common.json ? .document : jsonl ? .objects : .lines
         var (lines, events) = (0, 0)
         var output = ""
-        try eachLine(of: path) { bytes in
+        var event = Event()
+        try eachLine(of: path) { bytes, info in
             lines += 1
-            guard let header = LogLine(bytes), let event = dialect.read(header, in: bytes) else { return }
+            // Half an address is another address: a line that was cut is not judged.
+            guard !info.isCut, let header = LogLine(bytes), dialect.read(header, in: bytes, into: &event) else {
+                return
+            }
             events += 1
-            guard !common.quiet else { return }
-            if common.json { return listing.add(Parse.json(event, lines, header, bytes, now)) }
-            output += jsonl ? Parse.json(event, lines, header, bytes, now).description : Parse.line(event, lines)
+            switch shape {
+            case .counts: return counts.add(event.kind, event.rejectionClass)
+            case .document: return listing.add(Parse.json(event, lines, header, bytes, now))
+            case .objects: output += Parse.json(event, lines, header, bytes, now).description
+            case .lines: output += Parse.line(event, lines)
+            }
             output += "\n"
             if output.utf8.count > 65536 {
                 Terminal.write(output, to: 1)
@@ -49,9 +60,15 @@ struct Parse: ParsableCommand {
             }
         }
         Terminal.write(output, to: 1)
-        if common.json, !common.quiet { listing.end([("lines", JSON(lines)), ("read", JSON(events))]) }
-        if !jsonl, !common.json, !common.quiet {
-            Terminal.warn("\(grouped(lines)) lines, \(grouped(events)) read, \(grouped(lines - events)) of no concern")
+        if !common.quiet {
+            if shape == .document { listing.end([("lines", JSON(lines)), ("read", JSON(events))]) }
+            if count {
+                for text in counts.report(lines, events, asJSON: common.json || jsonl) { common.say(text) }
+            }
+            if !jsonl, !common.json {
+                Terminal.warn(
+                    "\(grouped(lines)) lines, \(grouped(events)) read, \(grouped(lines - events)) of no concern")
+            }
         }
         if events == 0 {
             throw Failure(
@@ -59,6 +76,14 @@ struct Parse: ParsableCommand {
                 common.quiet
                     ? "" : "\(shown(path)): not one line of Courier's; is it the mail log? (Debian: /var/log/mail.log)")
         }
+    }
+
+    /// What is said of each event.
+    private enum Shape {
+        case lines
+        case objects
+        case document
+        case counts
     }
 
     /// `3  courier rejection rbl 511 198.51.100.9:37809 zen.example`
@@ -100,10 +125,50 @@ struct Parse: ParsableCommand {
     }
 }
 
+/// How many lines there were of each event.
+private struct EventCounts {
+    /// As many as there are kinds and classes, at most.
+    private var rows: [(kind: Event.Kind, rejectionClass: RejectionClass?, count: Int)] = []
+
+    mutating func add(_ kind: Event.Kind, _ rejectionClass: RejectionClass?) {
+        for index in rows.indices where rows[index].kind == kind && rows[index].rejectionClass == rejectionClass {
+            rows[index].count += 1
+            return
+        }
+        rows.append((kind, rejectionClass, 1))
+    }
+
+    func report(_ lines: Int, _ events: Int, asJSON: Bool) -> [String] {
+        let sorted = rows.sorted { $0.count > $1.count }
+        if asJSON {
+            let counts = sorted.map { row in
+                JSON.object([
+                    ("event", .string(row.kind.rawValue)), ("class", JSON(row.rejectionClass?.rawValue)),
+                    ("count", JSON(row.count)),
+                ])
+            }
+            return [
+                JSON.document(
+                    "parse", [("lines", JSON(lines)), ("read", JSON(events)), ("counts", .array(counts))]
+                ).description
+            ]
+        }
+        let names = sorted.map { row in
+            row.kind.rawValue + (row.rejectionClass.map { " " + $0.rawValue } ?? "")
+        }
+        let width = names.map(\.utf8.count).max() ?? 0
+        let figures = sorted.map { grouped($0.count) }
+        let figureWidth = figures.map(\.utf8.count).max() ?? 0
+        return zip(names, figures).map { name, figure in
+            name + String(repeating: " ", count: width - name.utf8.count + 2 + figureWidth - figure.utf8.count) + figure
+        }
+    }
+}
+
 /// Calls `body` with each line of a file or of standard input (`-`).
-func eachLine(of path: String, _ body: (Span<UInt8>) -> Void) throws {
+func eachLine(of path: String, _ body: (Span<UInt8>, LineInfo) -> Void) throws {
     do throws(SystemError) {
-        try forEachLine(ofFileAt: path) { bytes, _ in body(bytes) }
+        try forEachLine(ofFileAt: path, body)
     } catch {
         throw Failure(ExitStatus.noInput, "\(shown(path)): \(errnoText(error.code))")
     }

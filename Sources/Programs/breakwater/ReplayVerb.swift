@@ -40,7 +40,7 @@ struct Replay: ParsableCommand {
         let paths = try files.isEmpty ? [logPath(settings)] : files
         guard let held = try readSpan(hold) else { return }
         var run = ReplayRun(settings, hold: held)
-        for path in paths { try eachLine(of: path) { run.hear($0) } }
+        for path in paths { try eachLine(of: path) { run.hear($0, isCut: $1.isCut) } }
         guard run.lines > run.unread else {
             throw Failure(ExitStatus.no, "not one line of Courier's in \(paths.map(shown).joined(separator: ", "))")
         }
@@ -54,6 +54,7 @@ private struct ReplayRun {
     private let hold: Duration
     private var dialect: Courier
     private var policy: Policy
+    private var event = Event()
     private let reference = LocalTime.now
     private(set) var lines = 0
     private(set) var unread = 0
@@ -79,9 +80,9 @@ private struct ReplayRun {
         policy = Policy(settings.ban, allowlist: Allowlist(configured: settings.allow.nets))
     }
 
-    mutating func hear(_ bytes: Span<UInt8>) {
+    mutating func hear(_ bytes: Span<UInt8>, isCut: Bool) {
         lines += 1
-        guard let header = LogLine(bytes), let event = dialect.read(header, in: bytes) else {
+        guard !isCut, let header = LogLine(bytes), dialect.read(header, in: bytes, into: &event) else {
             unread += 1
             return
         }

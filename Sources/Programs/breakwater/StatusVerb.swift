@@ -59,6 +59,7 @@ enum StatusAnswer {
         var shed = "shed       \(number("sheds"))"
         if let p50 = row.integer("free_p50_us") { shed += ", median \(milliseconds(p50)) after the rejection" }
         shed += "; \(number("told")) of \(number("sheds")) had their 5xx"
+        if let early = row.integer("early"), early > 0 { shed += "; \(grouped(early)) answered early" }
         lines.append(shed)
         if mode == "observing", let observed = row.integer("observed"), observed > 0 {
             lines.append(
@@ -86,7 +87,8 @@ enum StatusAnswer {
             .object([("p50", integer("\(key)_p50_us")), ("p99", integer("\(key)_p99_us"))])
         }
         let counters = [
-            "lines", "unread", "rejections", "bans_made", "sheds", "told", "observed", "allowed", "authenticated",
+            "lines", "unread", "rejections", "bans_made", "sheds", "told", "early", "observed", "allowed",
+            "authenticated",
             "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "tracked", "evicted", "dropped",
             "limited",
         ]

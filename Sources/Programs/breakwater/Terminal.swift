@@ -61,19 +61,29 @@ struct Style {
 
 func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-/// Columns padded to their widest cell; numbers to the right.
+/// Columns padded to their widest cell; numbers to the right. Cells are ASCII, as what comes from elsewhere is escaped.
 func table(_ rows: [[String]], rightAligned: Set<Int> = []) -> [String] {
-    let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-    return rows.map { row in
-        var line = ""
+    var widths: [Int] = []
+    for row in rows {
         for (column, cell) in row.enumerated() {
-            let fill = String(repeating: " ", count: max(0, widths[column] - cell.count))
-            line += rightAligned.contains(column) ? fill + cell : cell + fill
-            if column < row.count - 1 { line += "  " }
+            if column == widths.count { widths.append(0) }
+            widths[column] = max(widths[column], cell.utf8.count)
         }
-        while line.last == " " { line.removeLast() }
-        return line
+    }
+    let isRight = widths.indices.map(rightAligned.contains)
+    // A list has tens of thousands of rows: bytes, and one array for all of them.
+    var line: [UInt8] = []
+    return rows.map { row in
+        line.removeAll(keepingCapacity: true)
+        for (column, cell) in row.enumerated() {
+            if column > 0 { line.append(contentsOf: [0x20, 0x20]) }
+            let fill = repeatElement(UInt8(0x20), count: widths[column] - cell.utf8.count)
+            if isRight[column] { line.append(contentsOf: fill) }
+            line.append(contentsOf: cell.utf8)
+            if !isRight[column] { line.append(contentsOf: fill) }
+        }
+        while line.last == 0x20 { line.removeLast() }
+        return String(decoding: line, as: UTF8.self)
     }
 }
 

@@ -16,23 +16,43 @@ extension Agent {
         case .ping: return .record(Reply.done(text: "pong"))
         case .status: return .rows(once([status()]), last: { Reply.done() })
         case .list: return list()
-        case .why(let prefix): return why(prefix)
+        case .why(let prefix): return whenWritten { [unowned self] in why(prefix) }
         case .ban(let prefix, let span, let why, let origin, let shed, let dryRun, let confirmed):
             return ban(prefix, span, why, origin, shed: shed, dryRun: dryRun, confirmed: confirmed)
-        case .unban(let prefixes, let dryRun): return unban(prefixes, dryRun: dryRun)
-        case .unbanAll(let dryRun, let confirmed): return unbanAll(dryRun: dryRun, confirmed: confirmed)
-        case .allow(let prefix, let span, let dryRun): return allow(prefix, span, dryRun: dryRun)
+        case .unban(let prefixes, let dryRun): return lasting(unban(prefixes, dryRun: dryRun), dryRun)
+        case .unbanAll(let dryRun, let confirmed):
+            return lasting(unbanAll(dryRun: dryRun, confirmed: confirmed), dryRun)
+        case .allow(let prefix, let span, let dryRun): return lasting(allow(prefix, span, dryRun: dryRun), dryRun)
         case .allowList: return allowList()
-        case .disallow(let prefix, let dryRun): return disallow(prefix, dryRun: dryRun)
-        case .events(let follow, let limit): return events(follow: follow, limit: limit)
+        case .disallow(let prefix, let dryRun): return lasting(disallow(prefix, dryRun: dryRun), dryRun)
+        case .events(let follow, let limit):
+            return whenWritten { [unowned self] in events(follow: follow, limit: limit) }
         case .samples(let since): return samples(since)
-        case .enforce(let on, let span, let dryRun): return enforce(on, span, dryRun: dryRun)
+        case .enforce(let on, let span, let dryRun): return lasting(enforce(on, span, dryRun: dryRun), dryRun)
         case .flag(let peer, let dryRun): return flag(peer, dryRun: dryRun)
         case .reload:
             let result = reload()
             return .record(
                 result.isDone ? Reply.done(text: result.text) : Reply.error(ExitStatus.configuration, result.text))
         }
+    }
+
+    /// An order by hand is answered when it is on disk, so that no crash undoes what somebody was told is done.
+    private func lasting(_ answer: ControlServer.Answer, _ isDryRun: Bool) -> ControlServer.Answer {
+        isDryRun ? answer : whenWritten { answer }
+    }
+
+    /// Answers when everything posted so far is on disk; a disk that is away or slow delays it by half a second at most.
+    private func whenWritten(_ answer: @escaping () -> ControlServer.Answer) -> ControlServer.Answer {
+        let mark = store.hurry()
+        return .later { [unowned self] finish in
+            awaitStore(mark, until: MonotonicClock.nanoseconds() + 500_000_000) { finish(answer()) }
+        }
+    }
+
+    private func awaitStore(_ mark: Int, until end: Int64, _ done: @escaping () -> Void) {
+        if store.isSettled(mark) || MonotonicClock.nanoseconds() >= end { return done() }
+        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitStore(mark, until: end, done) }
     }
 
     private func once(_ rows: [Record]) -> ControlServer.Rows {
@@ -44,12 +64,14 @@ extension Agent {
     }
 
     /// Rows made from `values`, 500 for each piece.
-    private func pieces<Value>(_ values: [Value], _ row: @escaping (Value) -> Record) -> ControlServer.Rows {
-        var rest = values[...]
+    private func pieces<Values: Sequence>(
+        _ values: Values, _ row: @escaping (Values.Element) -> Record
+    ) -> ControlServer.Rows {
+        var rest = values.makeIterator()
         return {
-            guard !rest.isEmpty else { return nil }
-            defer { rest = rest.dropFirst(500) }
-            return rest.prefix(500).map(row)
+            var rows: [Record] = []
+            while rows.count < 500, let value = rest.next() { rows.append(row(value)) }
+            return rows.isEmpty ? nil : rows
         }
     }
 
@@ -87,7 +109,7 @@ extension Agent {
         row.add("peak", tally.peak?.slots)
         row.add("peak_at", tally.peak?.at.nanoseconds)
         row.add("bans", policy.ledger.count)
-        row.add("by_hand", policy.ledger.bans.lazy.filter { $0.origin != .local }.count)
+        row.add("by_hand", policy.ledger.bans.count { $0.origin != .local })
         row.add("networks", policy.ledger.networkCount)
         row.add("known", policy.knownSenders)
         row.add("suspended", policy.suspendedZones.joined(separator: " "))
@@ -98,6 +120,8 @@ extension Agent {
         row.add("bans_made", tally.bans)
         row.add("sheds", tally.sheds)
         row.add("told", tally.told)
+        row.add("early", early?.answered ?? 0)
+        row.add("gone", tally.gone)
         row.add("observed", tally.observed)
         row.add("failed", tally.failed)
         row.add("repaired", tally.repaired)
@@ -123,7 +147,7 @@ extension Agent {
         return .rows(
             pieces(policy.ledger.bans) { ban in
                 let cost = costs[ban.prefix]
-                return ban.record(hits: cost?.hits ?? 0, shed: cost?.shed ?? 0)
+                return ban.record(hits: Int(cost?.hits ?? 0), shed: Int(cost?.shed ?? 0))
             },
             last: { [mode] in
                 var last = Reply.done()
@@ -245,7 +269,7 @@ extension Agent {
                 )
                 last.add("freed", freed)
                 last.add("until", ban.until.nanoseconds)
-                finish(last)
+                finish(.record(last))
             }
         }
     }
@@ -253,7 +277,7 @@ extension Agent {
     /// Calls `done` with the number of connections ended since, when none is pending any more or time is up.
     private func awaitSheds(inside prefix: Prefix, until end: Int64, _ done: @escaping (Int) -> Void) {
         if shedder.pendingCount == 0 || MonotonicClock.nanoseconds() >= end {
-            return done(costs[prefix]?.shed ?? 0)
+            return done(Int(costs[prefix]?.shed ?? 0))
         }
         loop.schedule(after: .milliseconds(10)) { [unowned self] in
             awaitSheds(inside: prefix, until: end, done)
@@ -304,7 +328,7 @@ extension Agent {
     private func allow(_ prefix: Prefix, _ span: Duration?, dryRun: Bool) -> ControlServer.Answer {
         let now = clock.now
         let name = prefix.shortDescription
-        let count = policy.ledger.bans.lazy.filter { prefix.contains($0.prefix) }.count
+        let count = policy.ledger.bans.count { prefix.contains($0.prefix) }
         func text(_ verb: String, _ lifted: String) -> String {
             let end = span.map { $0 == .forever ? "" : " for \($0.span)" } ?? ""
             return "\(verb) \(name)\(end); \(lifted) \(count) ban\(count == 1 ? "" : "s")"

@@ -19,7 +19,10 @@ extension Agent {
             switch order {
             case .ban(let ban):
                 bans[ban.prefix] = ban
-                changes.append(.ban(ban.prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now))
+                let timeout = ban.until == .distantFuture ? .forever : ban.until - now
+                // The element of an earlier ban may outlast it by a moment, so only a source's first counts as new.
+                let isNew = ban.origin == .local && ban.count == 1 && costs[ban.prefix] == nil
+                changes.append(isNew ? .newBan(ban.prefix, timeout: timeout) : .ban(ban.prefix, timeout: timeout))
             case .unban(let prefix, let why):
                 changes.append(.unban(prefix))
                 // A ban of this same round is over before it began: it must not be stored as one that lasts.
@@ -51,7 +54,7 @@ extension Agent {
         for result in firewall.apply(changes, at: clock.now) {
             if let error = result.error, firstError == nil { firstError = error }
             if result.outcome == .failed { tally.failed += 1 }
-            guard case .ban(let prefix, _) = result.change, let ban = bans[prefix] else { continue }
+            guard result.change.isBan, let ban = bans[result.change.prefix] else { continue }
             noteBan(ban, result.outcome, detail: result.error?.description)
         }
         problem("firewall", firstError?.description)
@@ -63,7 +66,7 @@ extension Agent {
         let now = clock.now
         let isNew = costs[ban.prefix]?.since != ban.since
         if isNew {
-            costs[ban.prefix] = BanCost(since: ban.since)
+            costs[ban.prefix] = BanCosts.Cost(since: ban.since)
         } else if outcome == .done {
             costs[ban.prefix]?.lastPackets = 0
         }
@@ -98,7 +101,7 @@ extension Agent {
 
     private func observe(bans: [Prefix: Ban], sheds: [Shed], at now: Instant) {
         for ban in bans.values.sorted(by: { $0.prefix < $1.prefix }) where costs[ban.prefix]?.since != ban.since {
-            costs[ban.prefix] = BanCost(since: ban.since)
+            costs[ban.prefix] = BanCosts.Cost(since: ban.since)
             tally.observed += 1
             // So that the list, and what `enforce on` will ban, outlive a restart.
             store.post(.ban(stored(ban)))
@@ -169,17 +172,28 @@ extension Agent {
     func noteShed(_ decision: Decision) {
         // A second line of a connection that is being ended says nothing new, and a peer can cause a hundred of them.
         if decision.outcome == .already { return }
+        if decision.outcome == .gone { return noteGone(decision) }
         if decision.outcome == .done {
             tally.sheds += 1
             if decision.told == true { tally.told += 1 }
             // Who was rejected before enforcing began has waited for that.
             if let latency = decision.latency, clock.now - latency >= mode.since { tally.lineToFree.add(latency) }
             if let peer = decision.prefix?.address, let ban = policy.ledger.ban(covering: peer) {
-                costs[ban.prefix]?.shed += 1
+                costs[ban.prefix]?.shed &+= 1
+                if shedLately.count < Agent.mostShedLately { shedLately[ban.prefix] = clock.now }
             }
         } else if decision.outcome == .failed {
             tally.failed += 1
         }
         write(decision)
+    }
+
+    /// The connection had ended by itself. Nothing was done, so nothing is written down but the number: peers that are
+    /// banned already can cause any number of these.
+    private func noteGone(_ decision: Decision) {
+        tally.gone += 1
+        _ = takeEvidence(of: decision)
+        journal.decision(decision, .debug)
+        publish(decision)
     }
 }

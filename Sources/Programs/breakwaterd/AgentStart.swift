@@ -42,7 +42,7 @@ extension Agent {
     /// What the store knows from before.
     struct Memory {
         var policy: Policy
-        var costs: [Prefix: BanCost] = [:]
+        var costs = BanCosts()
         var mode: ModeOverride?
         var allowed: [AllowEntry] = []
         var positions: [String: String] = [:]
@@ -63,11 +63,11 @@ extension Agent {
         for entry in former {
             policy.adoptHistory(entry.ban.prefix, count: entry.ban.count, lastEnd: entry.ban.until, at: now)
         }
-        var costs: [Prefix: BanCost] = [:]
+        var costs = BanCosts()
         for entry in ask({ try reader.bans(at: now) }) ?? [] {
             policy.adopt(entry.ban, at: now)
             guard policy.ledger[entry.ban.prefix] != nil else { continue }
-            costs[entry.ban.prefix] = BanCost(since: entry.ban.since, hits: entry.hits, shed: entry.sheds)
+            costs[entry.ban.prefix] = BanCosts.Cost(since: entry.ban.since, hits: entry.hits, shed: entry.sheds)
         }
         for sender in ask({ try reader.knownSenders(at: now) }) ?? [] {
             policy.adoptKnown(sender.prefix.address, until: sender.until, authenticated: sender.isAuthenticated)
@@ -175,6 +175,7 @@ extension Agent {
         let now = clock.now
         var adopted = 0
         var bannedThere: Set<Prefix> = []
+        bannedThere.reserveCapacity(elements.count)
         var knownThere: Set<Prefix> = []
         for element in elements {
             switch element.place {
@@ -187,18 +188,24 @@ extension Agent {
                 if let observingSince, let ban = policy.ledger[element.prefix], ban.since > observingSince { continue }
                 bannedThere.insert(element.prefix)
                 // What policy has already is what the store told; the kernel knows best how long it has left.
+                let told = policy.ledger[element.prefix]
                 var ban =
-                    policy.ledger[element.prefix]
+                    told
                     ?? Ban(
                         prefix: element.prefix, since: now, until: now, timeout: element.timeout ?? .forever,
                         why: Ban.unexplained)
-                ban.until = now + (element.expires ?? .forever)
-                policy.adopt(ban, at: now)
-                if policy.ledger[element.prefix] != nil {
-                    var cost = costs[element.prefix] ?? BanCost(since: ban.since)
-                    cost.lastPackets = element.packets
-                    costs[element.prefix] = cost
-                    adopted += 1
+                let until = now + (element.expires ?? .forever)
+                // Most stand there, to the second, as the store has them.
+                if told == nil || max(until - ban.until, ban.until - until) > .seconds(1) {
+                    ban.until = until
+                    policy.adopt(ban, at: now)
+                    if policy.ledger[element.prefix] == nil { continue }
+                }
+                adopted += 1
+                let cost = costs[element.prefix]
+                if cost == nil || element.packets > 0 {
+                    costs[element.prefix] = cost ?? BanCosts.Cost(since: ban.since)
+                    costs[element.prefix]?.lastPackets = element.packets
                 }
             }
         }
@@ -244,6 +251,7 @@ extension Agent {
         decision.timeout = span
         write(decision)
         fallBack(at: until)
+        setEarly()
         if begins { shedNoted() }
         serviceManager.notify("STATUS=\(enforcing ? "enforcing" : "observing"), \(policy.ledger.count) bans")
     }

@@ -32,7 +32,9 @@ extension Agent {
         problem("log", logs.compactMap { log in log.follower.problem.map { "\(log.path): \($0)" } }.first)
         let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
         problem("dialogue", logs.contains { $0.dialect.hasDialogue } ? dialogue : nil)
+        if let text = early?.problem, problems["early"] == nil { problem("early", text) }
         looksDue(now)
+        looksForReturns(now)
         for ban in policy.advance(to: now) { noteEnd(ban) }
         if mode.isEnforcing { keepFirewall(now) }
         if allowEntries.contains(where: { $0.until <= now }) { refreshAllowlist() }
@@ -77,6 +79,29 @@ extension Agent {
         }
     }
 
+    static let mostShedLately = 5000
+    private static let returnSpan = Duration.minutes(1)
+
+    /// Who was shed and knocks again within a minute has a server that reconnects at once: its history says so.
+    private func looksForReturns(_ now: Instant) {
+        guard !shedLately.isEmpty else { return }
+        shedLately = shedLately.filter { now - $0.value < Agent.returnSpan && policy.ledger[$0.key] != nil }
+        guard mode.isEnforcing else { return }
+        let waiting = Array(shedLately.keys)
+        for start in stride(from: 0, to: waiting.count, by: 1000) {
+            look(at: Array(waiting[start..<min(start + 1000, waiting.count)]), now)
+        }
+    }
+
+    private func noteReturn(_ prefix: Prefix, _ now: Instant) {
+        guard let shed = shedLately.removeValue(forKey: prefix) else { return }
+        let seconds = max(1, Int((now - shed).inSeconds.rounded(.up)))
+        write(
+            Decision(
+                .note, at: now, prefix: prefix,
+                why: "came back within \(seconds) s of the end of its connection, and was dropped", outcome: .done))
+    }
+
     /// Reads the counters of these bans and begins those anew that have been hit.
     private func look(at prefixes: [Prefix], _ now: Instant) {
         guard !prefixes.isEmpty else { return }
@@ -90,9 +115,10 @@ extension Agent {
         guard var cost = costs[element.prefix] else { return }
         let new = element.packets >= cost.lastPackets ? element.packets - cost.lastPackets : element.packets
         guard new > 0 else { return }
-        cost.hits += Int(clamping: new)
+        cost.hits = UInt32(clamping: UInt64(cost.hits) &+ new)
         cost.lastPackets = element.packets
         costs[element.prefix] = cost
+        noteReturn(element.prefix, now)
         policy.refresh(element.prefix, at: now)
     }
 
@@ -131,7 +157,8 @@ extension Agent {
         guard !sweep.isEmpty else { return }
         let now = clock.now
         // A hundred look-ups are about half a millisecond.
-        let slice = sweep.suffix(100)
+        // A copy: a slice would share the memory, and taking it out would copy all the rest.
+        let slice = Array(sweep.suffix(100))
         sweep.removeLast(slice.count)
         let wanted: [FirewallChange] = slice.compactMap { item in
             switch item {
@@ -159,9 +186,9 @@ extension Agent {
         var bans = 0
         for result in restored where result.outcome == .done {
             tally.repaired += 1
-            guard case .ban(let prefix, _) = result.change else { continue }
+            guard result.change.isBan else { continue }
             bans += 1
-            costs[prefix]?.lastPackets = 0
+            costs[result.change.prefix]?.lastPackets = 0
         }
         if bans > 0 {
             write(Decision(.note, at: now, why: "put back \(bans) bans that were gone", outcome: .done))
@@ -184,6 +211,7 @@ extension Agent {
         startSweep()
         postCounters()
         refreshAllowlist()
+        Heap.trim()
     }
 
     func postCounters() {

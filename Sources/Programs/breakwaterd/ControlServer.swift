@@ -17,8 +17,8 @@ final class ControlServer {
         case rows(Rows, last: () -> Record)
         case record(Record)
         case subscription(first: [Record])
-        /// The last record comes later, by calling what is handed over; the client waits until then.
-        case later((_ finish: @escaping (Record) -> Void) -> Void)
+        /// The answer comes later, by calling what is handed over; the client waits until then.
+        case later((_ finish: @escaping (Answer) -> Void) -> Void)
     }
 
     private final class Client {
@@ -107,7 +107,10 @@ final class ControlServer {
     private func accept() {
         while true {
             let number = bw_accept(listener.number)
-            guard number >= 0 else { return }
+            guard number >= 0 else {
+                if [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(errno) { waitForRoom() }
+                return
+            }
             var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, UInt32.max, UInt32.max)
             let isKnown = bw_peer_credentials(number, &pid, &uid, &gid) == 0
             let client = Client(Descriptor(owning: number), mayChange: isKnown && (uid == 0 || uid == geteuid()))
@@ -120,6 +123,15 @@ final class ControlServer {
             }
             clients[number] = client
             do { try loop.add(number) { [unowned self] in serve(number) } } catch { clients[number] = nil }
+        }
+    }
+
+    /// No descriptor is free. Whoever waits keeps the listener readable, so that it is left alone for a moment.
+    private func waitForRoom() {
+        loop.remove(listener.number)
+        loop.schedule(after: .milliseconds(200)) { [weak self] in
+            guard let self else { return }
+            do { try loop.add(listener.number) { [unowned self] in accept() } } catch { waitForRoom() }
         }
     }
 
@@ -189,23 +201,27 @@ final class ControlServer {
                 append(Reply.error(ExitStatus.noPermission, "\(record.word): only root changes things"), to: client)
                 return
             }
-            switch answer(request) {
-            case .record(let last): append(last, to: client)
-            case .rows(let rows, let last): client.pending = (rows, last)
-            case .subscription(let first):
-                client.isSubscribed = true
-                for record in first { append(record, to: client) }
-            case .later(let start):
-                client.isAwaiting = true
-                start { [weak self, weak client] last in
-                    guard let self, let client, client.isAwaiting else { return }
-                    client.isAwaiting = false
-                    append(last, to: client)
-                    if clients[client.descriptor.number] === client { advance(client) }
-                }
-            }
+            give(answer(request), to: client)
         } catch {
             append(Reply.error(error.code, error.description), to: client)
+        }
+    }
+
+    private func give(_ answer: Answer, to client: Client) {
+        switch answer {
+        case .record(let last): append(last, to: client)
+        case .rows(let rows, let last): client.pending = (rows, last)
+        case .subscription(let first):
+            client.isSubscribed = true
+            for record in first { append(record, to: client) }
+        case .later(let start):
+            client.isAwaiting = true
+            start { [weak self, weak client] answer in
+                guard let self, let client, client.isAwaiting else { return }
+                client.isAwaiting = false
+                give(answer, to: client)
+                if clients[client.descriptor.number] === client { advance(client) }
+            }
         }
     }
 

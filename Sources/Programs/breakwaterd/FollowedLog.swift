@@ -1,4 +1,5 @@
 import Dialects
+import Events
 import LogIntake
 import Posix
 
@@ -10,6 +11,10 @@ final class FollowedLog {
     var dialect: Courier
     /// A turn of the loop that will read on is scheduled.
     var isMoreWaiting = false
+    /// When lines were last found in it.
+    var lastNews = Instant.distantPast
+    /// It is read by the clock for now, and nobody is woken when it is written to.
+    var isGathering = false
 
     init(_ path: String, start: LogFollower.Start, rblTexts: [String]) throws(SystemError) {
         self.path = path

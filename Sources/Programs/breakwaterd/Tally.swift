@@ -8,6 +8,8 @@ struct Tally {
     var bans = 0
     var sheds = 0
     var told = 0
+    /// Connections that had ended before anything was done.
+    var gone = 0
     var observed = 0
     var failed = 0
     var repaired = 0

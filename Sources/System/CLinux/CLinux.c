@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,6 +39,16 @@ int bw_set_nonblocking(int fd) {
     int flags = fcntl(fd, F_GETFL);
     return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
+
+#ifdef __GLIBC__
+void bw_heap_map_blocks_from(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
+
+void bw_heap_trim(void) { malloc_trim(0); }
+#else
+void bw_heap_map_blocks_from(int bytes) { (void)bytes; }
+
+void bw_heap_trim(void) {}
+#endif
 
 void bw_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 

@@ -11,7 +11,15 @@ package final class LineWriter: Sendable {
         var waiting: [UInt8] = []
         var dropped = 0
         var isWriting = false
-        var isEnding = false
+        /// The thread has been woken and has not looked yet.
+        var isRung = false
+        var isGathering = false
+
+        /// True for the first who asks since the thread last looked.
+        mutating func takesBell() -> Bool {
+            defer { isRung = true }
+            return !isRung
+        }
     }
 
     private let state = Mutex(State())
@@ -26,23 +34,33 @@ package final class LineWriter: Sendable {
         try startThread(named: "journal") { [self] in run() }
     }
 
-    /// Queues one line; the newline is added.
-    package func write(_ line: String) {
-        let isFirst = state.withLock { state in
-            guard state.waiting.count + line.utf8.count < limit else {
+    /// Queues one line, its newline included.
+    package func write(_ line: [UInt8]) {
+        let rings = state.withLock { state in
+            guard state.waiting.count + line.count <= limit else {
                 state.dropped += 1
                 return false
             }
-            let wasEmpty = state.waiting.isEmpty
-            state.waiting += line.utf8
-            state.waiting.append(0x0a)
-            return wasEmpty
+            state.waiting += line
+            return (!state.isGathering || state.waiting.count > LineWriter.gathered) && state.takesBell()
         }
-        if isFirst { ring() }
+        if rings { ring() }
     }
+
+    /// From now on lines wait for `wake`, or until there are 64 KiB of them: to wake a thread for each line costs more
+    /// than the line, and comes before whatever its writer has to do next.
+    package func gather() { state.withLock { $0.isGathering = true } }
+
+    /// Lets the lines that wait go out.
+    package func wake() {
+        if state.withLock({ !$0.waiting.isEmpty && $0.takesBell() }) { ring() }
+    }
+
+    private static let gathered = 65536
 
     /// Waits until everything queued is out, at most `patience`; for the end of a program.
     package func drain(patience: Duration = .seconds(1)) {
+        wake()
         let end = MonotonicClock.nanoseconds() + patience.nanoseconds
         while MonotonicClock.nanoseconds() < end {
             if state.withLock({ $0.waiting.isEmpty && !$0.isWriting }) { return }
@@ -64,6 +82,7 @@ package final class LineWriter: Sendable {
                     state.waiting = []
                     state.dropped = 0
                     state.isWriting = true
+                    state.isRung = false
                 }
                 return (state.waiting, state.dropped)
             }

@@ -46,6 +46,14 @@ package struct ProcessEntry: Hashable, Sendable {
         return systemCallNumber(bytes.span)
     }
 
+    /// Bytes it has handed to write(2) and its like so far, whatever they went to (`wchar` of proc_pid_io(5)).
+    package var bytesWritten: UInt64? {
+        text("io", limit: 4096).flatMap { numberField("wchar", in: $0.span) }
+    }
+
+    /// The pid of whoever traces it with ptrace(2), 0 when nobody does.
+    package var tracer: UInt64? { text("status", limit: 16384).flatMap { numberField("TracerPid", in: $0.span) } }
+
     package var residentBytes: UInt64? {
         text("status", limit: 16384).flatMap { kilobyteField("VmRSS", in: $0.span) }
     }

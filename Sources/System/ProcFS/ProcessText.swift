@@ -61,6 +61,12 @@ package func systemCallNumber(_ bytes: Span<UInt8>) -> Int? {
 
 /// A `Name:   1234 kB` line of /proc/PID/status or smaps_rollup, in bytes.
 package func kilobyteField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt64? {
+    let value = numberField(name, in: bytes)?.multipliedReportingOverflow(by: 1024)
+    return value.flatMap { $0.overflow ? nil : $0.partialValue }
+}
+
+/// The number of a `Name:   1234` line, whatever stands behind it.
+package func numberField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt64? {
     let count = name.utf8CodeUnitCount
     return name.withUTF8Buffer { wanted in
         var start = 0
@@ -77,8 +83,7 @@ package func kilobyteField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt6
             while first < index, bytes[first] == 0x20 || bytes[first] == 0x09 { first += 1 }
             var last = first
             while last < index, bytes[last] >= 0x30, bytes[last] <= 0x39 { last += 1 }
-            let value = decimal(bytes, first..<last)?.multipliedReportingOverflow(by: 1024)
-            return value.flatMap { $0.overflow ? nil : $0.partialValue }
+            return decimal(bytes, first..<last)
         }
         return nil
     }

@@ -3,9 +3,10 @@
 
     slots.py DIRECTORY PORTS       prints "ready PID", then "line PEER PORT PID" as each slot logs
 
-DIRECTORY receives copies of the interpreter named couriertcpd, courieresmtpd and couriertls, so that comm and the
+DIRECTORY receives copies of the interpreter named couriertcpd, courieresmtpd, submit and couriertls, so that comm and the
 program's file name are those of the real ones. What a slot does, its client says in its first line (BEHAVIOURS).
 """
+import ctypes
 import os
 import select
 import shutil
@@ -144,8 +145,71 @@ def stubborn(directory):
     wait(directory)
 
 
+def judged(directory, answers=True, block=True):
+    """Starts its judge, which answers once or stays silent, and waits for that."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+        os.dup2(writing, 1)
+        if not block:
+            os.environ["BLOCK"] = ""
+        run_as(directory, "submit", "judge", "1" if answers else "0")
+    os.close(writing)
+    if answers:
+        os.read(reading, 64)
+    else:
+        while not os.path.exists("/proc/self/task/%d/children" % os.getpid()):
+            pass
+    os.set_inheritable(reading, True)
+
+
+def held(directory):
+    """As in the tarpit: the judge has refused, and the refusal is held back."""
+    judged(directory)
+    nap()
+    log()
+    os.write(1, REPLY)
+    nap()
+
+
+def refused(directory):
+    """As after a failed AUTH: replies, then sleeps; the judge was asked nothing."""
+    judged(directory, answers=False)
+    os.write(1, b"535 no\r\n")
+    nap()
+    os.write(1, b"awake\r\n")
+
+
+def authenticated(directory):
+    """A judge that was started without the verdict, as for one who has logged in."""
+    judged(directory, block=False)
+    nap()
+    os.write(1, b"awake\r\n")
+
+
+def unjudged(directory):
+    nap()
+    os.write(1, b"awake\r\n")
+
+
+def becomes(directory):
+    """Held back, then another program of the same name as the slot's has the pid, asleep in the same way."""
+    judged(directory)
+    code = "import ctypes, os; ctypes.CDLL(None).sleep(3600); os.write(1, b'awake\\r\\n')"
+    os.execv(os.path.join(directory, "other"), ["courieresmtpd", "-c", code])
+
+
+def nap():
+    """sleep(3), as Courier's tarpit does; time.sleep is another system call's business."""
+    ctypes.CDLL(None).sleep(3600)
+
+
 BEHAVIOURS = {f.__name__: f for f in (
-    wait, late, tarpit, silent, full, two, listening, execs, grandchild, tls, stubborn)}
+    wait, late, tarpit, silent, full, two, listening, execs, grandchild, tls, stubborn,
+    held, refused, authenticated, unjudged, becomes)}
+# Who is listed, by source: the answer of the list.
+LISTED = {"127.0.0.66": "127.0.0.2", "127.0.0.67": "127.255.255.254", "::ffff:127.0.0.66": "127.0.0.2",
+          "::ffff:127.0.0.67": "127.255.255.254"}
 
 
 def carrier():
@@ -178,6 +242,8 @@ def listen(directory, ports):
             local = connection.getsockname()
             os.environ.update(
                 TCPREMOTEIP=peer[0], TCPREMOTEPORT=str(peer[1]), TCPLOCALIP=local[0], TCPLOCALPORT=str(local[1]))
+            if peer[0] in LISTED:
+                os.environ.update(BLOCK="no", BLOCK_ZONE="zen.example", BLOCK_IP=LISTED[peer[0]])
             os.dup2(connection.fileno(), 0)
             os.dup2(connection.fileno(), 1)
             run_as(directory, "courieresmtpd", "slot")
@@ -190,7 +256,7 @@ def install(directory):
     os.environ["PYTHONHOME"] = sys.base_prefix
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["LD_LIBRARY_PATH"] = os.path.join(sys.base_prefix, "lib")
-    for name in ("couriertcpd", "courieresmtpd", "couriertls", "other"):
+    for name in ("couriertcpd", "courieresmtpd", "submit", "couriertls", "other"):
         shutil.copy(os.path.realpath(sys.executable), os.path.join(directory, name))
 
 
@@ -201,6 +267,11 @@ if __name__ == "__main__":
         BEHAVIOURS[read_line()](directory)
     elif role == "carrier":
         carrier()
+    elif role == "judge":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with its slot
+        if sys.argv[3] == "1":
+            os.write(1, b"511 no\n")
+        time.sleep(3600)
     elif role == "listen":
         os.dup2(1, 2)
         listen(directory, sys.argv[3])

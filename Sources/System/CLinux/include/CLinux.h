@@ -37,6 +37,10 @@ void bw_name_thread(const char *name);
 /* The symbolic name of an errno value ("ENOENT"), or NULL. */
 const char *bw_errno_name(int error);
 
+/* mallopt(3) with M_MMAP_THRESHOLD; malloc_trim(3) of everything. Nothing where the C library is not glibc. */
+void bw_heap_map_blocks_from(int bytes);
+void bw_heap_trim(void);
+
 /* Drops every netlink message whose first header's nlmsg_pid is `portid`: a classic BPF filter on the socket. */
 int bw_netlink_ignore_sender(int fd, uint32_t portid);
 
@@ -44,5 +48,28 @@ int bw_netlink_ignore_sender(int fd, uint32_t portid);
 int bw_syscall_waits_for_input(long number);
 /* ... and while it sleeps on purpose: nanosleep, clock_nanosleep. */
 int bw_syscall_sleeps(long number);
+
+/* Ending another process's sleep: trace.c. Between bw_trace_interrupt and the release (or its end) the process is this
+ * thread's tracee: its pid cannot pass to another, and it goes on by itself, asleep as before, when this thread ends. */
+
+/* PTRACE_SEIZE and PTRACE_INTERRUPT, ptrace(2). EPERM when somebody else traces it, or ptrace is forbidden here. */
+int bw_trace_interrupt(int pid);
+enum bw_trace_state {
+    BW_TRACE_NOT_YET = 0,
+    /* By bw_trace_interrupt. */
+    BW_TRACE_STOPPED = 1,
+    /* By somebody else's doing: release it, with `*signal`. */
+    BW_TRACE_OTHERWISE = 2,
+    /* It is no tracee any more. */
+    BW_TRACE_ENDED = 3,
+};
+/* Whether it has stopped; does not wait. */
+int bw_trace_stopped(int pid, int *signal);
+/* Of a process stopped in a sleep: makes the sleep return at once. 1 done, 0 it was in none, -1 and errno. */
+int bw_trace_end_sleep(int pid);
+/* Whether bw_trace_end_sleep knows this machine's registers: x86-64 only. */
+int bw_trace_can_end_sleep(void);
+/* PTRACE_DETACH; `signal` is delivered to it unless 0. */
+int bw_trace_release(int pid, int signal);
 
 #endif

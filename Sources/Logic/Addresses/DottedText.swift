@@ -1,0 +1,62 @@
+import Bytes
+
+/// An IPv4 address in text, `192.0.2.7`: four decimal parts without leading zeros.
+///
+/// The 16 bytes that it may take are looked at together, and each part without asking how long it is: addresses in a
+/// log are of every length, and a branch by each digit would mostly be guessed wrong.
+struct DottedText {
+    /// The bytes, the first of them lowest.
+    private let text: UInt128
+    /// A bit for each byte that is a dot, the first byte's lowest.
+    private let dots: UInt32
+    /// How many digits and dots there are at the begin, 16 at most.
+    let count: Int
+
+    init(_ bytes: Span<UInt8>, _ start: Int) {
+        let (low, high) = (bytes.word(at: start), bytes.word(at: start + 8))
+        let (lowDots, highDots) = (DottedText.dots(low), DottedText.dots(high))
+        let others =
+            DottedText.bits(~(lowDots | DottedText.digits(low)))
+            | DottedText.bits(~(highDots | DottedText.digits(high))) << 8
+        text = UInt128(high) << 64 | UInt128(low)
+        dots = DottedText.bits(lowDots) | DottedText.bits(highDots) << 8
+        count = (others | 1 << 16).trailingZeroBitCount
+    }
+
+    /// The 32 bits in host order that the first `count` bytes spell.
+    func value(count: Int) -> UInt32? {
+        guard count >= 7, count <= 15, count <= self.count else { return nil }
+        // A dot behind the last part, too, and none behind that.
+        let end = UInt32(1) &<< UInt32(truncatingIfNeeded: count)
+        var dots = (self.dots & (end &- 1)) | end
+        var position = 0
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            let length = dots.trailingZeroBitCount
+            // An empty part, or one of more than three digits; behind the last dot there is no bit left either.
+            guard length >= 1, length <= 3 else { return nil }
+            let text = UInt32(truncatingIfNeeded: text &>> UInt128(truncatingIfNeeded: 8 &* position))
+            // Its digits, the last of them in bits 16 to 23, zeros in front.
+            let digits = (text &<< UInt32(truncatingIfNeeded: 32 &- 8 &* length)) &>> 8
+            let part = (digits &>> 16 & 15) &+ (digits &>> 8 & 15) &* 10 &+ (digits & 15) &* 100
+            // A number with fewer digits than it is written with has a zero in front.
+            let least: UInt32 = length == 1 ? 0 : length == 2 ? 10 : 100
+            guard part >= least, part <= 255 else { return nil }
+            value = value &<< 8 | part
+            position &+= length &+ 1
+            dots &>>= UInt32(truncatingIfNeeded: length &+ 1)
+        }
+        return dots == 0 ? value : nil
+    }
+
+    @inline(__always)
+    private static func dots(_ word: UInt64) -> UInt64 { Words.within(UInt8(ascii: "."), UInt8(ascii: "."), word) }
+    @inline(__always)
+    private static func digits(_ word: UInt64) -> UInt64 { Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word) }
+
+    /// The highest bits of eight bytes, side by side.
+    @inline(__always)
+    private static func bits(_ word: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: ((word &>> 7 & Words.ones) &* 0x0102_0408_1020_4080) &>> 56)
+    }
+}

@@ -1,0 +1,123 @@
+/// Steps over the bytes of a line that take eight at a time: a log's lines are short, and most of the time that a line
+/// takes is spent looking for the ends of its fields.
+
+extension Span where Element == UInt8 {
+    /// Eight bytes from `index` on, the first of them lowest; zeros for those behind the end.
+    @inlinable
+    @inline(__always)
+    package func word(at index: Int) -> UInt64 {
+        guard index >= 0, index < count else { return 0 }
+        let left = count &- index
+        if left >= 8 { return fullWord(at: index) }
+        if count >= 8 { return fullWord(at: count &- 8) &>> UInt64(truncatingIfNeeded: 64 &- 8 &* left) }
+        var word: UInt64 = 0
+        for next in stride(from: count &- 1, through: index, by: -1) { word = word << 8 | UInt64(self[next]) }
+        return word
+    }
+
+    /// Eight bytes that are known to be there.
+    @inlinable
+    @inline(__always)
+    func fullWord(at index: Int) -> UInt64 {
+        UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self))
+    }
+
+    /// Where `byte` stands first from `start` on, before `end`.
+    @inlinable
+    package func firstIndex(of byte: UInt8, from start: Int, to end: Int) -> Int? {
+        let last = Swift.min(end, count)
+        guard start >= 0, start < last else { return nil }
+        let wanted = UInt64(byte) &* Words.ones
+        var index = start
+        while index &+ 8 <= count {
+            let found = Words.firstZero(fullWord(at: index) ^ wanted)
+            if found != 0 {
+                let place = index &+ found.trailingZeroBitCount / 8
+                return place < last ? place : nil
+            }
+            index &+= 8
+            if index >= last { return nil }
+        }
+        let found = Words.firstZero(word(at: index) ^ wanted)
+        let place = index &+ found.trailingZeroBitCount / 8
+        return found != 0 && place < last ? place : nil
+    }
+
+    /// Whether the bytes of `text` stand at `position`.
+    @inlinable
+    @inline(__always)
+    package func hasBytes(of text: StaticString, at position: Int) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard position >= 0, position <= count, count &- position >= length else { return false }
+        let wanted = UnsafeRawPointer(text.utf8Start)
+        let bytes = self.bytes
+        var index = 0
+        while length &- index >= 8 {
+            let part = bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: position &+ index, as: UInt64.self)
+            if part != wanted.loadUnaligned(fromByteOffset: index, as: UInt64.self) { return false }
+            index &+= 8
+        }
+        while index < length {
+            let byte = bytes.unsafeLoad(fromUncheckedByteOffset: position &+ index, as: UInt8.self)
+            if byte != wanted.load(fromByteOffset: index, as: UInt8.self) { return false }
+            index &+= 1
+        }
+        return true
+    }
+}
+
+/// Eight bytes as one number.
+@usableFromInline
+package enum Words {
+    @inlinable package static var ones: UInt64 { 0x0101_0101_0101_0101 }
+    /// The highest bit of each byte.
+    @inlinable package static var highs: UInt64 { 0x8080_8080_8080_8080 }
+
+    /// A number whose lowest bit is the highest one of the first byte that is zero; 0 when none is.
+    @inlinable
+    @inline(__always)
+    package static func firstZero(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & highs }
+
+    /// The highest bit of each byte within `first...last`, both of them ASCII; 0 for every other byte.
+    @inlinable
+    @inline(__always)
+    package static func within(_ first: UInt8, _ last: UInt8, _ word: UInt64) -> UInt64 {
+        // Without its highest bit no byte carries into the next.
+        let low = word & ~highs
+        let fromFirst = low &+ ones &* UInt64(0x80 &- first)
+        let beyondLast = low &+ ones &* UInt64(0x7f &- last)
+        return fromFirst & ~beyondLast & ~word & highs
+    }
+
+    /// ASCII capitals as small letters.
+    @inlinable
+    @inline(__always)
+    package static func lowercased(_ word: UInt64) -> UInt64 {
+        word | within(UInt8(ascii: "A"), UInt8(ascii: "Z"), word) &>> 2
+    }
+
+    /// All bits of the first `count` bytes.
+    @inlinable
+    @inline(__always)
+    package static func mask(_ count: Int) -> UInt64 {
+        count >= 8 ? .max : count <= 0 ? 0 : (1 &<< UInt64(truncatingIfNeeded: 8 &* count)) &- 1
+    }
+}
+
+/// The number that all of `range` spells in at most ten digits; `nil` for anything else.
+@inlinable
+package func decimal(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int64? {
+    guard !range.isEmpty, range.count <= 10, range.lowerBound >= 0, range.upperBound <= bytes.count else { return nil }
+    var value: Int64 = 0
+    var index = range.lowerBound
+    while index < range.upperBound {
+        let digit = bytes[unchecked: index] &- 0x30
+        guard digit < 10 else { return nil }
+        value = value &* 10 &+ Int64(digit)
+        index &+= 1
+    }
+    return value
+}
+
+@inlinable
+package func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }

@@ -1,0 +1,220 @@
+import CLinux
+import Glibc
+import Posix
+import ProcFS
+
+/// Lets a server that holds a rejection back give it now: ends the tarpit's sleep in the slots of listed peers
+/// (docs/decisions/early.md).
+///
+/// Nothing is said for the server and nobody is ended here. The server wakes, logs its own line and sends its own
+/// reply in its own place, and the slot is freed on that line as any other. A sleep is ended only where the listener
+/// has written its verdict into the slot's environment and the slot's judge, started with that verdict in force, has
+/// answered in a transaction: then a reply is being held back, and nobody can authenticate on this connection any more.
+package final class EarlyAnswer {
+    /// Sleeps ended so far.
+    package private(set) var answered = 0
+    /// What keeps it from working, and lasts: ptrace(2) forbidden, a machine it does not know.
+    package private(set) var problem: String?
+    /// Whether new slots are told of by the kernel; otherwise they are looked for ten times a second.
+    package var isToldOfStarts: Bool { programWatch.isWatching }
+
+    private let slots: SlotIndex
+    private let programs: ProcessModel.Programs
+    private let judge: String
+    private let loop: EventLoop
+    private let programWatch: ProgramWatch
+    private let mayAnswer: (Slot) -> Bool
+    private var isActive = false
+    private var watched: [Int32: Watched] = [:]
+    private var timer: (id: Int, deadline: Int64)?
+    /// New slots are looked for up to then: a program that was just started needs a moment to show.
+    private var searchesUntil: Int64 = .min
+    private var nextSearch: Int64 = .min
+
+    private struct Watched {
+        var slot: Slot
+        var since: Int64
+        var nextLook: Int64
+        /// It is our tracee, on its way into the stop.
+        var isSeized = false
+    }
+
+    /// - Parameter mayAnswer: asked when a reply is seen to be held back; everything that policy has to say.
+    /// - Returns: `nil` where the MTA has no process for each connection, or none that judges.
+    package init?(_ shedder: Shedder, mayAnswer: @escaping (Slot) -> Bool) throws(SystemError) {
+        guard let slots = shedder.slots, let programs = shedder.prover?.programs, let judge = programs.judge else {
+            return nil
+        }
+        self.slots = slots
+        self.programs = programs
+        self.judge = judge
+        self.mayAnswer = mayAnswer
+        loop = shedder.loop
+        programWatch = try ProgramWatch()
+        if bw_trace_can_end_sleep() == 0 { problem = "answering early is known for x86-64 only" }
+    }
+
+    // MARK: - On and off
+
+    package func start() throws(SystemError) {
+        guard !isActive, problem == nil else { return }
+        isActive = true
+        slots.noteNew = { [unowned self] in note($0) }
+        try loop.add(programWatch.descriptor.number) { [unowned self] in
+            if programWatch.drain() { search() }
+        }
+        for slot in slots.all { note(slot) }
+        search()
+    }
+
+    /// Whoever is on its way into a stop is let go, asleep as before.
+    package func stop() {
+        guard isActive else { return }
+        isActive = false
+        slots.noteNew = { _ in }
+        loop.remove(programWatch.descriptor.number)
+        watched = watched.filter { $0.value.isSeized }
+        searchesUntil = .min
+        setTimer()
+    }
+
+    // MARK: - Finding slots
+
+    private func note(_ slot: Slot) {
+        programWatch.follow(runningIn: slot.pid)
+        guard slot.verdict != nil, watched[slot.pid]?.slot.startTicks != slot.startTicks else { return }
+        let now = MonotonicClock.nanoseconds()
+        watched[slot.pid] = Watched(slot: slot, since: now, nextLook: now + EarlyAnswer.grain)
+        setTimer()
+    }
+
+    /// A program was started: its slot shows within a moment, later on a busy host.
+    private func search() {
+        let now = MonotonicClock.nanoseconds()
+        if searchesUntil < now { nextSearch = now + EarlyAnswer.grain / 4 }
+        searchesUntil = now + EarlyAnswer.searchSpan
+        setTimer()
+    }
+
+    private func searchIfDue(_ now: Int64) {
+        guard isActive, now >= nextSearch, now <= searchesUntil || !programWatch.isWatching else { return }
+        nextSearch = now + (programWatch.isWatching ? EarlyAnswer.grain : EarlyAnswer.searchSpan)
+        do throws(SystemError) {
+            try slots.refresh()
+            if !programWatch.isWatching, let listener = slots.listeners.listeners.first {
+                programWatch.follow(startedBy: listener.pid)
+            }
+        } catch {
+            // The next order or sample tries again, and says what is wrong.
+        }
+    }
+
+    // MARK: - The round
+
+    private func tick() {
+        let now = MonotonicClock.nanoseconds()
+        searchIfDue(now)
+        for (pid, one) in watched where one.nextLook <= now {
+            watched[pid] = one.isSeized ? settle(one, now) : look(at: one, now)
+        }
+        setTimer()
+    }
+
+    private func setTimer() {
+        var next = watched.values.lazy.map(\.nextLook).min() ?? .max
+        if isActive, searchesUntil >= MonotonicClock.nanoseconds() || !programWatch.isWatching {
+            next = min(next, nextSearch)
+        }
+        if timer?.deadline == next { return }
+        if let timer { loop.cancel(timer.id) }
+        timer = nil
+        guard next < .max else { return }
+        let id = loop.schedule(at: next) { [unowned self] in
+            timer = nil
+            tick()
+        }
+        timer = (id, next)
+    }
+
+    // MARK: - One slot
+
+    /// Looks whether it sleeps on a reply. `nil` when it need not be watched any more.
+    private func look(at one: Watched, _ now: Int64) -> Watched? {
+        let entry = ProcessEntry(one.slot.pid)
+        var one = one
+        // A slot that has waited for long is looked at less often: a sixteenth of its age, 1 s at most.
+        one.nextLook = now + min(max((now - one.since) / 16, EarlyAnswer.grain), EarlyAnswer.longestPause)
+        guard let call = entry.systemCall, bw_syscall_sleeps(call) != 0 else {
+            return entry.stat?.startTicks == one.slot.startTicks ? one : nil
+        }
+        guard holdsReplyBack(one.slot), mayAnswer(one.slot) else { return one }
+        guard bw_trace_interrupt(one.slot.pid) == 0 else {
+            // One that an administrator traces is his.
+            if errno == EPERM, isStill(one.slot), entry.tracer == 0 { notePtrace() }
+            return nil
+        }
+        one.isSeized = true
+        return settle(one, now)
+    }
+
+    /// Waits for the stop of a tracee, and lets it go: awake when it is what it was taken for.
+    private func settle(_ one: Watched, _ now: Int64) -> Watched? {
+        let pid = one.slot.pid
+        var one = one
+        var signal: Int32 = 0
+        switch UInt32(bitPattern: bw_trace_stopped(pid, &signal)) {
+        case BW_TRACE_NOT_YET.rawValue:
+            // 1 ms is the loop's grain. The process needs a moment on a processor to stop.
+            one.nextLook = now + 1_000_000
+            return one
+        case BW_TRACE_STOPPED.rawValue:
+            // A tracee's pid is nobody else's, so what is proved now stays true.
+            if isActive, isStill(one.slot), holdsReplyBack(one.slot), bw_trace_end_sleep(pid) == 1 {
+                answered += 1
+                slots.noteAnsweredEarly(pid)
+            }
+        case BW_TRACE_OTHERWISE.rawValue: break
+        default: return nil
+        }
+        _ = bw_trace_release(pid, signal)
+        one.isSeized = false
+        // Its line is read and its slot freed meanwhile; if not, its next reply may be held back, too.
+        one.nextLook = now + EarlyAnswer.longestPause
+        return isActive ? one : nil
+    }
+
+    /// Whether the slot's judge has answered with the listener's verdict in force.
+    ///
+    /// Courier (1.0.16, courieresmtpd.c): submit is started anew after EHLO, AUTH and RSET, with BLOCK emptied once the
+    /// peer has authenticated. It writes nothing before MAIL, and from MAIL to RSET AUTH is refused. So a sleep after
+    /// its first byte follows an answer of its own, or an error within a transaction; never a failed AUTH.
+    private func holdsReplyBack(_ slot: Slot) -> Bool {
+        ProcessEntry(slot.pid).children.prefix(EarlyAnswer.mostChildren).contains { child in
+            let entry = ProcessEntry(child)
+            guard entry.programName == judge, let environment = entry.environment,
+                Slot.Verdict(environment: environment.span) == slot.verdict
+            else { return false }
+            return (entry.bytesWritten ?? 0) > 0
+        }
+    }
+
+    private func isStill(_ slot: Slot) -> Bool {
+        let entry = ProcessEntry(slot.pid)
+        guard let stat = entry.stat, stat.startTicks == slot.startTicks, stat.parent == slot.listener else {
+            return false
+        }
+        return entry.programName == programs.slot
+    }
+
+    private func notePtrace() {
+        problem = "ptrace is forbidden here (CAP_SYS_PTRACE, Yama or seccomp), so no tarpit is cut short"
+        stop()
+    }
+
+    /// How often a slot is looked at whose reply is expected.
+    private static let grain: Int64 = 20_000_000
+    /// New slots are looked for this long after a start, and this often where starts are not told.
+    private static let searchSpan: Int64 = 100_000_000
+    private static let longestPause: Int64 = 1_000_000_000
+    private static let mostChildren = 16
+}

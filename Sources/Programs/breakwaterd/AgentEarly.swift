@@ -1,0 +1,60 @@
+import Addresses
+import Events
+import Posix
+import Shedding
+
+/// Answering early: when the tarpit of a listed peer is cut short, and what else the listener's verdict on it tells.
+extension Agent {
+    /// Begins or ends it as mode and configuration have it.
+    func setEarly() {
+        do throws(SystemError) {
+            if mode.isEnforcing, settings.shed.method != .off, settings.shed.early != .off {
+                if early == nil {
+                    early = try EarlyAnswer(shedder) { [unowned self] in mayAnswerEarly($0) }
+                }
+                try early?.start()
+            } else {
+                early?.stop()
+            }
+        } catch { journal.warn("early", "\(error)") }
+        problem("early", early?.problem)
+    }
+
+    /// Only who would be banned and shed on the reply that he is about to get.
+    private func mayAnswerEarly(_ slot: Slot) -> Bool {
+        guard mode.isEnforcing, isPressed, let peer = slot.ends?.peer else { return false }
+        return policy.endsOnListing(peer, at: clock.now)
+    }
+
+    /// With `pressure`: half of the slots are taken. Where their number is not known it counts as taken.
+    private var isPressed: Bool {
+        guard settings.shed.early == .pressure, let slotLimit, let slots = shedder.slots else { return true }
+        return slots.count * 2 >= slotLimit
+    }
+
+    /// A rejection in the site's own words (`550 Go away`) is a list's when the slot it came from was given those words
+    /// along with the zone: then it is known for what it is.
+    func recognise(_ event: inout Event, _ bytes: Span<UInt8>) {
+        guard early != nil, event.kind == .rejection, !event.isContinuation, !event.isListFailure,
+            event.rejectionClass == .clientHost || event.rejectionClass == .rbl && event.zone == nil,
+            let peer = event.peer, let port = event.port,
+            let verdict = shedder.slots?.slot(peer: peer, port: port)?.verdict, bytes.ends(with: verdict.text)
+        else { return }
+        event.rejectionClass = .rbl
+        event.zone = verdict.zone
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether its last bytes are those of `text`, which are not none.
+    fileprivate func ends(with text: String) -> Bool {
+        let wanted = text.utf8
+        guard !wanted.isEmpty, wanted.count <= count else { return false }
+        var index = count - wanted.count
+        for byte in wanted {
+            if self[index] != byte { return false }
+            index += 1
+        }
+        return true
+    }
+}
