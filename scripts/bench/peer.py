@@ -99,6 +99,10 @@ class Peer:
         lines = self.run("dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n", *self.package.split())
         return ", ".join(lines.decode().split("\n")[:-1])
 
+    def reading(self, path):
+        """The command that reads a whole log for what its parser knows; none where there is no such thing."""
+        return None
+
     # Life
 
     def start(self):

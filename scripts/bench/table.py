@@ -35,6 +35,7 @@ ROWS = (
     ("{rate} new sources/s for {seconds} s (peers {peer_seconds} s): p99, ms", ("stream.p99",), (5,)),
     ("the same: last element behind last line, s", ("stream.behind",), (None,)),
     ("the same: CPU meanwhile, % of a core", ("stream.cpu",), (15,)),
+    ("full parse of {lines} mixed lines, one core, ms", ("parse.wall",), ("floor",)),
     ("restart with {bans} bans, sets empty -> all in the sets, s", ("restart.seconds",), (0.3,)),
     ("the same, bans still in the sets -> it answers, s", ("restart.again",), (0.3,)),
     ("resident idle / {bans} bans / 1,000,000 tracked sources, MB",
@@ -42,13 +43,23 @@ ROWS = (
     ("list / ban / unban with {bans} bans, ms", ("cli.list", "cli.ban", "cli.unban"), (50, 8, 8)),
     ("idle: CPU, % of a core / wake-ups per s", ("idle.cpu", "idle.wakeups"), (0.05, 0.2)),
 )
+# Figures of other verbs' modules, which measure breakwater and at most a floor.
+ELSEWHERE = {
+    ("shed.alone.p50", "breakwater"): "shed.alone.p50",
+    ("shed.alone.p99", "breakwater"): "shed.alone.p99",
+    ("memory.tracked_1000000.rss", "breakwater"): "memory.tracked_1000000.rss",
+    ("parse.wall", "floor"): "parse.rg_expression.wall",
+    ("parse.wall", "breakwater"): "parse.count.wall",
+}
 NOTES = """\
 floor: a process that only waits for the line (inotify) and reads it; `nft -f` of as many elements with a
 timeout each; `nft list set`, `nft add element`, `nft delete element` with as many in the set.
 "> N (a of b)": cut after N s, when a of b bans had arrived; without ">" no more came. "-": none, or it takes hours; no peer frees a slot.
 "!": above the goal. fail2ban has its {bans} bans without an action in the rows for memory and commands, as
 restoring them with one is the row before. sshguard's commands and {bans} bans: it has no command line, and
-each ban makes nft read the whole set. Memory: resident, all processes of a guard added up."""
+each ban makes nft read the whole set; its parser reads all lines and finds none of them. crowdsec has no central
+API here, and its exemption of private addresses is removed, as the sources are from 10.0.0.0/8; it reads no log
+apart from its API. Memory: all processes of a guard added up."""
 
 
 def add_options(parser):
@@ -64,10 +75,11 @@ class Sizes:
     def __init__(self, quick, cut):
         self.events = 10 if quick else 100
         self.connections = 10 if quick else 100
-        self.burst = 500 if quick else BURST
+        self.burst = 1000 if quick else BURST
         self.rate = 200 if quick else RATE
         self.seconds = 2 if quick else 60
         self.peer_seconds = 2 if quick else 5
+        self.lines = 10_000 if quick else 1_000_000
         self.bans = 500 if quick else 50_000
         self.idle_seconds = 5 if quick else 30
         self.cut = 20 if quick else cut
@@ -120,6 +132,8 @@ def _guard(found, chosen, sizes, kind, number):
     def work(name, *arguments):
         run, busy = load.measured(chosen, found.tell, f"{kind.name}: {name.replace('_', ' ')}, run {number + 1}",
                                   lambda: space.run(getattr(works, name), kind, chosen, *arguments))
+        if name == "at_once" and is_peer:
+            growth.add_at_once(found, kind.name, run, busy)
         return run, lambda figure, value, unit: found.add(f"{figure}.{kind.name}", value, unit, load=busy)
 
     run, add = work("idle", sizes.idle_seconds)
@@ -146,9 +160,14 @@ def _guard(found, chosen, sizes, kind, number):
     add("stream.rate", run["rate"], "lines/s")
     _add_share(add, "stream", run)
 
+    if is_peer:
+        milliseconds, add = work("reading", sizes.lines)
+        if milliseconds is not None:
+            add("parse.wall", milliseconds, "ms")
+
     run, add = work("many", sizes.bans, sizes.restart_cut)
     _add_share(add, "restart", run)
-    if run["seconds"] is not None:
+    if run.get("seconds") is not None:
         add("restart.seconds", run["seconds"], "s")
     if "again" in run:
         add("restart.again", run["again"], "s")
@@ -173,7 +192,7 @@ def text(found, sizes, wanted):
     rows = [("work", *columns, "goal")]
     for label, names, goals in ROWS:
         rows.append((label.format(**words), *(_cell(found, column, names, goals) for column in columns),
-                     " / ".join("-" if goal is None else figures.number(goal) for goal in goals)))
+                     " / ".join(_goal_text(goal) for goal in goals)))
     parts = [figures.markdown(rows), found.load_text(), NOTES.format(**words)]
     if text := growth.text(found):
         parts.append(text)
@@ -191,16 +210,18 @@ def _cell(found, column, names, goals):
         arrived, written, cut = (found.median(f"{work}.{key}.{column}") or 0 for key in ("arrived", "written", "cut"))
         if arrived < written:
             cell = f"{f'> {cut:g}' if cut else cell} ({arrived:,.0f} of {written:,.0f})"
+    limits = [_value(found, name, goal) if isinstance(goal, str) else goal for name, goal in zip(names, goals)]
     is_above = column == own.Breakwater.name and any(
-        goal is not None and value is not None and value > goal for value, goal in zip(values, goals))
+        limit is not None and value is not None and value > limit for value, limit in zip(values, limits))
     return f"! {cell}" if is_above else cell
 
 
+def _goal_text(goal):
+    return "-" if goal is None else goal if isinstance(goal, str) else figures.number(goal)
+
+
 def _value(found, name, column):
-    value = found.median(f"{name}.{column}")
-    if value is None and column == own.Breakwater.name:
-        value = found.median(name)  # of another verb's module, which measures nobody else
-    return value
+    return found.median(ELSEWHERE.get((name, column), f"{name}.{column}"))
 
 
 def _configuration_text(detail):

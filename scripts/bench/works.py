@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import time
 
+import corpus
 import figures
 import lines
 import listener
@@ -159,6 +160,18 @@ def idle(kind, chosen, seconds):
         time.sleep(seconds)
         return {"rss": guard.resident(), "cpu": (guard.cpu() - cpu) / seconds,
                 "wakeups": (guard.switches() - wakeups) / seconds}
+
+
+def reading(kind, chosen, count):
+    """Milliseconds its parser needs for a log of so many lines; None if that is not to be had by itself."""
+    with _guarding(kind, chosen) as guard:
+        command = guard.reading("/root/mail.log")
+        if command is None:
+            return None
+        corpus.Corpus(guard.path("/root/mail.log"), count)
+        begin = time.monotonic()
+        guard.run(*command, seconds=300)
+        return (time.monotonic() - begin) * 1000
 
 
 def configuration(kind, chosen):
