@@ -20,8 +20,8 @@ from errors import LabError
 _LINE = re.compile(r"^\s*.+-(\d+)\s+\[\d+\] \S+ +([0-9.]+): (\w+): (.*)$")
 # Not the ends of children; and code <= 0 is what a process has sent, not the kernel by itself, as for a timer
 # (include/uapi/asm-generic/siginfo.h).
-_EVENTS = {"signal/signal_generate": "sig != 17 && code <= 0", "sched/sched_process_fork": None, "sched/sched_process_exec": None,
-           "sched/sched_process_exit": None}
+_EVENTS = {"signal/signal_generate": "sig != 17 && code <= 0", "sched/sched_process_fork": None,
+           "sched/sched_process_exec": None, "sched/sched_process_exit": None}
 _BUFFER_KILOBYTES = 4096  # per processor
 
 
@@ -78,9 +78,8 @@ class KernelWatch:
         self._instance = os.path.join(top, "instances", f"breakwater-{os.getpid()}")
         os.mkdir(self._instance)
         self._write("trace_clock", "mono")
-        self._write("buffer_size_kb", str(# Not the ends of children; and code <= 0 is what a process has sent, not the kernel by itself, as for a timer
-# (include/uapi/asm-generic/siginfo.h).
-_BUFFER_KILOBYTES))
+        self._write("buffer_percent", "0")  # the reader is woken by the first event, not when half of it is full
+        self._write("buffer_size_kb", str(_BUFFER_KILOBYTES))
         for event, condition in _EVENTS.items():
             if condition:
                 self._write(f"events/{event}/filter", condition)

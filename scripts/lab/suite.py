@@ -168,7 +168,7 @@ class Stage:
         after = verdict.Verdict(zombies, records["reference"], records["guarded"], self.rejection)
         after.judge_reference()
         after.judge_kills()
-        after.judge_signals(self.watch.signals(since=begin), self.watch.lost)
+        after.judge_signals(self.watch.signals(since=begin), self.watch.lost, before=judged)
         for rule, complaints in after.complaints.items():
             judged.complaints.setdefault(rule, []).extend(f"guard killed: {text}" for text in complaints)
         judged.counts.update(kills=extent.kills, kills_at_a_step=sum(steps),

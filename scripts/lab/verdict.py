@@ -135,9 +135,14 @@ class Verdict:
                 self.complain("half a line, and the dialogue goes on", record, "a reply is not complete")
         self.counts["untold"] = untold
 
-    def judge_signals(self, signals, lost):
-        """Each signal of the guard went to the process that served a connection of one who may be ended."""
-        by_peer = {(record["source"], record["port"]): record for record in self.records}
+    def judge_signals(self, signals, lost, before=None):
+        """Each signal of the guard went to the process that served a connection of one who may be ended.
+
+        `before` is the verdict of a run before this one: who has left then may still have a process, asleep.
+        """
+        cast = {**(before.cast if before else {}), **self.cast}
+        records = (before.records if before else []) + self.records
+        by_peer = {(record["source"], record["port"]): record for record in records}
         proven = 0
         for signal in signals:
             peer = signal.get("peer"), signal.get("port")
@@ -151,7 +156,7 @@ class Verdict:
                 self._complain_signal(f"SIGTERM to {target}: nobody of the cast had that connection")
             elif not str(signal.get("socket", "")).startswith("socket:"):
                 self._complain_signal(f"SIGTERM to {target}: its descriptor 0 was no socket")
-            elif not self.cast[record["name"]].may_be_ended:
+            elif not cast[record["name"]].may_be_ended:
                 self._complain_signal(f"SIGTERM to {target}: that is {record['name']}")
             else:
                 proven += 1
