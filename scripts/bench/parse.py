@@ -24,7 +24,7 @@ TURNS = 5
 
 
 def add_options(parser):
-    parser.add_argument("--lines", type=int, default=1_000_000, metavar="N", help="of the log (default %(default)s)")
+    parser.add_argument("--log-lines", type=int, default=1_000_000, metavar="N", help="of the log (default %(default)s)")
 
 
 def measure(found, chosen):
@@ -35,8 +35,8 @@ def measure(found, chosen):
         open(settings, "w").close()
         # That of the host must not decide what is measured.
         breakwater = [breakwater, "--config", settings]
-        found.tell(f"parse: writing {chosen.lines} lines")
-        log = corpus.Corpus(os.path.join(directory, "mail.log"), chosen.lines)
+        found.tell(f"parse: writing {chosen.log_lines} lines")
+        log = corpus.Corpus(os.path.join(directory, "mail.log"), chosen.log_lines)
         programs = {
             "rg_expression": ["rg", "-j1", "-c", EXPRESSION, log.path],
             "rg_511": ["rg", "-j1", "-cF", "511", log.path],
@@ -63,7 +63,7 @@ def measure(found, chosen):
         found.add("parse.rg_expression.counted", int(subprocess.check_output(programs["rg_expression"])), "")
         os.unlink(log.path)
         for count in GROWTH:
-            if count < chosen.lines:
+            if count < chosen.log_lines:
                 _grow(found, chosen, breakwater, directory, count)
 
 
