@@ -154,5 +154,5 @@ def _message_id(rng):
 
 _KINDS = (
     (_listed, 6000), (_started, 5600), (_unknown, 400), (_relaying, 300), (_login, 300), (_forged, 10), (_accepted, 900),
-    (_delivered, 900), (_completed, 900), (_begun, 900), (_mailbox, 1100), (_logout, 1100), (_spamd, 900), (_ssh, 690),
+    (_delivered, 500), (_completed, 1500), (_begun, 400), (_mailbox, 1500), (_logout, 800), (_spamd, 900), (_ssh, 890),
 )
