@@ -30,7 +30,7 @@ labels:
   type: spam
   remediation: true
 """
-IMPORT = "/root/import.csv"
+IMPORT = "/var/tmp/import.csv"
 
 
 class CrowdSec(peer.Peer):

@@ -66,3 +66,6 @@ class Fail2ban(peer.Peer):
     def verbs(self, address):
         return {"list": ["fail2ban-client", "status", JAIL], "ban": ["fail2ban-client", "set", JAIL, "banip", address],
                 "unban": ["fail2ban-client", "set", JAIL, "unbanip", address]}
+
+    def reading(self, path):
+        return ["fail2ban-regex", "--print-no-missed", "--print-no-ignored", path, "courier-smtp"]

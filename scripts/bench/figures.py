@@ -21,7 +21,7 @@ class Figures:
         self.tell = tell
         self.rows = {}
         self.details = {}
-        self.text = ""
+        self.text = ""  # printed in the place of the table, if it is set
 
     def add(self, name, value, unit, goal=None, load=None):
         """One run of one figure. `goal` is the highest value wanted, in the same unit."""
@@ -43,14 +43,13 @@ class Figures:
     def load_text(self):
         loads = [load for row in self.rows.values() for load in row["load"]]
         busy = [share for row in self.rows.values() for share in row["busy"]]
+        stolen = [share for row in self.rows.values() for share in row["stolen"]]
         runs = [len(row["values"]) for row in self.rows.values()]
-        return (f"Medians of {_span(runs)} runs; 1-minute load {_span(loads)}, share of all CPU time in use {_span(busy)}, "
-                "the measurement's own included.") if loads else ""
+        return (f"Medians of {_span(runs)} runs; 1-minute load {_span(loads)}, share of all CPU time in use {_span(busy)} "
+                f"(the measurement's own included), stolen by the host {_span(stolen)}.") if loads else ""
 
     def table(self):
-        """Every figure with its runs; a verb that has set a text is told by that."""
-        if self.text:
-            return self.text
+        """Every figure with its runs."""
         head = ("figure", "median", "lowest", "highest", "unit", "goal", "runs", "load", "busy", "stolen")
         lines = [head]
         for row in self.rows.values():
@@ -65,12 +64,15 @@ class Figures:
             for column, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
 
     def write(self, path, options):
-        """PATH.json with everything, PATH.tsv with the table's figures and all runs."""
+        """PATH.json with everything, PATH.tsv with the table's figures and all runs, PATH.md with a text that was set."""
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         with open(path + ".json", "w") as file:
             json.dump({"machine": machine(), "options": options, "figures": list(self.rows.values()),
                        "details": self.details}, file, indent=1)
             file.write("\n")
+        if self.text:
+            with open(path + ".md", "w") as file:
+                file.write(self.text + "\n")
         with open(path + ".tsv", "w") as file:
             file.write("figure\tunit\tmedian\tgoal\tload\tbusy\tstolen\truns\n")
             for row in self.rows.values():

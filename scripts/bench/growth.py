@@ -1,19 +1,19 @@
 """How the cost grows: the same work with ten times as much, again and again.
 
-A figure at one size hides a square. Where a peer would not end within the cut it is not asked for
-more: its growth is seen from the sizes before.
+A figure at one size hides a square. The peers are asked for the first size only, as the table asks
+them for ten times that; most would not come to an end with more.
 """
 
 import math
 
 import figures
+import floors
+import load
 import own
 import space
-import floors
 import works
 
 SIZES = (1000, 10_000, 100_000, 1_000_000)
-PEER_LIMIT = 10_000
 # (work, figure, unit) of what is printed, in this order
 ROWS = (
     ("sources in one write -> all in the set", "seconds", "s"),
@@ -33,20 +33,26 @@ def measure(found, chosen, sizes, guards, with_floor, cut):
         for kind in guards:
             if kind is own.Breakwater:
                 _one(found, chosen, kind.name, size, lambda: _breakwater(kind, chosen, size, 2 * cut))
-            elif size <= PEER_LIMIT:
-                if found.median(f"growth.seconds.{kind.name}.{size // 10}") or size == sizes[0]:
-                    _one(found, chosen, kind.name, size, lambda: _at_once(kind, chosen, size, cut))
+            elif size == sizes[0]:
+                _one(found, chosen, kind.name, size, lambda: _answer(space.run(works.at_once, kind, chosen, size, cut)))
 
 
 def _one(found, chosen, name, size, function):
-    found.tell(f"growth: {name}, {size:,}")
-    with figures.Load() as load:
-        run = function()
+    run, busy = load.measured(chosen, found.tell, f"growth: {name}, {size:,}", function)
+    _add(found, name, size, run, busy)
+
+
+def add_at_once(found, name, run, busy):
+    """A run of the table's work `at_once`, which is one size of this."""
+    _add(found, name, run["written"], _answer(run), busy)
+
+
+def _add(found, name, size, run, busy):
     for (_, figure, unit) in ROWS:
         if run.get(figure) is not None:
-            found.add(f"growth.{figure}.{name}.{size}", run[figure], unit, load=load)
+            found.add(f"growth.{figure}.{name}.{size}", run[figure], unit, load=busy)
     if "arrived" in run:
-        found.add(f"growth.arrived.{name}.{size}", run["arrived"], "bans", load=load)
+        found.add(f"growth.arrived.{name}.{size}", run["arrived"], "bans", load=busy)
 
 
 def _floor(chosen, size):
@@ -55,16 +61,15 @@ def _floor(chosen, size):
     return {"seconds": run["seconds"], "cpu_per_ban": run["cpu_per_ban"] * 1e6, "list": verbs["list"], "ban": verbs["ban"]}
 
 
-def _at_once(kind, chosen, size, cut):
-    run = space.run(works.at_once, kind, chosen, size, cut)
-    is_whole = run["arrived"] == size
-    return {"seconds": run["seconds"] if is_whole else None, "arrived": run["arrived"],
+def _answer(run):
+    """Of a run of `at_once`; the time counts if all have come."""
+    return {"seconds": run["seconds"] if run["arrived"] == run["written"] else None, "arrived": run["arrived"],
             "cpu_per_ban": run["cpu_per_ban"] * 1e6}
 
 
 def _breakwater(kind, chosen, size, cut):
-    answer = _at_once(kind, chosen, size, cut)
-    if answer["arrived"] == size:  # beyond its bound it has no more bans than before
+    answer = _answer(space.run(works.at_once, kind, chosen, size, cut))
+    if answer["seconds"] is not None:  # beyond its bound it has no more bans than before
         run = space.run(works.many, kind, chosen, size, cut)
         answer.update(restart=run["seconds"], again=run["again"], rss=run["rss"] / 1e6,
                       list=run["verbs"]["list"], ban=run["verbs"]["ban"])

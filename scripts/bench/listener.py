@@ -34,6 +34,7 @@ QUEUE = 256 << 20  # bytes of notifications that may wait; beyond it the kernel 
 DATAGRAM = 1 << 17
 TABLE = "breakwater"  # where the Writer puts its elements
 TICK_SECONDS = 1.0
+QUIET_SECONDS = 25  # more than twice the time after which crowdsec's bouncer asks again
 COUNTS = struct.Struct("=?Q")  # shared with the measuring process: whether it waits; elements so far
 
 
@@ -49,11 +50,23 @@ class Listener:
             raise BenchError("the netlink listener did not start")
 
     def wait(self, count, seconds):
-        """Until so many have come, or for so long. The counting takes CPU from whoever is still adding elements."""
-        deadline = time.monotonic() + seconds
+        """Until so many have come, or for so long, or when no more come; whether it was for so long.
+
+        The counting takes CPU from who adds the elements.
+        """
+        begin = changed = time.monotonic()
         COUNTS.pack_into(self.counts, 0, True, 0)
-        while time.monotonic() < deadline and COUNTS.unpack_from(self.counts)[1] < count:
+        last = 0
+        while last < count:
+            if time.monotonic() > begin + seconds:
+                return True
             time.sleep(0.1)
+            now = COUNTS.unpack_from(self.counts)[1]
+            if now != last:
+                last, changed = now, time.monotonic()
+            elif now > 0 and time.monotonic() > changed + QUIET_SECONDS:
+                break
+        return False
 
     def stop(self):
         """{(set, address): time of its first notification}, in the order they came."""

@@ -13,7 +13,8 @@ from bencherror import BenchError
 CHUNK = 100_000  # lines; about 13 MB
 AHEAD = 2  # chunks that may wait unread
 SOURCES = 50_000
-TRACKED = 200_000
+TRACKED = (200_000, 1_000_000)  # the default of [ban] max_sources, and five times that
+BEYOND = 100_000
 MINUTE = 65
 
 
@@ -30,12 +31,8 @@ def measure(found, chosen):
     found.add("memory.bans.anonymous", run["after"]["anonymous"] / 1e6, "MB", load=busy)
     found.add("memory.bans.per_ban", (run["after"]["rss"] - run["before"]) / chosen.bans, "bytes", load=busy)
 
-    run, busy = load.measured(
-        chosen, found.tell, f"memory: {TRACKED} tracked sources that are not banned, then {TRACKED // 2} more",
-        lambda: space.run(_tracked, chosen))
-    found.add("memory.tracked.rss", run["full"] / 1e6, "MB", load=busy)
-    found.add("memory.tracked.per_source", (run["full"] - run["before"]) / TRACKED, "bytes", load=busy)
-    found.add("memory.tracked.rss_beyond_limit", run["beyond"] / 1e6, "MB", load=busy)
+    for count in TRACKED:
+        tracked(found, chosen, count)
 
     if chosen.lines > 0:
         run, busy = load.measured(chosen, found.tell, f"memory: {chosen.lines:g} million lines",
@@ -52,6 +49,17 @@ def measure(found, chosen):
         found.add("memory.lines.state_on_disk", run["state"] / 1e6, "MB", load=busy)
 
 
+def tracked(found, chosen, count):
+    """A table full of sources, and what happens beyond its bound."""
+    run, busy = load.measured(
+        chosen, found.tell, f"memory: {count:,} tracked sources that are not banned, then {BEYOND:,} more",
+        lambda: space.run(_tracked, chosen, count))
+    name = f"memory.tracked_{count}"
+    found.add(f"{name}.rss", run["full"] / 1e6, "MB", 128 if count == TRACKED[-1] else None, busy)
+    found.add(f"{name}.per_source", (run["full"] - run["before"]) / count, "bytes", load=busy)
+    found.add(f"{name}.rss_beyond_limit", run["beyond"] / 1e6, "MB", load=busy)
+
+
 def _bans(chosen):
     with scene.guarded(chosen) as guard:
         time.sleep(6)
@@ -64,17 +72,17 @@ def _bans(chosen):
         return {"before": before, "at_once": at_once, "after": guard.parts()}
 
 
-def _tracked(chosen):
-    """Two rejections within the window would ban, and each source has one."""
-    ban = 'first = "1d"\nscore = 2.0\nmax_sources = %d' % TRACKED
-    with scene.guarded(chosen, ban=ban) as guard:
+def _tracked(chosen, count):
+    """Two rejections within the window would ban, and each source has one. [ban] max_sources bounds the table."""
+    ban = f'first = "1d"\nscore = 2.0\nwindow = "1h"\nmax_sources = {count}'
+    with scene.guarded(chosen, ban=ban, keeps_journal=False) as guard:
         time.sleep(2)
         before, _ = guard.resident()
-        _reject(guard, lines.sources(TRACKED))
+        _reject(guard, lines.sources(count))
         full, _ = guard.resident()
-        _reject(guard, lines.sources(TRACKED // 2, TRACKED))
+        _reject(guard, lines.sources(BEYOND, count))
         status = guard.status()
-        if int(status["tracked"]) != TRACKED or int(status["evicted"]) != TRACKED // 2 or int(status["bans"]) != 0:
+        if int(status["tracked"]) != count or int(status["evicted"]) != BEYOND or int(status["bans"]) != 0:
             raise BenchError(f"tracked={status['tracked']} evicted={status['evicted']} bans={status['bans']}")
         beyond, _ = guard.resident()
         return {"before": before, "full": full, "beyond": beyond}

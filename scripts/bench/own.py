@@ -29,7 +29,7 @@ class Breakwater:
 
     def configuration(self):
         with open(self.daemon.configuration) as file:
-            return {"breakwater.toml": file.read()}
+            return {"breakwater.toml": file.read().replace(self.daemon.directory, "DIRECTORY")}
 
     def start(self):
         self.daemon.start()
@@ -62,7 +62,7 @@ class Breakwater:
         return self.daemon.resident()[0]
 
     def switches(self):
-        return sum(voluntary for voluntary, _ in self.daemon.switches().values())
+        return sum(self.daemon.switches().values())
 
     def start_again(self):
         """Seconds from exec to its answer, with all bans still in the sets."""

@@ -89,8 +89,7 @@ class Peer:
         raise NotImplementedError
 
     def hold(self, addresses):
-        """Running, with these bans, by the way that ends within minutes."""
-        raise NotImplementedError
+        """Running, with these bans; it has been started, and has not put all of them into its sets in time."""
 
     def verbs(self, address):
         """{"list" | "ban" | "unban": command}; none where there is no command line."""
@@ -99,6 +98,10 @@ class Peer:
     def version(self):
         lines = self.run("dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n", *self.package.split())
         return ", ".join(lines.decode().split("\n")[:-1])
+
+    def reading(self, path):
+        """The command that reads a whole log for what its parser knows; none where there is no such thing."""
+        return None
 
     # Life
 

@@ -44,19 +44,25 @@ def add_options(parser):
 
 
 def measure(found, chosen):
-    tree.ready(found.tell)
     for number in range(chosen.runs):
-        for name, function in (("alone", _alone), ("wave", _wave), ("by_hand", _by_hand), ("by_hand_busy", _by_hand_busy)):
-            run, busy = load.measured(chosen, found.tell, f"shed: {name}, run {number + 1}",
-                                      lambda: _in_lab(function, chosen, found.tell))
-            times = run["times"]
-            for label, share in (("p50", 0.5), ("p99", 0.99), ("max", 1)):
-                found.add(f"shed.{name}.{label}", figures.quantile(times, share) / 1e6, "ms", load=busy)
-            found.add(f"shed.{name}.daemon_p50", run["daemon_p50"], "ms", load=busy)
-            found.add(f"shed.{name}.daemon_p99", run["daemon_p99"], "ms", load=busy)
-            for key in ("connections", "seen", "rejected_sources", "told", "legit", "legit_delivered"):
-                if key in run:
-                    found.add(f"shed.{name}.{key}", run[key], "", load=busy)
+        for name in ("alone", "wave", "by_hand", "by_hand_busy"):
+            part(found, chosen, name, number)
+
+
+def part(found, chosen, name, number):
+    """One run of one part."""
+    tree.ready(found.tell)
+    function = {"alone": _alone, "wave": _wave, "by_hand": _by_hand, "by_hand_busy": _by_hand_busy}[name]
+    run, busy = load.measured(chosen, found.tell, f"shed: {name}, run {number + 1}",
+                              lambda: _in_lab(function, chosen, found.tell))
+    times = run["times"]
+    for label, share in (("p50", 0.5), ("p99", 0.99), ("max", 1)):
+        found.add(f"shed.{name}.{label}", figures.quantile(times, share) / 1e6, "ms", load=busy)
+    found.add(f"shed.{name}.daemon_p50", run["daemon_p50"], "ms", load=busy)
+    found.add(f"shed.{name}.daemon_p99", run["daemon_p99"], "ms", load=busy)
+    for key in ("connections", "seen", "rejected_sources", "told", "legit", "legit_delivered"):
+        if key in run:
+            found.add(f"shed.{name}.{key}", run[key], "", load=busy)
 
 
 def _in_lab(function, chosen, tell):

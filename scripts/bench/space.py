@@ -43,8 +43,11 @@ def forked(function):
         except BaseException:  # whatever it is, the parent has to know
             answer = ("error", traceback.format_exc())
             status = 1
-        with os.fdopen(writing, "wb") as pipe:
-            pickle.dump(answer, pipe)
+        try:
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump(answer, pipe)
+        except BrokenPipeError:
+            status = 1  # the parent is ending, and waits for the end of this process only
         os._exit(status)
     os.close(writing)
     try:

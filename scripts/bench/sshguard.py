@@ -38,3 +38,7 @@ class SSHGuard(peer.Peer):
         self.write(BLACKLIST, "".join(f"{now}|{SERVICE}|4|{address}\n" for address in addresses))
         for path, text in self.configuration(f'BLACKLIST_FILE="10:{BLACKLIST}"\n').items():
             self.write(path, text)
+
+    def reading(self, path):
+        """Its own parser, which finds none of these lines; sed would measure sed."""
+        return ["sh", "-c", f"/usr/libexec/sshguard/sshg-parser < {path}"]

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import time
 
+import corpus
 import figures
 import lines
 import listener
@@ -71,11 +72,11 @@ def at_once(kind, chosen, count, cut):
         cpu, begin = guard.cpu(), time.monotonic_ns()
         if write(data) != len(data):
             raise BenchError("the rejections were not written in one piece; is the disk full?")
-        heard.wait(count, cut)
+        is_cut = heard.wait(count, cut)
         cpu, resident = guard.cpu() - cpu, guard.resident()
         arrived = _arrivals(heard, sources)
     _demand(kind, arrived)
-    return {"seconds": (max(arrived.values()) - begin) / 1e9, "arrived": len(arrived), "written": count, "cut": cut,
+    return {"seconds": (max(arrived.values()) - begin) / 1e9, "arrived": len(arrived), "written": count, "cut": cut * is_cut,
             "cpu_per_ban": cpu / len(arrived), "rss": resident}
 
 
@@ -100,12 +101,12 @@ def stream(kind, chosen, rate, seconds, cut):
         written = now()
         time.sleep(1)  # who is not behind shall not be counted on while he is at it
         share = (guard.cpu() - cpu) / ((now() - begin) / 1e9)
-        heard.wait(count, cut)
+        is_cut = heard.wait(count, cut)
         arrived = _arrivals(heard, sources)
     _demand(kind, arrived)
     times = [(arrived[source] - begun[source]) / 1e6 for source in arrived]
     return {"p50": figures.quantile(times, 0.5), "p99": figures.quantile(times, 0.99), "arrived": len(arrived),
-            "written": count, "behind": max(0, max(arrived.values()) - written) / 1e9, "cut": cut, "cpu_share": share,
+            "written": count, "behind": max(0, max(arrived.values()) - written) / 1e9, "cut": cut * is_cut, "cpu_share": share,
             "rate": count / ((written - begin) / 1e9)}
 
 
@@ -119,9 +120,9 @@ def many(kind, chosen, count, cut):
         heard.start()
         begin = time.monotonic_ns()
         guard.begin()
-        heard.wait(count, cut)
+        is_cut = heard.wait(count, cut)
         arrived = _arrivals(heard, sources)
-        answer = {"arrived": len(arrived), "written": count, "cut": cut,
+        answer = {"arrived": len(arrived), "written": count, "cut": cut * is_cut,
                   "seconds": (max(arrived.values()) - begin) / 1e9 if arrived else None}
         if len(arrived) < count:
             if not guard.holds_many:
@@ -154,11 +155,23 @@ def idle(kind, chosen, seconds):
     """Nothing is written: memory, CPU and wake-ups of all its processes."""
     with _guarding(kind, chosen) as guard:
         guard.start()
-        time.sleep(10)
+        time.sleep(min(10, seconds))
         cpu, wakeups = guard.cpu(), guard.switches()
         time.sleep(seconds)
         return {"rss": guard.resident(), "cpu": (guard.cpu() - cpu) / seconds,
                 "wakeups": (guard.switches() - wakeups) / seconds}
+
+
+def reading(kind, chosen, count):
+    """Milliseconds its parser needs for a log of so many lines; None if that is not to be had by itself."""
+    with _guarding(kind, chosen) as guard:
+        command = guard.reading("/root/mail.log")
+        if command is None:
+            return None
+        corpus.Corpus(guard.path("/root/mail.log"), count)
+        begin = time.monotonic()
+        guard.run(*command, seconds=300)
+        return (time.monotonic() - begin) * 1000
 
 
 def configuration(kind, chosen):

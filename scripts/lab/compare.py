@@ -248,8 +248,9 @@ def table(rows):
         by_guard.setdefault(row["guard"].partition(" #")[0], []).append(row)
     if all(len(runs) == 1 for runs in by_guard.values()):
         return text
-    return text + "\n\n" + _aligned([[f"{guard}, {len(runs)} runs", *(_spread(column, runs) for column in COLUMNS.values())]
-                                     for guard, runs in by_guard.items()])
+    return text + "\n\n" + _aligned([
+        [f"{guard}, {len(runs)} runs", *(_spread(column, runs) for column in COLUMNS.values())]
+        for guard, runs in by_guard.items()])
 
 
 def _spread(column, runs):

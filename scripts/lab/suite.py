@@ -82,6 +82,7 @@ class Stage:
         self.names = {"guarded": f"{name}-guarded", "reference": f"{name}-reference"}
         self.options, self.guard, self.directory = options, guard, directory
         self.binaries, self.tell = binaries, tell
+        self.rejection = verdict.rejection(options["blocks"])
         self.labs, self._ending = {}, contextlib.ExitStack()
 
     def __enter__(self):
@@ -112,7 +113,7 @@ class Stage:
             if guard.ended():
                 raise LabError(f"the guard ended before the suite did, status {guard.ended_early}; see {guard.log}")
             stuck = _stopped_or_traced(self.labs["guarded"])
-        judged = verdict.Verdict(everybody, records["reference"], records["guarded"])
+        judged = verdict.Verdict(everybody, records["reference"], records["guarded"], self.rejection)
         judged.judge_reference()
         judged.judge_connections()
         judged.judge_signals(self.watch.signals(since=begin), self.watch.lost)
@@ -155,13 +156,14 @@ class Stage:
             done.set()
             killer.join()
         stuck += _stopped_or_traced(self.labs["guarded"])
-        after = verdict.Verdict(zombies, records["reference"], records["guarded"])
+        after = verdict.Verdict(zombies, records["reference"], records["guarded"], self.rejection)
         after.judge_reference()
         after.judge_kills()
         after.judge_signals(self.watch.signals(since=begin), self.watch.lost)
         for rule, complaints in after.complaints.items():
             judged.complaints.setdefault(rule, []).extend(f"guard killed: {text}" for text in complaints)
-        judged.counts.update(kills=extent.kills, kills_at_a_step=sum(steps), untold_by_kills=after.counts["untold"], zombies=len(zombies))
+        judged.counts.update(kills=extent.kills, kills_at_a_step=sum(steps),
+                             untold_by_kills=after.counts["untold"], zombies=len(zombies))
 
     def _guard(self, number, killed_at=None):
         """The guard, started; with a number it meets SIGKILL when it is about to act on a process for that time."""

@@ -8,7 +8,6 @@ import re
 
 _IDENTIFIER = re.compile(r"(?:\b[0-9A-F]{16}\.)+[0-9A-F]{8}\b")
 _REPLY = re.compile(r"(?:[2-5][0-9][0-9]-[^\n]*\r\n)*[2-5][0-9][0-9] [^\n]*\r\n")
-_REJECTION = re.compile(r"511 http://www\.spamhaus\.org/query/bl\?ip=\S+\r\n$")
 SERVER_PROGRAM = "/usr/lib/courier/courier/modules/esmtp/courieresmtpd"
 SIGTERM = 15
 
@@ -41,21 +40,28 @@ def has_delivered(record):
     return re.search(r"354 Ok\.\r\n250 Ok\. ID\r\n", heard(record)) is not None
 
 
-def was_told(record):
-    """Whether it heard the reply that rejects a listed peer, and no half reply after it."""
-    said, rest = replies(record["heard"])
-    return not rest and any(_REJECTION.match(reply) for reply in said)
+def rejection(blocks):
+    """The reply to a listed peer's RCPT, as an expression: its text stands in couriertcpd's -block."""
+    texts = [block.split(",", 2)[2] for block in blocks]
+    return re.compile("|".join(r"511 [^\r\n]*\?ip=\S+\r\n$" if text == "*" else
+                               ("" if text[:3].isdigit() else "511 ") + re.escape(text) + "\r\n$" for text in texts))
 
 
 class Verdict:
     """Of one run of the cast: counts, and complaints by rule."""
 
-    def __init__(self, cast, references, records):
+    def __init__(self, cast, references, records, rejection):
+        self.rejection = rejection
         self.cast = {client.name: client for client in cast}
         self.references = {record["name"]: record for record in references}
         self.records = records
         self.complaints = {}
         self.counts = {}
+
+    def was_told(self, record):
+        """Whether it heard the reply that rejects a listed peer, and no half reply after it."""
+        said, rest = replies(record["heard"])
+        return not rest and any(self.rejection.match(reply) for reply in said)
 
     def complain(self, rule, record, text):
         said, rest = replies(record["heard"])
@@ -84,7 +90,7 @@ class Verdict:
                 ended += 1
                 if not client.may_be_ended:
                     self.complain("wrong connection ended", record, f"a connection of {client.group} was ended")
-                elif was_told(record):
+                elif self.was_told(record):
                     told += 1
                 else:
                     self.complain("ended without its 5xx", record, "it did not hear, complete, what rejects it")
@@ -122,7 +128,7 @@ class Verdict:
         untold = 0
         for record in self.records:
             client = self.cast[record["name"]]
-            if was_cut_off(record) and not was_told(record):
+            if was_cut_off(record) and not self.was_told(record):
                 untold += 1
             self._compare(client, record)
             if not was_cut_off(record) and replies(record["heard"])[1]:
@@ -134,8 +140,9 @@ class Verdict:
         by_peer = {(record["source"], record["port"]): record for record in self.records}
         proven = 0
         for signal in signals:
-            record = by_peer.get((signal.get("peer"), signal.get("port")))
-            target = f"pid {signal['target']}, {signal.get('exec')}, peer {signal.get('peer')} port {signal.get('port')}"
+            peer = signal.get("peer"), signal.get("port")
+            record = by_peer.get(peer)
+            target = f"pid {signal['target']}, {signal.get('exec')}, peer {peer[0]} port {peer[1]}"
             if signal["signal"] != SIGTERM:
                 self._complain_signal(f"signal {signal['signal']} to {target}")
             elif signal.get("exec") != SERVER_PROGRAM or signal.get("parent") != "couriertcpd":
@@ -149,10 +156,10 @@ class Verdict:
             else:
                 proven += 1
         if lost:
-            self._complain_signal(f"the kernel's trace lost events {lost} times, so some signals may not have been seen")
+            self._complain_signal(f"the kernel's trace lost events {lost} times: some signals may not have been seen")
         ended = self.counts.get("ended", 0)
         if proven < ended:
-            self._complain_signal(f"{ended} connections were ended, but only {proven} signals to their owners were seen")
+            self._complain_signal(f"{ended} connections were ended, but {proven} signals to their owners seen")
         self.counts.update(signals=len(signals), proven=proven)
 
     def _complain_signal(self, text):

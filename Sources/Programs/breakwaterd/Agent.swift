@@ -256,9 +256,9 @@ final class Agent {
         if log.isGathering { loop.schedule(after: Agent.gathering) { [unowned self] in attend(log) } }
     }
 
-    /// Read at most in one turn of the loop: some 5,000 rejections, judged in about 15 ms. What is read together
+    /// Read at most in one turn of the loop: some 14,000 rejections, judged in less than 0.1 s. What is read together
     /// becomes one batch of orders, and all its bans are in the sets before anything is logged or shed.
-    private static let bytesPerTurn = 1 << 20
+    private static let bytesPerTurn = 2 << 20
 
     /// Reads what has been written, a bounded piece at a time, so that the rest of the loop has its turn.
     func read(_ log: FollowedLog) {
