@@ -25,8 +25,8 @@ NAME = "held"
 
 def add_options(parser):
     parser.add_argument("--slots", default="300,3000", metavar="N,...", help="slots held (default %(default)s)")
-    parser.add_argument("--rate", type=float, default=25, metavar="R", help="listed peers a second (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=20, metavar="S", help="each part (default %(default)s)")
+    parser.add_argument("--held-rate", type=float, default=25, metavar="R", help="listed peers a second (default %(default)s)")
+    parser.add_argument("--held-seconds", type=float, default=20, metavar="S", help="each part (default %(default)s)")
 
 
 def measure(found, chosen):
@@ -67,10 +67,10 @@ def _in_lab(chosen, tell, slots):
                 if os.read(ready, 1) != b"!":
                     raise BenchError(f"{slots} connections could not be opened")
                 time.sleep(15)  # past the starts, and past a sample
-                quiet = _share(guard, lambda: time.sleep(chosen.seconds))
+                quiet = _share(guard, lambda: time.sleep(chosen.held_seconds))
                 replies = []
                 wave = _share(guard, lambda: replies.extend(
-                    shed.in_client(info, _wave, int(chosen.rate * chosen.seconds), chosen.rate)))
+                    shed.in_client(info, _wave, int(chosen.held_rate * chosen.held_seconds), chosen.held_rate)))
                 return {"quiet": quiet, "wave": wave, "replies": replies}
             finally:
                 os.close(stop)
