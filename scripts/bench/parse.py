@@ -14,7 +14,7 @@ import subprocess
 import time
 
 import corpus
-import figures
+import load
 from bencherror import BenchError
 
 EXPRESSION = (r"courieresmtpd: error,relay=(?:::ffff:)?([0-9A-Fa-f.:]+),port=[0-9]+,"
@@ -48,7 +48,7 @@ def measure(found, chosen):
         _check(breakwater, log)
         runs = {name: [] for name in programs}
         found.tell(f"parse: {len(programs)} programs in turn, {chosen.runs * TURNS} times the first three")
-        with figures.Load() as load:
+        with load.Load() as busy:
             for number in range(chosen.runs * TURNS):
                 for name, arguments in programs.items():
                     if number % TURNS == 0 or name in ("rg_expression", "rg_511", "count"):
@@ -56,9 +56,10 @@ def measure(found, chosen):
         goal = statistics.median(wall for wall, _ in runs["rg_expression"])
         for name, times in runs.items():
             for wall, cpu in times:
-                found.add(f"parse.{name}.wall", wall * 1000, "ms", goal * 1000 if name == "count" else None, load)
-                found.add(f"parse.{name}.cpu", cpu * 1000, "ms", load=load)
+                found.add(f"parse.{name}.wall", wall * 1000, "ms", goal * 1000 if name == "count" else None, busy)
+                found.add(f"parse.{name}.cpu", cpu * 1000, "ms", load=busy)
         found.add("parse.log", log.size / 1e6, "MB")
+        found.add("parse.lines", log.count, "")
         found.add("parse.rejections", log.truth.get("rejection rbl", 0), "")
         found.add("parse.rg_expression.counted", int(subprocess.check_output(programs["rg_expression"])), "")
         os.unlink(log.path)
@@ -70,12 +71,12 @@ def measure(found, chosen):
 def _grow(found, chosen, breakwater, directory, count):
     log = corpus.Corpus(os.path.join(directory, f"{count}.log"), count)
     _check(breakwater, log)
-    with figures.Load() as load:
+    with load.Load() as busy:
         runs = [(_run([*breakwater, "parse", "--count", log.path]), _run([*breakwater, "replay", log.path]))
                 for _ in range(chosen.runs)]
     for parsed, replayed in runs:
-        found.add(f"parse.{count}_lines.count.wall", parsed[0] * 1000, "ms", load=load)
-        found.add(f"parse.{count}_lines.replay.wall", replayed[0] * 1000, "ms", load=load)
+        found.add(f"parse.{count}_lines.count.wall", parsed[0] * 1000, "ms", load=busy)
+        found.add(f"parse.{count}_lines.replay.wall", replayed[0] * 1000, "ms", load=busy)
 
 
 def _check(breakwater, log):
