@@ -23,6 +23,7 @@ ROWS = (
     ("list", "list", "ms"),
     ("ban", "ban", "ms"),
     ("resident", "rss", "MB"),
+    ("lines of a log, parsed", "lines", "ms"),
 )
 
 
@@ -83,17 +84,24 @@ def text(found):
     rows = [("growth", "", *(f"{size:,}" for size in sizes), "last tenfold costs")]
     for label, figure, unit in ROWS:
         for name in names:
-            values = [found.median(f"growth.{figure}.{name}.{size}") for size in sizes]
+            values = [_value(found, figure, name, size) for size in sizes]
             if any(value is not None for value in values):
-                cells = [_cell(found, name, size, value) for size, value in zip(sizes, values)]
+                cells = [_cell(found, figure, name, size, value) for size, value in zip(sizes, values)]
                 rows.append((f"{label}, {unit}", name, *cells, _factor(sizes, values)))
     return figures.markdown(rows) if len(rows) > 1 else ""
 
 
-def _cell(found, name, size, value):
+def _value(found, figure, name, size):
+    if figure == "lines" and name == own.Breakwater.name:  # those of `bench parse`
+        return found.median(f"parse.{size}_lines.count.wall") or (
+            found.median("parse.count.wall") if size == found.median("parse.lines") else None)
+    return found.median(f"growth.{figure}.{name}.{size}")
+
+
+def _cell(found, figure, name, size, value):
     if value is not None:
         return figures.number(value)
-    arrived = found.median(f"growth.arrived.{name}.{size}")
+    arrived = found.median(f"growth.arrived.{name}.{size}") if figure == "seconds" else None
     return "-" if arrived is None else f"{arrived:,.0f} came"
 
 

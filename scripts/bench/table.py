@@ -13,6 +13,7 @@ import growth
 import load
 import memory
 import own
+import parse as parsing
 import shed
 import space
 import sshguard
@@ -53,9 +54,10 @@ ELSEWHERE = {
 }
 NOTES = """\
 floor: a process that only waits for the line (inotify) and reads it; `nft -f` of as many elements with a
-timeout each; `nft list set`, `nft add element`, `nft delete element` with as many in the set.
-"> N (a of b)": cut after N s, when a of b bans had arrived; without ">" no more came. "-": none, or it takes hours; no peer frees a slot.
-"!": above the goal. fail2ban has its {bans} bans without an action in the rows for memory and commands, as
+timeout each; `nft list set`, `nft add element`, `nft delete element` with as many in the set; `rg -j1 -c` of the
+rejection's full expression.
+"> N (a of b)": cut after N s, when a of b bans had arrived; without ">" no more came. "-": none, or it takes
+hours; no peer frees a slot. "!": above the goal. fail2ban has its {bans} bans without an action in the rows for memory and commands, as
 restoring them with one is the row before. sshguard's commands and {bans} bans: it has no command line, and
 each ban makes nft read the whole set; its parser reads all lines and finds none of them. crowdsec has no central
 API here, and its exemption of private addresses is removed, as the sources are from 10.0.0.0/8; it reads no log
@@ -89,7 +91,7 @@ class Sizes:
 
 def measure(found, chosen):
     sizes = Sizes(chosen.quick, chosen.cut)
-    chosen.connections = sizes.connections
+    chosen.connections, chosen.log_lines = sizes.connections, sizes.lines
     runs = 1 if chosen.quick else chosen.runs
     peer_runs = min(runs, chosen.peer_runs or runs)
     wanted = chosen.only.split(",") if chosen.only else COLUMNS
@@ -97,6 +99,9 @@ def measure(found, chosen):
     for kind in guards:
         files, version = space.run(works.configuration, kind, chosen)
         found.keep("configuration", {"guard": kind.name, "version": version, "files": files})
+    chosen.runs = runs
+    if own.Breakwater in guards:
+        parsing.measure(found, chosen)
     for number in range(runs):
         if "floor" in wanted:
             _floors(found, chosen, sizes, number)
@@ -210,6 +215,8 @@ def _cell(found, column, names, goals):
         arrived, written, cut = (found.median(f"{work}.{key}.{column}") or 0 for key in ("arrived", "written", "cut"))
         if arrived < written:
             cell = f"{f'> {cut:g}' if cut else cell} ({arrived:,.0f} of {written:,.0f})"
+    elif names[0] == "stream.p99" and found.median(f"stream.cut.{column}"):
+        cell = f"> {cell}"  # it is that of those which had come
     limits = [_value(found, name, goal) if isinstance(goal, str) else goal for name, goal in zip(names, goals)]
     is_above = column == own.Breakwater.name and any(
         limit is not None and value is not None and value > limit for value, limit in zip(values, limits))
