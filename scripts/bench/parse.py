@@ -46,20 +46,15 @@ def measure(found, chosen):
             "jsonl": [*breakwater, "parse", "--jsonl", log.path],
         }
         _check(breakwater, log)
-        runs = {name: [] for name in programs}
-        found.tell(f"parse: {len(programs)} programs in turn, {chosen.runs * TURNS} times the first three")
-        with load.Load() as busy:
-            for number in range(chosen.runs * TURNS):
-                for name, arguments in programs.items():
-                    if number % TURNS == 0 or name in ("rg_expression", "rg_511", "count"):
-                        runs[name].append(_run(arguments))
+        runs, busy = load.measured(
+            chosen, found.tell, f"parse: {len(programs)} programs in turn, {chosen.runs * TURNS} times the first three",
+            lambda: _in_turn(programs, chosen.runs))
         goal = statistics.median(wall for wall, _ in runs["rg_expression"])
         for name, times in runs.items():
             for wall, cpu in times:
                 found.add(f"parse.{name}.wall", wall * 1000, "ms", goal * 1000 if name == "count" else None, busy)
                 found.add(f"parse.{name}.cpu", cpu * 1000, "ms", load=busy)
         found.add("parse.log", log.size / 1e6, "MB")
-        found.add("parse.lines", log.count, "")
         found.add("parse.rejections", log.truth.get("rejection rbl", 0), "")
         found.add("parse.rg_expression.counted", int(subprocess.check_output(programs["rg_expression"])), "")
         os.unlink(log.path)
@@ -68,12 +63,22 @@ def measure(found, chosen):
                 _grow(found, chosen, breakwater, directory, count)
 
 
+def _in_turn(programs, count):
+    runs = {name: [] for name in programs}
+    for number in range(count * TURNS):
+        for name, arguments in programs.items():
+            if number % TURNS == 0 or name in ("rg_expression", "rg_511", "count"):
+                runs[name].append(_run(arguments))
+    return runs
+
+
 def _grow(found, chosen, breakwater, directory, count):
     log = corpus.Corpus(os.path.join(directory, f"{count}.log"), count)
     _check(breakwater, log)
-    with load.Load() as busy:
-        runs = [(_run([*breakwater, "parse", "--count", log.path]), _run([*breakwater, "replay", log.path]))
-                for _ in range(chosen.runs)]
+    runs, busy = load.measured(
+        chosen, found.tell, f"parse: {count} lines, {chosen.runs * TURNS} times",
+        lambda: [(_run([*breakwater, "parse", "--count", log.path]), _run([*breakwater, "replay", log.path]))
+                 for _ in range(chosen.runs * TURNS)])
     for parsed, replayed in runs:
         found.add(f"parse.{count}_lines.count.wall", parsed[0] * 1000, "ms", load=busy)
         found.add(f"parse.{count}_lines.replay.wall", replayed[0] * 1000, "ms", load=busy)

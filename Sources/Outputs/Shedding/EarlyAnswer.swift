@@ -9,7 +9,7 @@ import ProcFS
 /// Nothing is said for the server and nobody is ended here. The server wakes, logs its own line and sends its own
 /// reply in its own place, and the slot is freed on that line as any other. A sleep is ended only where the listener
 /// has written its verdict into the slot's environment and the slot's judge, started with that verdict in force, has
-/// answered in a transaction: then a reply is being held back, and nobody can authenticate on this connection any more.
+/// answered in a transaction: then the reply to MAIL or RCPT is being held back, whichever it is.
 package final class EarlyAnswer {
     /// Sleeps ended so far.
     package private(set) var answered = 0
