@@ -5,6 +5,7 @@ a host with Courier: connections, deliveries, other refusals, mailboxes read, ot
 in 2,000 is an error whose client wrote a whole rejection, of somebody else, into its command.
 """
 
+import collections
 import random
 
 import lines
@@ -26,6 +27,9 @@ _SENDERS = ("spam@zombie.example", "info@newsletter.example", "jd84@provider.exa
 _RECIPIENTS = ("bob@mail.example", "alice@mail.example", "sales@mail.example")
 
 
+_open = collections.deque(maxlen=300)  # connections begun, for the rejections that follow; the slots of a Courier
+
+
 class Corpus:
     """`count` lines at `path`; `truth` says how many there are of each event, by its words in `breakwater parse`."""
 
@@ -34,6 +38,7 @@ class Corpus:
         self.truth = {}
         self.size = 0
         rng = random.Random(count)
+        _open.clear()
         self._sources = lines.sources(SOURCES)
         kinds = [kind for kind, _ in _KINDS]
         weights = [weight for _, weight in _KINDS]
@@ -66,17 +71,20 @@ def _envelope(rng):
 
 
 def _legitimate(rng):
-    return f"10.{200 + rng.randrange(8)}.{rng.randrange(256)}.{1 + rng.randrange(254)}"
+    """Of another range than the sources."""
+    return f"172.{16 + rng.randrange(8)}.{rng.randrange(256)}.{1 + rng.randrange(254)}"
 
 
 def _listed(rng, sources):
-    source = rng.choice(sources)
+    source, port = _open.popleft() if _open else (rng.choice(sources), _port(rng))
     text = rng.choices([text for text, _ in _TEXTS], [weight for _, weight in _TEXTS])[0] % source
-    return "rejection rbl", (f"courieresmtpd: error,relay=::ffff:{source},port={_port(rng)},{_envelope(rng)}: 511 {text}")
+    return "rejection rbl", (f"courieresmtpd: error,relay=::ffff:{source},port={port},{_envelope(rng)}: 511 {text}")
 
 
 def _started(rng, sources):
-    return "connect", f"courieresmtpd: started,ip=[::ffff:{rng.choice(sources)}],port=[{_port(rng)}]"
+    source, port = rng.choice(sources), _port(rng)
+    _open.append((source, port))
+    return "connect", f"courieresmtpd: started,ip=[::ffff:{source}],port=[{port}]"
 
 
 def _unknown(rng, sources):

@@ -16,37 +16,38 @@ import instance
 import load
 import namespaces
 import shed
-import space
+import slots
 import tree
 from bencherror import BenchError
 
 NAME = "held"
+RATE = 25  # listed peers a second
+SECONDS = 20  # of each part
 
 
 def add_options(parser):
     parser.add_argument("--slots", default="300,3000", metavar="N,...", help="slots held (default %(default)s)")
-    parser.add_argument("--held-rate", type=float, default=25, metavar="R", help="listed peers a second (default %(default)s)")
-    parser.add_argument("--held-seconds", type=float, default=20, metavar="S", help="each part (default %(default)s)")
 
 
 def measure(found, chosen):
     tree.ready(found.tell)
-    for slots in (int(word) for word in chosen.slots.split(",")):
+    for count in (int(word) for word in chosen.slots.split(",")):
         for number in range(chosen.runs):
-            run, busy = load.measured(chosen, found.tell, f"held: {slots} slots, run {number + 1}",
-                                      lambda: _in_lab(chosen, found.tell, slots))
-            found.add(f"held.{slots}.quiet_cpu", run["quiet"] * 100, "% of a core", load=busy)
-            found.add(f"held.{slots}.wave_cpu", run["wave"] * 100, "% of a core", load=busy)
-            found.add(f"held.{slots}.reply_p50", figures.quantile(run["replies"], 0.5) * 1000, "ms", load=busy)
-            found.add(f"held.{slots}.reply_p99", figures.quantile(run["replies"], 0.99) * 1000, "ms", load=busy)
+            run, busy = load.measured(chosen, found.tell, f"held: {count} slots, run {number + 1}",
+                                      lambda: _in_lab(chosen, found.tell, count))
+            found.add(f"held.{count}.quiet_cpu", run["quiet"] * 100, "% of a core", load=busy)
+            found.add(f"held.{count}.wave_cpu", run["wave"] * 100, "% of a core", load=busy)
+            found.add(f"held.{count}.reply_p50", figures.quantile(run["replies"], 0.5) * 1000, "ms", load=busy)
+            found.add(f"held.{count}.reply_p99", figures.quantile(run["replies"], 0.99) * 1000, "ms", load=busy)
 
 
-def _in_lab(chosen, tell, slots):
-    info = instance.up(NAME, {**instance.DEFAULT_OPTIONS, "maxdaemons": slots + 200}, tell)
+def _in_lab(chosen, tell, count):
+    info = instance.up(NAME, {**instance.DEFAULT_OPTIONS, "maxdaemons": count + 200}, tell)
     try:
         command = [shed.LAB, "exec", "--name", NAME, "--in", "server", "--", os.path.join(chosen.bin, "breakwaterd")]
         with (chosen.directory() as directory,
               daemon.Daemon(chosen.bin, directory, log=info["log"], command=command) as guard):
+            guard.pid = _itself(guard.pid)
             holding, stop = os.pipe()
             ready, are_ready = os.pipe()
             child = os.fork()
@@ -55,7 +56,7 @@ def _in_lab(chosen, tell, slots):
                     os.close(stop)
                     namespaces.end_with_parent()
                     namespaces.enter(info["client"]["pid"])
-                    kept = [_silent(number) for number in range(slots)]
+                    kept = [_silent(number) for number in range(count)]
                     os.write(are_ready, b"!")
                     os.read(holding, 1)
                     kept.clear()
@@ -65,12 +66,12 @@ def _in_lab(chosen, tell, slots):
             os.close(are_ready)
             try:
                 if os.read(ready, 1) != b"!":
-                    raise BenchError(f"{slots} connections could not be opened")
+                    raise BenchError(f"{count} connections could not be opened")
                 time.sleep(15)  # past the starts, and past a sample
-                quiet = _share(guard, lambda: time.sleep(chosen.held_seconds))
+                quiet = _share(guard, lambda: time.sleep(SECONDS))
                 replies = []
                 wave = _share(guard, lambda: replies.extend(
-                    shed.in_client(info, _wave, int(chosen.held_rate * chosen.held_seconds), chosen.held_rate)))
+                    shed.in_client(info, _wave, int(RATE * SECONDS), RATE)))
                 return {"quiet": quiet, "wave": wave, "replies": replies}
             finally:
                 os.close(stop)
@@ -78,6 +79,18 @@ def _in_lab(chosen, tell, slots):
                 os.waitpid(child, 0)
     finally:
         instance.down(NAME)
+
+
+def _itself(pid):
+    """The daemon behind the process that brought it into the lab."""
+    while True:
+        with open(f"/proc/{pid}/comm") as file:
+            if file.read() == "breakwaterd\n":
+                return pid
+        below = slots.children(pid)
+        if not below:
+            raise BenchError("breakwaterd is not where it was started")
+        pid = below[0]
 
 
 def _share(guard, function):

@@ -113,8 +113,8 @@ UNLISTED = {
     "unlisted, command like a log line": ["", EHLO, FORGED_LINE, *DELIVERY],
     "unlisted, sender of a listed one": ["", "EHLO zombie.example", "MAIL FROM:<spam@zombie.example>", *DELIVERY[1:]],
     "unlisted, sender like a log line": ["", EHLO, f'MAIL FROM:<"{FORGED_LINE}"@sender.example>', "RSET", *DELIVERY],
-    "unlisted, unknown user first": ["", EHLO, MAIL, "RCPT TO:<nobody@mail.example>", *DELIVERY[1:]],
-    "unlisted, pipelines": ["", EHLO, [MAIL, "RCPT TO:<nobody@mail.example>", RCPT], *DELIVERY[2:]],
+    "unlisted, unknown user first": ["", EHLO, MAIL, "RCPT TO:<no-such-user@mail.example>", *DELIVERY[1:]],
+    "unlisted, pipelines": ["", EHLO, [MAIL, "RCPT TO:<no-such-user@mail.example>", RCPT], *DELIVERY[2:]],
     "unlisted, TLS": ["", EHLO, "STARTTLS", ("tls",), EHLO, *DELIVERY],
     "unlisted, mistypes a password": ["", EHLO, MISTYPED, *DELIVERY],
 }

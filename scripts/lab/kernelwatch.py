@@ -6,6 +6,7 @@ exec and exit, and from /proc/PID/environ and /proc/PID/fd/0, read when the mail
 came into being.
 """
 
+import contextlib
 import os
 import re
 import select
@@ -17,7 +18,9 @@ import time
 from errors import LabError
 
 _LINE = re.compile(r"^\s*.+-(\d+)\s+\[\d+\] \S+ +([0-9.]+): (\w+): (.*)$")
-_EVENTS = {"signal/signal_generate": "sig != 17", "sched/sched_process_fork": None, "sched/sched_process_exec": None,
+# Not the ends of children; and code <= 0 is what a process has sent, not the kernel by itself, as for a timer
+# (include/uapi/asm-generic/siginfo.h).
+_EVENTS = {"signal/signal_generate": "sig != 17 && code <= 0", "sched/sched_process_fork": None, "sched/sched_process_exec": None,
            "sched/sched_process_exit": None}
 _BUFFER_KILOBYTES = 4096  # per processor
 
@@ -75,7 +78,9 @@ class KernelWatch:
         self._instance = os.path.join(top, "instances", f"breakwater-{os.getpid()}")
         os.mkdir(self._instance)
         self._write("trace_clock", "mono")
-        self._write("buffer_size_kb", str(_BUFFER_KILOBYTES))
+        self._write("buffer_size_kb", str(# Not the ends of children; and code <= 0 is what a process has sent, not the kernel by itself, as for a timer
+# (include/uapi/asm-generic/siginfo.h).
+_BUFFER_KILOBYTES))
         for event, condition in _EVENTS.items():
             if condition:
                 self._write(f"events/{event}/filter", condition)
@@ -100,6 +105,9 @@ class KernelWatch:
             file.write(text)
 
     def _read(self):
+        # Processes are looked at while they live, and some live for milliseconds: this thread never waits for others.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         rest = b""
         while True:
             stopping = self._stop.is_set()

@@ -34,7 +34,7 @@ STEP_SECONDS = 4  # within that a zombie comes by
 # Found in the place of courieresmtpd by one network's connections: a child of couriertcpd, with a listed peer, of the
 # same name, and asleep after RCPT. It accepts what it is told.
 WRAPPER = f"""#!/bin/sh
-case $TCPREMOTEIP in ::ffff:{cast.OTHER_PROGRAM_NET}*) exec /usr/local/lib/other/courieresmtpd;; esac
+case $TCPREMOTEIP in ::ffff:{cast.OTHER_PROGRAM_NET}*) exec /srv/other/courieresmtpd;; esac
 exec /usr/lib/courier/courier/modules/esmtp/courieresmtpd "$@"
 """
 OTHER_PROGRAM = r"""#!/usr/bin/perl
@@ -88,7 +88,9 @@ class Stage:
     def __enter__(self):
         with contextlib.ExitStack() as ending:
             for role, name in self.names.items():
-                self.labs[role] = instance.up(name, self.options, self.tell)
+                # Without the tarpit the unguarded server says all it ever would say within the clients' time.
+                options = self.options if role == "guarded" else {**self.options, "tarpit": 0}
+                self.labs[role] = instance.up(name, options, self.tell)
                 ending.callback(instance.down, name)
                 _install_other_program(self.labs[role])
             self.watch = ending.enter_context(
@@ -132,19 +134,24 @@ class Stage:
         self.tell(f"tarpit {self.options['tarpit']}: {len(zombies)} zombies, and the guard killed {extent.kills} times")
         begin = time.monotonic()
         done, dice, steps = threading.Event(), random.Random(1), []
+        failures = judged.complaints.setdefault("guard did not start", [])
 
         def kill_again_and_again():
             for number in range(1, extent.kills + 1):
                 # Every other time at a chosen step of what a guard does to a process, where there is strace.
                 step = number // 2 if number % 2 == 0 and shutil.which("strace") else None
-                with self._guard(number, step) as guard:
-                    if step is None:
-                        done.wait(dice.uniform(0.05, 1.5) * 20 / extent.kills)
-                    else:
-                        steps.append(_wait_for_end(guard, done))
-                    for pid in kernelwatch.descendants_and_self(guard.process.pid)[1:]:
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(pid, signal.SIGKILL)
+                try:
+                    with self._guard(number, step) as guard:
+                        if step is None:
+                            done.wait(dice.uniform(0.05, 1.5) * 20 / extent.kills)
+                        else:
+                            steps.append(_wait_for_end(guard, done))
+                        for pid in kernelwatch.descendants_and_self(guard.process.pid)[1:]:
+                            with contextlib.suppress(ProcessLookupError):
+                                os.kill(pid, signal.SIGKILL)
+                except LabError as error:
+                    # At a step a guard may well be killed before it is ready.
+                    steps.append(True) if step is not None else failures.append(str(error))
             with self._guard(extent.kills + 1):
                 done.wait(LONGEST_SECONDS)
 
@@ -155,6 +162,8 @@ class Stage:
         finally:
             done.set()
             killer.join()
+        if not failures:
+            del judged.complaints["guard did not start"]
         stuck += _stopped_or_traced(self.labs["guarded"])
         after = verdict.Verdict(zombies, records["reference"], records["guarded"], self.rejection)
         after.judge_reference()
@@ -229,13 +238,13 @@ def _end(process):
 def _install_other_program(info):
     """Puts WRAPPER in the place of /usr/sbin/courieresmtpd, which is a link and so cannot be mounted upon itself."""
     root = info["root"]
-    for path, text in (("usr/local/lib/other/courieresmtpd", OTHER_PROGRAM), ("opt/wrapper", WRAPPER)):
+    for path, text in (("srv/other/courieresmtpd", OTHER_PROGRAM), ("srv/wrapper", WRAPPER)):
         os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
         with open(os.path.join(root, path), "w") as file:
             file.write(text)
         os.chmod(os.path.join(root, path), 0o755)
-    script = ('cp -a "$1/usr/sbin" "$1/opt/sbin" && rm "$1/opt/sbin/courieresmtpd" && '
-              'mv "$1/opt/wrapper" "$1/opt/sbin/courieresmtpd" && mount --bind "$1/opt/sbin" "$1/usr/sbin"')
+    script = ('cp -a "$1/usr/sbin" "$1/srv/sbin" && rm "$1/srv/sbin/courieresmtpd" && '
+              'mv "$1/srv/wrapper" "$1/srv/sbin/courieresmtpd" && mount --bind "$1/srv/sbin" "$1/usr/sbin"')
     subprocess.run(_inside(info["name"], "server", ["sh", "-c", script, "sh", root]), check=True)
 
 
@@ -267,7 +276,7 @@ ROWS = {
     "  of these between two steps of an order": lambda counts: counts["kills_at_a_step"],
     "  connections closed untold by that": lambda counts: counts["untold_by_kills"],
 }
-RULES = ["reference", "nothing was tried", "wrong connection ended", "ended without its 5xx",
+RULES = ["reference", "nothing was tried", "guard did not start", "wrong connection ended", "ended without its 5xx",
          "other words than the server's", "signal to the wrong process", "dialogue blocked", "not delivered",
          "half a line, and the dialogue goes on", "left stopped or traced"]
 COMPLAINTS_SHOWN = 8  # of each rule; verdict.json has all

@@ -43,7 +43,8 @@ def run(name, chosen, out, watch=None):
             raise LabError(f"the wave ended early with status {zombies.returncode}")
         if measurer.wait() != 0:
             raise LabError(f"the measurer ended early with status {measurer.returncode}")
-    result = {**outcome.summary(out, chosen), "server": _server(out, limit), "wave": chosen, "options": state["options"]}
+    result = {**outcome.summary(out, chosen), "server": _server(out, limit), "wave": chosen,
+              "options": state["options"]}
     with open(os.path.join(out, "summary.json"), "w") as file:
         json.dump(result, file, indent=2)
     return result

@@ -25,18 +25,26 @@ package final class EarlyAnswer {
     private let programWatch: ProgramWatch
     private let mayAnswer: (Slot) -> Bool
     private var isActive = false
-    private var watched: [Int32: Watched] = [:]
+    private var watched: [Watched] = []
     private var timer: (id: Int, deadline: Int64)?
     /// New slots are looked for up to then: a program that was just started needs a moment to show.
     private var searchesUntil: Int64 = .min
     private var nextSearch: Int64 = .min
+    private var lastTick: Int64 = 0
 
-    private struct Watched {
-        var slot: Slot
-        var since: Int64
+    private final class Watched {
+        let slot: Slot
+        let since: Int64
         var nextLook: Int64
         /// It is our tracee, on its way into the stop.
         var isSeized = false
+        var isDone = false
+
+        init(_ slot: Slot, since: Int64) {
+            self.slot = slot
+            self.since = since
+            nextLook = since + EarlyAnswer.grain
+        }
     }
 
     /// - Parameter mayAnswer: asked when a reply is seen to be held back; everything that policy has to say.
@@ -73,7 +81,7 @@ package final class EarlyAnswer {
         isActive = false
         slots.noteNew = { _ in }
         loop.remove(programWatch.descriptor.number)
-        watched = watched.filter { $0.value.isSeized }
+        watched.removeAll { !$0.isSeized }
         searchesUntil = .min
         setTimer()
     }
@@ -82,9 +90,10 @@ package final class EarlyAnswer {
 
     private func note(_ slot: Slot) {
         programWatch.follow(runningIn: slot.pid)
-        guard slot.verdict != nil, watched[slot.pid]?.slot.startTicks != slot.startTicks else { return }
-        let now = MonotonicClock.nanoseconds()
-        watched[slot.pid] = Watched(slot: slot, since: now, nextLook: now + EarlyAnswer.grain)
+        guard slot.verdict != nil, !watched.contains(where: { $0.slot.pid == slot.pid && $0.slot == slot }) else {
+            return
+        }
+        watched.append(Watched(slot, since: MonotonicClock.nanoseconds()))
         setTimer()
     }
 
@@ -98,7 +107,6 @@ package final class EarlyAnswer {
 
     private func searchIfDue(_ now: Int64) {
         guard isActive, now >= nextSearch, now <= searchesUntil || !programWatch.isWatching else { return }
-        nextSearch = now + (programWatch.isWatching ? EarlyAnswer.grain : EarlyAnswer.searchSpan)
         do throws(SystemError) {
             try slots.refresh()
             if !programWatch.isWatching, let listener = slots.listeners.listeners.first {
@@ -107,21 +115,34 @@ package final class EarlyAnswer {
         } catch {
             // The next order or sample tries again, and says what is wrong.
         }
+        // Thousands of slots are a long list: a twentieth of the time is enough for reading it.
+        let end = MonotonicClock.nanoseconds()
+        let pause = programWatch.isWatching ? max(EarlyAnswer.grain, 20 * (end - now)) : EarlyAnswer.searchSpan
+        nextSearch = end + min(pause, EarlyAnswer.searchSpan)
     }
 
     // MARK: - The round
 
     private func tick() {
         let now = MonotonicClock.nanoseconds()
+        lastTick = now
         searchIfDue(now)
-        for (pid, one) in watched where one.nextLook <= now {
-            watched[pid] = one.isSeized ? settle(one, now) : look(at: one, now)
+        for one in watched where one.nextLook <= now && !one.isDone {
+            if one.isSeized { settle(one, now) } else { look(at: one, now) }
         }
+        watched.removeAll { $0.isDone }
         setTimer()
     }
 
     private func setTimer() {
-        var next = watched.values.lazy.map(\.nextLook).min() ?? .max
+        var next = Int64.max
+        var isWaitingForStop = false
+        for one in watched {
+            next = min(next, one.nextLook)
+            if one.isSeized { isWaitingForStop = true }
+        }
+        // Looks are made together, every so often; a tracee is not kept waiting.
+        if next < .max, !isWaitingForStop { next = max(next, lastTick + EarlyAnswer.grain / 2) }
         if isActive, searchesUntil >= MonotonicClock.nanoseconds() || !programWatch.isWatching {
             next = min(next, nextSearch)
         }
@@ -138,35 +159,36 @@ package final class EarlyAnswer {
 
     // MARK: - One slot
 
-    /// Looks whether it sleeps on a reply. `nil` when it need not be watched any more.
-    private func look(at one: Watched, _ now: Int64) -> Watched? {
-        let entry = ProcessEntry(one.slot.pid)
-        var one = one
-        // A slot that has waited for long is looked at less often: a sixteenth of its age, 1 s at most.
-        one.nextLook = now + min(max((now - one.since) / 16, EarlyAnswer.grain), EarlyAnswer.longestPause)
-        guard let call = entry.systemCall, bw_syscall_sleeps(call) != 0 else {
-            return entry.stat?.startTicks == one.slot.startTicks ? one : nil
+    /// Looks whether it sleeps on a reply.
+    private func look(at one: Watched, _ now: Int64) {
+        guard slots.slot(pid: one.slot.pid)?.startTicks == one.slot.startTicks else {
+            one.isDone = true
+            return
         }
-        guard holdsReplyBack(one.slot), mayAnswer(one.slot) else { return one }
+        // A slot that has waited for long is looked at less often: a sixteenth of its age, 2 s at most.
+        one.nextLook = now + min(max((now - one.since) / 16, EarlyAnswer.grain), EarlyAnswer.longestPause)
+        let entry = ProcessEntry(one.slot.pid)
+        guard let call = entry.systemCall, bw_syscall_sleeps(call) != 0, holdsReplyBack(one.slot), mayAnswer(one.slot)
+        else { return }
         guard bw_trace_interrupt(one.slot.pid) == 0 else {
             // One that an administrator traces is his.
             if errno == EPERM, isStill(one.slot), entry.tracer == 0 { notePtrace() }
-            return nil
+            one.isDone = true
+            return
         }
         one.isSeized = true
-        return settle(one, now)
+        settle(one, now)
     }
 
     /// Waits for the stop of a tracee, and lets it go: awake when it is what it was taken for.
-    private func settle(_ one: Watched, _ now: Int64) -> Watched? {
+    private func settle(_ one: Watched, _ now: Int64) {
         let pid = one.slot.pid
-        var one = one
         var signal: Int32 = 0
         switch UInt32(bitPattern: bw_trace_stopped(pid, &signal)) {
         case BW_TRACE_NOT_YET.rawValue:
             // 1 ms is the loop's grain. The process needs a moment on a processor to stop.
             one.nextLook = now + 1_000_000
-            return one
+            return
         case BW_TRACE_STOPPED.rawValue:
             // A tracee's pid is nobody else's, so what is proved now stays true.
             if isActive, isStill(one.slot), holdsReplyBack(one.slot), bw_trace_end_sleep(pid) == 1 {
@@ -174,13 +196,16 @@ package final class EarlyAnswer {
                 slots.noteAnsweredEarly(pid)
             }
         case BW_TRACE_OTHERWISE.rawValue: break
-        default: return nil
+        default:
+            one.isSeized = false
+            one.isDone = true
+            return
         }
         _ = bw_trace_release(pid, signal)
         one.isSeized = false
+        one.isDone = !isActive
         // Its line is read and its slot freed meanwhile; if not, its next reply may be held back, too.
         one.nextLook = now + EarlyAnswer.longestPause
-        return isActive ? one : nil
     }
 
     /// Whether the slot's judge has answered with the listener's verdict in force.
@@ -215,6 +240,6 @@ package final class EarlyAnswer {
     private static let grain: Int64 = 20_000_000
     /// New slots are looked for this long after a start, and this often where starts are not told.
     private static let searchSpan: Int64 = 100_000_000
-    private static let longestPause: Int64 = 1_000_000_000
+    private static let longestPause: Int64 = 2_000_000_000
     private static let mostChildren = 16
 }

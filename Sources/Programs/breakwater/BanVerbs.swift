@@ -33,7 +33,7 @@ func isWide(_ prefix: Prefix) -> Bool { prefix.length < (prefix.isIPv4 ? 16 : 32
 
 struct BanVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ban", abstract: "Ban a peer or network, and free its slots.")
+        commandName: "ban", abstract: "Ban an address or network, and free its slots.")
     @Argument(help: ArgumentHelp("192.0.2.7, 192.0.2.0/24, 2001:db8::/48", valueName: "net"))
     var net: String
     @Option(name: .customLong("for"), help: ArgumentHelp("How long: 90s 10m 1h 7d forever.", valueName: "duration"))

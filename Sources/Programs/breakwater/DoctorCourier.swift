@@ -62,7 +62,7 @@ extension Examination {
     private mutating func checkTarpit(_ courier: CourierSettings) {
         guard courier.isTarpitOn ?? true else { return add(.ok, "tarpit", "TARPIT=0: replies come at once") }
         let cost =
-            "TARPIT is on: a rejected client gets its reply after 8, 16, 32 ... s and holds its slot meanwhile"
+            "TARPIT is on: a rejected peer gets its reply after 8, 16, 32 ... s and holds its slot meanwhile"
             + (recentCost.map { "; \($0)" } ?? "")
         let isEarly = settings.shed.early != .off && settings.shed.method != .off
         let isPossible = scopeOfPtrace < 3
@@ -89,7 +89,7 @@ extension Examination {
     private mutating func checkTimeouts(_ courier: CourierSettings) {
         let (command, data) = (courier.commandTimeout ?? .seconds(600), courier.dataTimeout ?? .seconds(300))
         let text =
-            "a silent client holds its slot for \(command.span) after its last command (esmtptimeout), "
+            "a silent peer holds its slot for \(command.span) after its last command (esmtptimeout), "
             + "\(data.span) in DATA (esmtpdata)"
         if command <= .seconds(300) {
             add(.ok, "timeout", text)

@@ -58,6 +58,9 @@ private struct ReplayRun {
     private let reference = LocalTime.now
     private(set) var lines = 0
     private(set) var unread = 0
+    /// As often as the daemon lets ended bans go: to do so line by line took a look at every ban for every line.
+    private static let beat = Duration.seconds(5)
+    private var nextBeat = Instant.distantPast
     private var first: Instant?
     private var last: Instant = .distantPast
     /// Each source that would have been banned, with the number of its bans.
@@ -91,7 +94,10 @@ private struct ReplayRun {
         let now = max(stamp, last)
         if first == nil { first = now }
         last = now
-        _ = policy.advance(to: now)
+        if now >= nextBeat {
+            _ = policy.advance(to: now)
+            nextBeat = now + ReplayRun.beat
+        }
         policy.judge(event, at: now)
         if event.kind == .acceptance, let peer = event.peer { accepted[peer, default: 0] += 1 }
         if event.kind == .connect, let peer = event.peer, let port = event.port {
