@@ -5,7 +5,7 @@ import time
 import peer
 
 SCRIPT = "/etc/sshguard/courier.sed"
-BLACKLIST = "/var/lib/sshguard/blacklist"  # its word for the file of bans that outlive a restart
+KEPT = "/var/lib/sshguard/blacklist"  # bans that outlive a restart
 SERVICE = 290  # Courier, of its attack.h
 
 
@@ -35,8 +35,8 @@ class SSHGuard(peer.Peer):
 
     def prepare(self, addresses):
         now = int(time.time())
-        self.write(BLACKLIST, "".join(f"{now}|{SERVICE}|4|{address}\n" for address in addresses))
-        for path, text in self.configuration(f'BLACKLIST_FILE="10:{BLACKLIST}"\n').items():
+        self.write(KEPT, "".join(f"{now}|{SERVICE}|4|{address}\n" for address in addresses))
+        for path, text in self.configuration(f'BLACKLIST_FILE="10:{KEPT}"\n').items():
             self.write(path, text)
 
     def reading(self, path):
