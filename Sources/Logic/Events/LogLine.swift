@@ -75,10 +75,14 @@ extension LogLine {
     private mutating func readTraditional(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
         var position = start
         if isDigit(bytes[start]) {
-            guard let blank = LogLine.fieldEnd(bytes, start, end, limit: Limit.stamp),
-                LogLine.looksLikeRFC3339(bytes, start..<blank)
-            else { return false }
-            position = blank
+            // Microseconds and an offset, as rsyslog writes it, make 32 bytes.
+            if bytes.isFirst(0x20, at32From: start), start + 32 < end {
+                position = start + 32
+            } else {
+                guard let blank = LogLine.fieldEnd(bytes, start, end, limit: Limit.stamp) else { return false }
+                position = blank
+            }
+            guard LogLine.looksLikeRFC3339(bytes, start..<position) else { return false }
             stampForm = .rfc3339
         } else {
             guard end - start > 16, bytes[start + 3] == 0x20, bytes[start + 6] == 0x20, bytes[start + 15] == 0x20,
