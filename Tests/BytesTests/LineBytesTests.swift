@@ -36,6 +36,23 @@ import Testing
         }
     }
 
+    @Test func `a byte behind 32 others`() {
+        for length in [31, 32, 33, 34, 60] {
+            for place in 0..<length {
+                for second in place..<length {
+                    var text = [UInt8](repeating: 0x21, count: length)
+                    text[place] = 0x20
+                    text[second] = 0x20
+                    for start in [0, 1] {
+                        let expected = text.indices.first { $0 >= start && text[$0] == 0x20 } == start + 32
+                        let found = text.span.isFirst(0x20, at32From: start)
+                        #expect(found == expected, "\(length), \(place), \(second)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `eight bytes, zeros behind the end`() {
         let text = [UInt8](1...20)
         for count in 0...20 {

@@ -6,7 +6,7 @@ import Bytes
 /// log are of every length, and a branch by each digit would mostly be guessed wrong.
 struct DottedText {
     /// The bytes, the first of them lowest.
-    private let text: UInt128
+    private let low, high: UInt64
     /// A bit for each byte that is a dot, the first byte's lowest.
     private let dots: UInt32
     /// How many digits and dots there are at the begin, 16 at most.
@@ -18,7 +18,7 @@ struct DottedText {
         let others =
             DottedText.bits(~(lowDots | DottedText.digits(low)))
             | DottedText.bits(~(highDots | DottedText.digits(high))) << 8
-        text = UInt128(high) << 64 | UInt128(low)
+        (self.low, self.high) = (low, high)
         dots = DottedText.bits(lowDots) | DottedText.bits(highDots) << 8
         count = (others | 1 << 16).trailingZeroBitCount
     }
@@ -29,13 +29,13 @@ struct DottedText {
         // A dot behind the last part, too, and none behind that.
         let end = UInt32(1) &<< UInt32(truncatingIfNeeded: count)
         var dots = (self.dots & (end &- 1)) | end
-        var position = 0
+        var (low, high) = (self.low, self.high)
         var value: UInt32 = 0
         for _ in 0..<4 {
             let length = dots.trailingZeroBitCount
             // An empty part, or one of more than three digits; behind the last dot there is no bit left either.
             guard length >= 1, length <= 3 else { return nil }
-            let text = UInt32(truncatingIfNeeded: text &>> UInt128(truncatingIfNeeded: 8 &* position))
+            let text = UInt32(truncatingIfNeeded: low)
             // Its digits, the last of them in bits 16 to 23, zeros in front.
             let digits = (text &<< UInt32(truncatingIfNeeded: 32 &- 8 &* length)) &>> 8
             let part = (digits &>> 16 & 15) &+ (digits &>> 8 & 15) &* 10 &+ (digits & 15) &* 100
@@ -43,8 +43,11 @@ struct DottedText {
             let least: UInt32 = length == 1 ? 0 : length == 2 ? 10 : 100
             guard part >= least, part <= 255 else { return nil }
             value = value &<< 8 | part
-            position &+= length &+ 1
             dots &>>= UInt32(truncatingIfNeeded: length &+ 1)
+            // Two to four bytes go.
+            let step = UInt64(truncatingIfNeeded: 8 &* (length &+ 1))
+            low = low &>> step | high &<< (64 &- step)
+            high &>>= step
         }
         return dots == 0 ? value : nil
     }

@@ -43,6 +43,17 @@ extension Span where Element == UInt8 {
         return found != 0 && place < last ? place : nil
     }
 
+    /// Whether `byte` stands at `start + 32` and nowhere in the 32 bytes before.
+    @inlinable
+    @inline(__always)
+    package func isFirst(_ byte: UInt8, at32From start: Int) -> Bool {
+        guard start >= 0, count &- start > 32, self[start &+ 32] == byte else { return false }
+        let wanted = UInt64(byte) &* Words.ones
+        return Words.firstZero(fullWord(at: start) ^ wanted) | Words.firstZero(fullWord(at: start &+ 8) ^ wanted)
+            | Words.firstZero(fullWord(at: start &+ 16) ^ wanted) | Words.firstZero(fullWord(at: start &+ 24) ^ wanted)
+            == 0
+    }
+
     /// Whether the bytes of `text` stand at `position`.
     @inlinable
     @inline(__always)

@@ -16,7 +16,8 @@ package protocol Dialect {
 extension Dialect {
     /// Reads header and message of one line.
     package mutating func read(_ bytes: Span<UInt8>, into event: inout Event) -> Bool {
-        guard let line = LogLine(bytes) else { return false }
+        var line = LogLine()
+        guard line.read(bytes) else { return false }
         return read(line, in: bytes, into: &event)
     }
 

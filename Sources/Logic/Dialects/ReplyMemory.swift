@@ -77,11 +77,12 @@ struct ReplyMemory: Sendable {
         let kept = heads.span
         let start = place * ReplyMemory.longestHead
         var offset = 0
-        while offset < head.count {
-            let difference = kept.word(at: start + offset) ^ bytes.word(at: head.lowerBound + offset)
-            if difference & Words.mask(head.count - offset) != 0 { return false }
-            offset += 8
+        while head.count - offset >= 8 {
+            if kept.word(at: start &+ offset) != bytes.word(at: head.lowerBound &+ offset) { return false }
+            offset &+= 8
         }
+        let difference = kept.word(at: start + offset) ^ bytes.word(at: head.lowerBound + offset)
+        if difference & Words.mask(head.count - offset) != 0 { return false }
         return true
     }
 

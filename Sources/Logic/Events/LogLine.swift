@@ -25,29 +25,37 @@ package struct LogLine: Equatable, Sendable {
     /// What the program said, without the blank in front and without a carriage return at the end.
     package private(set) var message: Range<Int>
 
+    /// No line yet: `read` makes it one.
+    package init() {
+        stamp = 0..<0
+        stampForm = .absent
+        host = stamp
+        tag = stamp
+        message = stamp
+    }
+
     /// `nil` when the bytes do not begin with a header of a known form.
     package init?(_ bytes: Span<UInt8>) {
+        self.init()
+        guard read(bytes) else { return nil }
+    }
+
+    /// Becomes the header of `bytes`; false, and then of no use, when they do not begin with one of a known form. In
+    /// place, as a copy of what was only just written costs a processor more than finding it did.
+    package mutating func read(_ bytes: Span<UInt8>) -> Bool {
         var end = bytes.count
         if end > 0, bytes[end - 1] == 0x0d { end -= 1 }
         var position = 0
         var isSyslogProtocol = false
         if end > 0, bytes[0] == UInt8(ascii: "<") {
-            guard let behind = LogLine.skipPriority(bytes, end) else { return nil }
+            guard let behind = LogLine.skipPriority(bytes, end) else { return false }
             position = behind
             isSyslogProtocol = position + 1 < end && bytes[position] == UInt8(ascii: "1") && bytes[position + 1] == 0x20
             if isSyslogProtocol { position += 2 }
         }
-        guard position < end else { return nil }
-        stamp = position..<position
-        stampForm = .absent
-        host = stamp
-        tag = stamp
-        message = end..<end
-        if isSyslogProtocol {
-            guard readSyslogProtocol(bytes, position, end) else { return nil }
-        } else {
-            guard readTraditional(bytes, position, end) else { return nil }
-        }
+        guard position < end else { return false }
+        pid = nil
+        return isSyslogProtocol ? readSyslogProtocol(bytes, position, end) : readTraditional(bytes, position, end)
     }
 }
 
@@ -67,10 +75,14 @@ extension LogLine {
     private mutating func readTraditional(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
         var position = start
         if isDigit(bytes[start]) {
-            guard let blank = LogLine.fieldEnd(bytes, start, end, limit: Limit.stamp),
-                LogLine.looksLikeRFC3339(bytes, start..<blank)
-            else { return false }
-            position = blank
+            // Microseconds and an offset, as rsyslog writes it, make 32 bytes.
+            if bytes.isFirst(0x20, at32From: start), start + 32 < end {
+                position = start + 32
+            } else {
+                guard let blank = LogLine.fieldEnd(bytes, start, end, limit: Limit.stamp) else { return false }
+                position = blank
+            }
+            guard LogLine.looksLikeRFC3339(bytes, start..<position) else { return false }
             stampForm = .rfc3339
         } else {
             guard end - start > 16, bytes[start + 3] == 0x20, bytes[start + 6] == 0x20, bytes[start + 15] == 0x20,

@@ -39,11 +39,12 @@ struct Parse: ParsableCommand {
         let shape: Shape = common.quiet || count ? .counts : common.json ? .document : jsonl ? .objects : .lines
         var (lines, events) = (0, 0)
         var output = ""
+        var header = LogLine()
         var event = Event()
         try eachLine(of: path) { bytes, info in
             lines += 1
             // Half an address is another address: a line that was cut is not judged.
-            guard !info.isCut, let header = LogLine(bytes), dialect.read(header, in: bytes, into: &event) else {
+            guard !info.isCut, header.read(bytes), dialect.read(header, in: bytes, into: &event) else {
                 return
             }
             events += 1
@@ -127,15 +128,47 @@ struct Parse: ParsableCommand {
 
 /// How many lines there were of each event.
 private struct EventCounts {
-    /// As many as there are kinds and classes, at most.
     private var rows: [(kind: Event.Kind, rejectionClass: RejectionClass?, count: Int)] = []
+    /// Where in `rows` a kind and class stand, from 1 on; 0 for those that did not come yet.
+    private var places = [UInt8](repeating: 0, count: 256)
 
     mutating func add(_ kind: Event.Kind, _ rejectionClass: RejectionClass?) {
-        for index in rows.indices where rows[index].kind == kind && rows[index].rejectionClass == rejectionClass {
-            rows[index].count += 1
-            return
+        let number = EventCounts.number(kind) << 4 | EventCounts.number(rejectionClass)
+        if places[number] == 0 {
+            rows.append((kind, rejectionClass, 0))
+            places[number] = UInt8(rows.count)
         }
-        rows.append((kind, rejectionClass, 1))
+        rows[Int(places[number]) - 1].count += 1
+    }
+
+    private static func number(_ kind: Event.Kind) -> Int {
+        switch kind {
+        case .rejection: 0
+        case .deferral: 1
+        case .acceptance: 2
+        case .connect: 3
+        case .disconnect: 4
+        case .saturation: 5
+        case .authFailure: 6
+        }
+    }
+
+    private static func number(_ rejectionClass: RejectionClass?) -> Int {
+        switch rejectionClass {
+        case nil: 0
+        case .rbl: 1
+        case .rhsbl: 2
+        case .relayDenied: 3
+        case .helo: 4
+        case .unknownUser: 5
+        case .recipient: 6
+        case .clientHost: 7
+        case .sender: 8
+        case .auth: 9
+        case .content: 10
+        case .connLimit: 11
+        case .other: 12
+        }
     }
 
     func report(_ lines: Int, _ events: Int, asJSON: Bool) -> [String] {

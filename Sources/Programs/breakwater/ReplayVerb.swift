@@ -54,6 +54,7 @@ private struct ReplayRun {
     private let hold: Duration
     private var dialect: Courier
     private var policy: Policy
+    private var header = LogLine()
     private var event = Event()
     private let reference = LocalTime.now
     private(set) var lines = 0
@@ -85,7 +86,7 @@ private struct ReplayRun {
 
     mutating func hear(_ bytes: Span<UInt8>, isCut: Bool) {
         lines += 1
-        guard !isCut, let header = LogLine(bytes), dialect.read(header, in: bytes, into: &event) else {
+        guard !isCut, header.read(bytes), dialect.read(header, in: bytes, into: &event) else {
             unread += 1
             return
         }
