@@ -51,7 +51,7 @@ extension LogFollower {
             guard let between = try? Tail(opening: rotated.path), between.identity != tail.identity,
                 !tails.contains(where: { $0.identity == between.identity }), !isCopyOfFinished(between),
                 // A copy of `before`, which then began anew: that shows when `before` is read on.
-                !between.begins(like: before.mark.fingerprint)
+                !between.isCopy(of: before)
             else { continue }
             begin(between)
             guard between.size > between.offset else {

@@ -103,6 +103,17 @@ final class Tail {
         return Fingerprint(bytes) == fingerprint
     }
 
+    /// Whether the file is a copy of `other`, perhaps one that is still being made: as far as both go they begin alike.
+    ///
+    /// What `other` holds now counts, not the few bytes that it may have had when it was opened: every line of a log may
+    /// begin with the same date. Once it holds something else, what it held before counts.
+    func isCopy(of other: Tail) -> Bool {
+        let theirs = other.beginsAsBefore ? other.bytes(at: 0, count: Fingerprint.longest) : other.head
+        let ours = bytes(at: 0, count: Fingerprint.longest)
+        let count = min(theirs.count, ours.count)
+        return count > 0 && theirs.prefix(count) == ours.prefix(count)
+    }
+
     private func bytes(at offset: Int64, count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = max(0, pread(file.number, buffer.baseAddress, count, off_t(offset)))
