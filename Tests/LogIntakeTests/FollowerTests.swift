@@ -230,6 +230,19 @@ import Testing
         #expect(try follower.lines() == [])
     }
 
+    @Test func `a file between two others that begins as the first one did when it was opened`() throws {
+        let directory = try LogDirectory()
+        try directory.append("mail.log", "12")
+        let follower = try directory.follower()
+        #expect(try follower.lines() == [])
+        try directory.append("mail.log", "5 first\n")
+        try directory.move("mail.log", "mail.log.1")
+        try directory.append("mail.log", "126 second\n")
+        try directory.move("mail.log", "mail.log.2")
+        try directory.append("mail.log", "127 third\n")
+        #expect(try follower.lines() == ["125 first", "126 second", "127 third"])
+    }
+
     @Test func `an edited copy of the log is not read again`() throws {
         let directory = try LogDirectory()
         let follower = try directory.follower()
