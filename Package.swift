@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Language mode 6 comes with the tools version; every warning of ours is an error.
-// Builds also pass `--explicit-target-dependency-import-check error` (scripts/build), which
+// Builds also pass `--explicit-target-dependency-import-check error` (scripts/prepare), which
 // rejects an import that is not declared here.
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
 

@@ -1,7 +1,42 @@
+import Foundation
 import Testing
 
 extension LabTests {
     @Suite struct Bursts {
+        @Test func `lines that follow each other share transactions, all are judged, and then the daemon sleeps again`()
+            throws
+        {
+            let server = try mailServer
+            try Daemon.with { daemon in
+                let monitor = try Program(["nsenter", "--target", "\(server.pid)", "--net", "--", "nft", "monitor"])
+                defer { monitor.end() }
+                func transactions() -> Int {
+                    monitor.outputSoFar.split(separator: "\n").count { $0.hasPrefix("# new generation ") }
+                }
+                // By itself a line is judged at once; and the monitor is there by then.
+                for number in 1... where transactions() == 0 {
+                    try #require(number < 100, "nft tells of no transaction")
+                    try daemon.ban(byLogLine: "10.9.1.\(number)")
+                }
+                let (bans, before) = (try daemon.bans().count, transactions())
+                let lines = 300
+                for number in 0..<lines {
+                    try daemon.append([rejection(of: "10.9.\(2 + number / 250).\(number % 250)")])
+                    usleep(1000)
+                }
+                try eventually("all are banned") { try daemon.bans().count == bans + lines }
+                // Three milliseconds of lines at a time.
+                #expect(transactions() - before < lines / 2)
+
+                sleep(1)
+                let switches = try daemon.switches()
+                sleep(3)
+                // Samples and beats are seconds apart; reading by the clock would be a thousand.
+                #expect(try daemon.switches() - switches < 50)
+                try daemon.ban(byLogLine: "10.9.9.9")
+            }
+        }
+
         @Test func `10,000 rejections of 10,000 sources in one write are 10,000 bans`() throws {
             let server = try mailServer
             try Daemon.with { daemon in

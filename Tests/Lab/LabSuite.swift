@@ -24,7 +24,7 @@ struct LabIsUp: SuiteTrait, TestScoping {
     ) async throws {
         let ground = try LabGround()
         defer { ground.clear() }
-        let server = try MailServer(on: ground, tarpit: false)
+        let server = try MailServer(on: ground, "plain", tarpit: false)
         try await LabGround.$current.withValue(ground) {
             try await MailServer.$current.withValue(server, operation: function)
         }

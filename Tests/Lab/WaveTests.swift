@@ -25,7 +25,7 @@ extension LabTests {
         func `a wave with the tarpit on: every zombie told after its 8 s and shed, every other message delivered`()
             throws
         {
-            let tarpit = try MailServer(on: try #require(LabGround.current), tarpit: true)
+            let tarpit = try MailServer(on: try #require(LabGround.current), "tarpit", tarpit: true)
             defer { try? tarpit.down() }
             let wave = try WaveRun(
                 "--profile", "0:4,3:10,8:10,10:0", "--tail", "10", "--sources", "1000", "--ipv6-share", "0.2",

@@ -133,7 +133,6 @@ struct ProcessEntryTests {
         #expect(own.executable?.hasPrefix("/") == true)
         #expect(own.commandLine?.first?.isEmpty == false)
         #expect(try #require(own.residentBytes) > 1 << 20)
-        #expect(try #require(own.proportionalBytes) > 1 << 20)
         #expect(ProcessEntry(stat.parent).stat != nil)
         #expect(try #require(ProcessEntry.all()).contains(own))
         #expect(ProcessClock.age(startTicks: stat.startTicks) < .seconds(86400))

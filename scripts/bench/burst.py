@@ -3,7 +3,6 @@
 import os
 import time
 
-import figures
 import lines
 import listener
 import load

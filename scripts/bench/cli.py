@@ -5,7 +5,6 @@ import statistics
 import subprocess
 import time
 
-import figures
 import fill
 import load
 import scene

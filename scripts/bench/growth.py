@@ -81,10 +81,9 @@ def _breakwater(kind, chosen, size, cut):
     return answer
 
 
-def text(found):
-    """A table: a line for each work and guard, with the factor that the last tenfold cost."""
+def text(found, names):
+    """A table: a line for each work and each of the table's columns, with the factor that the last tenfold cost."""
     sizes = sorted({int(name.rpartition(".")[2]) for name in found.rows if name.startswith("growth.")})
-    names = [name for name in ("floor", "fail2ban", "sshguard", "crowdsec", "breakwater")]
     rows = [("growth", "", *(f"{size:,}" for size in sizes), "last tenfold costs")]
     for label, figure, unit in ROWS:
         for name in names:

@@ -200,7 +200,7 @@ def text(found, sizes, wanted):
         rows.append((label.format(**words), *(_cell(found, column, names, goals) for column in columns),
                      " / ".join(_goal_text(goal) for goal in goals)))
     parts = [figures.markdown(rows), found.load_text(), NOTES.format(**words)]
-    if text := growth.text(found):
+    if text := growth.text(found, columns):
         parts.append(text)
     parts += [_configuration_text(detail) for detail in found.details.get("configuration", [])]
     return "\n\n".join(parts)

@@ -79,9 +79,3 @@ package final class Sampler {
         return UInt64(values[index])
     }
 }
-
-extension Sample {
-    /// The classic line, as date(1) writes it in the C locale and the local zone, then the connections:
-    /// `Tue Jul 28 14:42:42 CEST 2009 52`.
-    package var classicLine: String { "\(localDate(time)) \(connections)" }
-}

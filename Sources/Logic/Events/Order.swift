@@ -108,8 +108,6 @@ package struct Decision: Equatable, Sendable {
         case ban
         case unban
         case shed
-        case waveBegin = "wave-begin"
-        case waveEnd = "wave-end"
         case saturation
         case note
     }

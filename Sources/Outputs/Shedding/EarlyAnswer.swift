@@ -172,7 +172,7 @@ package final class EarlyAnswer {
         else { return }
         guard bw_trace_interrupt(one.slot.pid) == 0 else {
             // One that an administrator traces is his.
-            if errno == EPERM, isStill(one.slot), entry.tracer == 0 { notePtrace() }
+            if errno == EPERM || errno == EACCES, isStill(one.slot), entry.tracer == 0 { notePtrace() }
             one.isDone = true
             return
         }
@@ -201,7 +201,11 @@ package final class EarlyAnswer {
             one.isDone = true
             return
         }
-        _ = bw_trace_release(pid, signal)
+        guard bw_trace_release(pid, signal) == 0 else {
+            // Killed in its stop: until its tracer has asked how it ended, its parent does not hear of it.
+            one.nextLook = now + 1_000_000
+            return
+        }
         one.isSeized = false
         one.isDone = !isActive
         // Its line is read and its slot freed meanwhile; if not, its next reply may be held back, too.
@@ -232,7 +236,7 @@ package final class EarlyAnswer {
     }
 
     private func notePtrace() {
-        problem = "ptrace is forbidden here (CAP_SYS_PTRACE, Yama or seccomp), so no tarpit is cut short"
+        problem = "ptrace is forbidden here (CAP_SYS_PTRACE, Yama, seccomp or a security module), so no tarpit is cut short"
         stop()
     }
 

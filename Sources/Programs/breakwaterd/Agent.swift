@@ -43,6 +43,8 @@ final class Agent {
     let shedder: Shedder
     /// From the first time that it is wanted.
     var early: EarlyAnswer?
+    /// When a slot that a line named was last looked for (`recognise`).
+    var slotsSearched = Instant.distantPast
     let sampler: Sampler
     let schedule: SampleSchedule
     /// The instants of everything else that is periodic.
@@ -286,7 +288,7 @@ final class Agent {
     private func hear(_ bytes: Span<UInt8>, of log: FollowedLog, at now: Instant) {
         tally.lines += 1
         guard var event = log.dialect.read(bytes) else { return }
-        recognise(&event, bytes)
+        recognise(&event, bytes, at: now)
         tally.lastEvent = now
         tally.count(event)
         journal.event(event)

@@ -32,14 +32,22 @@ extension Agent {
         return slots.count * 2 >= slotLimit
     }
 
+    /// Thousands of slots are a long list: however many lines name unknown slots, it is read no more often than this.
+    private static let slotSearchSpan = Duration.milliseconds(10)
+
     /// A rejection in the site's own words (`550 Go away`) is a list's when the slot it came from was given those words
-    /// along with the zone: then it is known for what it is.
-    func recognise(_ event: inout Event, _ bytes: Span<UInt8>) {
-        guard early != nil, event.kind == .rejection, !event.isContinuation, !event.isListFailure,
+    /// along with the zone: then it is known for what it is, observing or not.
+    func recognise(_ event: inout Event, _ bytes: Span<UInt8>, at now: Instant) {
+        guard event.kind == .rejection, !event.isContinuation, !event.isListFailure,
             event.rejectionClass == .clientHost || event.rejectionClass == .rbl && event.zone == nil,
-            let peer = event.peer, let port = event.port,
-            let verdict = shedder.slots?.slot(peer: peer, port: port)?.verdict, bytes.ends(with: verdict.text)
+            let slots = shedder.slots, let peer = event.peer, let port = event.port
         else { return }
+        // Without a tarpit the line may come before its slot was noticed.
+        if slots.slot(peer: peer, port: port) == nil, now - slotsSearched >= Agent.slotSearchSpan {
+            slotsSearched = now
+            do throws(SystemError) { try slots.refresh() } catch { journal.warn("slots", "\(error)") }
+        }
+        guard let verdict = slots.slot(peer: peer, port: port)?.verdict, bytes.ends(with: verdict.text) else { return }
         event.rejectionClass = .rbl
         event.zone = verdict.zone
     }

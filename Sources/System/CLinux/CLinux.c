@@ -35,11 +35,6 @@ int bw_open(const char *path, int flags, uint32_t mode) { return open(path, flag
 
 int bw_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
-int bw_set_nonblocking(int fd) {
-    int flags = fcntl(fd, F_GETFL);
-    return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
 #ifdef __GLIBC__
 void bw_heap_map_blocks_from(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
 
@@ -64,22 +59,6 @@ int bw_netlink_ignore_sender(int fd, uint32_t portid) {
     };
     struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-}
-
-int bw_syscall_waits_for_input(long number) {
-    switch (number) {
-#ifdef SYS_poll
-    case SYS_poll:
-#endif
-#ifdef SYS_select
-    case SYS_select:
-#endif
-    case SYS_ppoll:
-    case SYS_pselect6:
-    case SYS_read:
-        return 1;
-    }
-    return 0;
 }
 
 int bw_syscall_sleeps(long number) {

@@ -59,7 +59,7 @@ package func systemCallNumber(_ bytes: Span<UInt8>) -> Int? {
     return nil
 }
 
-/// A `Name:   1234 kB` line of /proc/PID/status or smaps_rollup, in bytes.
+/// A `Name:   1234 kB` line of /proc/PID/status, in bytes.
 package func kilobyteField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt64? {
     let value = numberField(name, in: bytes)?.multipliedReportingOverflow(by: 1024)
     return value.flatMap { $0.overflow ? nil : $0.partialValue }

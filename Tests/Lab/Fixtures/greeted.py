@@ -19,6 +19,7 @@ def greeted(source):
         return False
 
 
-sources = sys.argv[1:]
-with ThreadPoolExecutor(len(sources)) as together:
-    print(json.dumps(dict(zip(sources, together.map(greeted, sources)))))
+if __name__ == "__main__":
+    sources = sys.argv[1:]
+    with ThreadPoolExecutor(len(sources)) as together:
+        print(json.dumps(dict(zip(sources, together.map(greeted, sources)))))

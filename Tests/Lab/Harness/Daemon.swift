@@ -103,6 +103,13 @@ final class Daemon: @unchecked Sendable {
         return try #require(children.split(separator: " ").first.flatMap { pid_t($0) }, "the daemon is not running")
     }
 
+    /// How often its loop has waited since it began.
+    func switches() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(pid())/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches:") }
+        return try #require(line.flatMap { Int($0.split(separator: "\t").last ?? "") })
+    }
+
     /// SIGTERM; its exit code.
     @discardableResult
     func stop() throws -> Int32 {

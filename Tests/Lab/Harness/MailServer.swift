@@ -11,11 +11,15 @@ final class MailServer: Sendable {
     let pid: Int
 
     /// Brings it up. With the tarpit on, Courier answers errors after 8, 16, 32 s, as Debian has it.
-    init(on ground: LabGround, tarpit: Bool) throws {
-        name = tarpit ? "tarpit" : "plain"
+    ///
+    /// - Parameter blocks: couriertcpd's -block; without any, the lab's own.
+    init(on ground: LabGround, _ name: String, tarpit: Bool, blocks: [String] = []) throws {
+        self.name = name
         // The first run ever builds the lab's software.
-        let up = try LabGround.$current.withValue(ground) { [name] in
-            try Lab.run([labScript, "up", "--name", name, "--tarpit", tarpit ? "1" : "0", "--json"], atMost: 900)
+        let up = try LabGround.$current.withValue(ground) {
+            try Lab.run(
+                [labScript, "up", "--name", name, "--tarpit", tarpit ? "1" : "0", "--json"]
+                    + blocks.flatMap { ["--block", $0] }, atMost: 900)
         }
         try #require(up.code == 0, "\(up.errors)")
         let info = try JSON(parsing: up.output)
@@ -33,7 +37,9 @@ final class MailServer: Sendable {
     enum Side: String { case server, client }
 
     /// Runs a dialogue of a client, Fixtures/NAME; the JSON it prints.
-    func client(_ name: String, _ arguments: String...) throws -> JSON {
+    func client(_ name: String, _ arguments: String...) throws -> JSON { try client(name, arguments) }
+
+    func client(_ name: String, _ arguments: [String]) throws -> JSON {
         let done = try Lab.run(inside(.client, ["/usr/bin/python3", "-B", fixture(name)] + arguments), atMost: 120)
         try #require(done.code == 0, "\(done.testDescription)")
         return try JSON(parsing: done.output)

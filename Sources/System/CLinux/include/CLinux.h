@@ -28,8 +28,6 @@ int bw_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 int bw_open(const char *path, int flags, uint32_t mode);
 /* accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK, the peer's address not asked for. */
 int bw_accept(int fd);
-/* fcntl(F_SETFL, flags | O_NONBLOCK). */
-int bw_set_nonblocking(int fd);
 
 /* Names the calling thread; at most 15 bytes (pthread_setname_np is a GNU extension). */
 void bw_name_thread(const char *name);
@@ -44,9 +42,7 @@ void bw_heap_trim(void);
 /* Drops every netlink message whose first header's nlmsg_pid is `portid`: a classic BPF filter on the socket. */
 int bw_netlink_ignore_sender(int fd, uint32_t portid);
 
-/* System call numbers under which a server sleeps while it waits for its client: poll, ppoll, select, pselect6, read. */
-int bw_syscall_waits_for_input(long number);
-/* ... and while it sleeps on purpose: nanosleep, clock_nanosleep. */
+/* System call numbers under which a server sleeps on purpose: nanosleep, clock_nanosleep. */
 int bw_syscall_sleeps(long number);
 
 /* Ending another process's sleep: trace.c. Between bw_trace_interrupt and the release (or its end) the process is this
