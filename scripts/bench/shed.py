@@ -1,6 +1,8 @@
 """Rejection in the log to free slot, on a real Courier in the lab, with TARPIT=0.
 
-    alone      one listed sender after the other; the line is Courier's own, through its syslog daemon
+    alone      one listed sender after the other; the line is Courier's own, through its syslog daemon. The
+               sender's kernel delays its acknowledgement of the 5xx by 40 ms, as Linux does in a dialogue
+    alone_quick   the same with senders whose kernel acknowledges at once
     wave       the same while the lab's wave runs, over all its zombies
     by_hand    connections that Courier serves and has not rejected; the line is written by us, so that
                nothing is waited for but breakwaterd: the 5xx counts as delivered, since nothing is in flight
@@ -45,14 +47,15 @@ def add_options(parser):
 
 def measure(found, chosen):
     for number in range(chosen.runs):
-        for name in ("alone", "wave", "by_hand", "by_hand_busy"):
+        for name in ("alone", "alone_quick", "wave", "by_hand", "by_hand_busy"):
             part(found, chosen, name, number)
 
 
 def part(found, chosen, name, number):
     """One run of one part."""
     tree.ready(found.tell)
-    function = {"alone": _alone, "wave": _wave, "by_hand": _by_hand, "by_hand_busy": _by_hand_busy}[name]
+    function = {"alone": _alone, "alone_quick": _alone_quick, "wave": _wave, "by_hand": _by_hand,
+                "by_hand_busy": _by_hand_busy}[name]
     run, busy = load.measured(chosen, found.tell, f"shed: {name}, run {number + 1}",
                               lambda: _in_lab(function, chosen, found.tell))
     times = run["times"]
@@ -81,10 +84,14 @@ def _in_lab(function, chosen, tell):
         instance.down(NAME)
 
 
-def _alone(info, chosen, guard, _directory):
+def _alone_quick(info, chosen, guard, directory):
+    return _alone(info, chosen, guard, directory, is_quick=True)
+
+
+def _alone(info, chosen, guard, _directory, is_quick=False):
     watcher = slots.Watcher(info["log"], slots.listener_of(info["server"]["pid"]))
     watcher.start()
-    told = in_client(info, _listed_senders, chosen.connections)
+    told = in_client(info, _listed_senders, chosen.connections, is_quick)
     time.sleep(0.5)
     seen = watcher.stop()
     times = [entry["end"] - entry["line"] for entry in seen.values() if "line" in entry and "end" in entry]
@@ -179,7 +186,7 @@ def in_client(info, function, *arguments):
     return space.forked(lambda: (namespaces.enter(info["client"]["pid"]), function(*arguments))[1])
 
 
-def _listed_senders(count):
+def _listed_senders(count, is_quick):
     """One after the other; each thinks before RCPT, is rejected, and stays. How many had their 511 whole."""
     told = 0
     for number in range(count):
@@ -188,6 +195,8 @@ def _listed_senders(count):
             _dialogue(connection)
             time.sleep(random.uniform(0.15, 0.3))
             connection.sendall(b"RCPT TO:<bob@mail.example>\r\n")
+            if is_quick:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # sending has ended it
             told += _reply(connection).startswith(b"511 ")
             connection.settimeout(LINGER_SECONDS)
             if connection.recv(1):

@@ -30,7 +30,9 @@ RESTART_CUT = 100  # seconds
 # (work, figures of its cell, their goals)
 ROWS = (
     ("one line written -> element in the set, p50 / p99, ms", ("one_by_one.p50", "one_by_one.p99"), (0.15, 1)),
-    ("rejection in Courier's log, TARPIT=0 -> slot free, p50 / p99, ms", ("shed.alone.p50", "shed.alone.p99"), (1, 5)),
+    ("rejection in Courier's log, TARPIT=0 -> slot free, p50 / p99, ms",
+     ("shed.alone_quick.p50", "shed.alone_quick.p99"), (1, 5)),
+    ("the same, the peer's kernel acknowledges after 40 ms", ("shed.alone.p50", "shed.alone.p99"), (None, None)),
     ("CPU per ban, one by one, us", ("one_by_one.cpu_per_ban",), (50,)),
     ("{burst} sources in one write -> all in the set, s", ("at_once.seconds",), (0.1,)),
     ("CPU per ban in that, us", ("at_once.cpu_per_ban",), (50,)),
@@ -47,6 +49,8 @@ ROWS = (
 )
 # Figures of other verbs' modules, which measure breakwater and at most a floor.
 ELSEWHERE = {
+    ("shed.alone_quick.p50", "breakwater"): "shed.alone_quick.p50",
+    ("shed.alone_quick.p99", "breakwater"): "shed.alone_quick.p99",
     ("shed.alone.p50", "breakwater"): "shed.alone.p50",
     ("shed.alone.p99", "breakwater"): "shed.alone.p99",
     ("memory.tracked_1000000.rss", "breakwater"): "memory.tracked_1000000.rss",
@@ -110,7 +114,8 @@ def measure(found, chosen):
             if kind not in PEERS or number < peer_runs:
                 _guard(found, chosen, sizes, kind, number)
         if own.Breakwater in guards:
-            shed.part(found, chosen, "alone", number)
+            for name in ("alone_quick", "alone"):
+                shed.part(found, chosen, name, number)
             if not chosen.quick:
                 memory.tracked(found, chosen, memory.TRACKED[-1])
         growth.measure(found, chosen, sizes.growth, [kind for kind in guards if kind not in PEERS or number == 0],
