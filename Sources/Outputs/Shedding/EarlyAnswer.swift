@@ -236,7 +236,8 @@ package final class EarlyAnswer {
     }
 
     private func notePtrace() {
-        problem = "ptrace is forbidden here (CAP_SYS_PTRACE, Yama, seccomp or a security module), so no tarpit is cut short"
+        problem =
+            "ptrace is forbidden here (CAP_SYS_PTRACE, Yama, seccomp or a security module), so no tarpit is cut short"
         stop()
     }
 

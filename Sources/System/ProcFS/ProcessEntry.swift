@@ -54,6 +54,11 @@ package struct ProcessEntry: Hashable, Sendable {
     /// The pid of whoever traces it with ptrace(2), 0 when nobody does.
     package var tracer: UInt64? { text("status", limit: 16384).flatMap { numberField("TracerPid", in: $0.span) } }
 
+    /// The capabilities it acts with, by their numbers in linux/capability.h.
+    package var effectiveCapabilities: UInt64? {
+        text("status", limit: 16384).flatMap { bitsField("CapEff", in: $0.span) }
+    }
+
     package var residentBytes: UInt64? {
         text("status", limit: 16384).flatMap { kilobyteField("VmRSS", in: $0.span) }
     }
