@@ -62,6 +62,45 @@ extension LabTests {
             }
         }
 
+        @Test func `doctor says whether the tarpit is cut short, and what is in the way`() throws {
+            try withTarpit { server in
+                /// What `doctor` has to say of it on the server.
+                func finding(_ daemon: Daemon) throws -> JSON {
+                    let doctor = try Lab.run(
+                        server.inside(
+                            .server,
+                            [
+                                programDirectory + "/breakwater", "doctor", "--json", "--config", daemon.configPath,
+                                "--socket", daemon.socket,
+                            ]))
+                    let findings = try JSON(parsing: doctor.output)["findings"].array
+                    return try #require(findings.first { $0["subject"].string == "tarpit" }, "\(doctor)")
+                }
+                try Daemon.with(["mode": "\"observe\""], followsCourier: true, on: server) { daemon in
+                    #expect(try finding(daemon)["text"].string?.contains("short, once breakwater enforces;") == true)
+                    #expect(try daemon.cli("enforce", "on").code == 0)
+                    let enforcing = try finding(daemon)
+                    #expect(enforcing["level"].string == "ok")
+                    #expect(enforcing["text"].string?.contains("early cuts it short;") == true)
+                }
+                for (settings, words) in [
+                    (["shed.early": "\"pressure\""], "short while half of the slots are taken;"),
+                    (["shed.method": "\"off\""], "method = \"off\" frees none"),
+                ] {
+                    try Daemon.with(settings, followsCourier: true, on: server) { daemon in
+                        #expect(try finding(daemon)["text"].string?.contains(words) == true, "\(settings)")
+                    }
+                }
+                try Daemon.with(followsCourier: true, starts: false, on: server) { daemon in
+                    try daemon.start(through: ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"])
+                    #expect(try daemon.json("status")["problems"].string?.contains("CAP_SYS_PTRACE") == true)
+                    let hindered = try finding(daemon)
+                    #expect(hindered["level"].string == "warn")
+                    #expect(hindered["text"].string?.contains("cannot cut it short: CAP_SYS_PTRACE") == true)
+                }
+            }
+        }
+
         @Test(arguments: [false, true])
         func `a site's own words are known as the listing they are, enforcing and observing`(hasTarpit: Bool) throws {
             let server = try MailServer(

@@ -122,6 +122,15 @@ extension LabTests {
             if done.code == 0 { try daemon.cli("unban", "--all", "--yes") }
         }
 
+        @Test(
+            .enabled(
+                if: !FileManager.default.fileExists(atPath: "/etc/breakwater/breakwater.toml"),
+                "breakwater is installed"))
+        func `a configuration that is missing is not said to be right`() throws {
+            let done = try Lab.run([programDirectory + "/breakwater", "check"])
+            #expect(done.code == 0 && done.output.contains("is missing: the defaults hold"), "\(done)")
+        }
+
         @Test func `a wrong configuration is named with file, line and the nearest right word`() throws {
             let daemon = try daemon
             let wrong = daemon.directory + "/wrong.toml"

@@ -4,7 +4,9 @@ import Testing
 extension LabTests {
     /// `scripts/lab/lab suite`: whether a guard ever ends the wrong connection, by the clients' ears and the kernel's
     /// tracepoints.
-    @Suite(.enabled(if: hasTracefs, "this kernel shows no tracepoints: nobody can see who signals whom"))
+    @Suite(
+        .enabled(
+            if: hasTracepoints, "no tracepoints here, or only those of the host: nobody can see who signals whom"))
     struct Suites {
         @Test func `breakwater ends no wrong connection, and nobody before his 5xx`() throws {
             let (code, verdict) = try suite(["--bin", programDirectory])
@@ -31,6 +33,19 @@ extension LabTests {
                 ]))
         }
 
+        /// There it would see nobody signal anybody, and say that of a guard which did nothing wrong.
+        @Test func `a container is told that it cannot see who signals whom`() throws {
+            let folder = URL(filePath: labScript).deletingLastPathComponent().path
+            let watch =
+                "import kernelwatch, errors\ntry: kernelwatch.KernelWatch('').__enter__()\n"
+                + "except errors.LabError as error: print(error)"
+            let done = try Lab.run([
+                "unshare", "--pid", "--fork", "--mount-proc", "env", "PYTHONPATH=\(folder)", "/usr/bin/python3", "-B",
+                "-c", watch,
+            ])
+            #expect(done.output.contains("run the suite as root of the host itself"), "\(done)")
+        }
+
         private func suite(_ words: [String]) throws -> (code: Int32, verdict: JSON) {
             let out = try #require(LabGround.current).directory + "/suite-\(UUID().uuidString)"
             defer { try? FileManager.default.removeItem(atPath: out) }
@@ -40,5 +55,9 @@ extension LabTests {
     }
 }
 
-private let hasTracefs =
-    (try? String(contentsOfFile: "/proc/filesystems", encoding: .utf8))?.contains("\ttracefs\n") ?? false
+/// They name processes as the first pid namespace does (PROC_PID_INIT_INO, linux/proc_ns.h), not as a container does.
+private let hasTracepoints: Bool = {
+    let kinds = try? String(contentsOfFile: "/proc/filesystems", encoding: .utf8)
+    let namespace = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")
+    return kinds?.contains("\ttracefs\n") == true && namespace == "pid:[4026531836]"
+}()

@@ -51,6 +51,17 @@ struct ProcessTextTests {
     }
 
     @Test(
+        "capabilities of a status file",
+        arguments: [
+            ("CapPrm:\t0000000000000001\nCapEff:\t00000000a80425fb\nCapBnd:\t0\n", 0xa804_25fb),
+            ("CapEff:\t000001ffffffffff\n", 0x1ff_ffff_ffff), ("CapEff:\t0", 0), ("", nil), ("CapEff:\n", nil),
+            ("CapEff:\t0000000000000000f\n", nil), ("CapEff:\tgg\n", nil), ("CapEff", nil),
+        ] as [(String, UInt64?)])
+    func capabilitySets(_ text: String, expected: UInt64?) {
+        #expect(capabilities(in: text) == expected)
+    }
+
+    @Test(
         "links of descriptors",
         arguments: [
             ("socket:[72934]", 72934), ("pipe:[72934]", nil), ("socket:[]", nil), ("socket:[-1]", nil),
@@ -117,6 +128,7 @@ struct ProcessTextTests {
 
 // The readers take spans, which a macro's argument cannot be.
 private func readStat(of text: String) -> ProcessStat? { ProcessStat(Array(text.utf8).span) }
+private func capabilities(in text: String) -> UInt64? { bitsField("CapEff", in: Array(text.utf8).span) }
 private func readChildren(in text: String) -> [Int32] { childList(Array(text.utf8).span) }
 private func peerAddress(in text: String) -> String? { environmentValue("TCPREMOTEIP", in: Array(text.utf8).span) }
 private func systemCall(in text: String) -> Int? { systemCallNumber(Array(text.utf8).span) }
@@ -133,6 +145,7 @@ struct ProcessEntryTests {
         #expect(own.executable?.hasPrefix("/") == true)
         #expect(own.commandLine?.first?.isEmpty == false)
         #expect(try #require(own.residentBytes) > 1 << 20)
+        #expect(own.effectiveCapabilities != nil)
         #expect(ProcessEntry(stat.parent).stat != nil)
         #expect(try #require(ProcessEntry.all()).contains(own))
         #expect(ProcessClock.age(startTicks: stat.startTicks) < .seconds(86400))

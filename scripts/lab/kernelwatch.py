@@ -23,6 +23,7 @@ _LINE = re.compile(r"^\s*.+-(\d+)\s+\[\d+\] \S+ +([0-9.]+): (\w+): (.*)$")
 _EVENTS = {"signal/signal_generate": "sig != 17 && code <= 0", "sched/sched_process_fork": None,
            "sched/sched_process_exec": None, "sched/sched_process_exit": None}
 _BUFFER_KILOBYTES = 4096  # per processor
+_FIRST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, linux/proc_ns.h
 
 
 class KernelWatch:
@@ -67,6 +68,10 @@ class KernelWatch:
         return found
 
     def __enter__(self):
+        # The tracepoints name processes as the first pid namespace does: no other can tell who they are.
+        if os.readlink("/proc/self/ns/pid") != _FIRST_PID_NAMESPACE:
+            raise LabError("the kernel's tracepoints name processes as the host does, so nobody in a container can see "
+                           "who signals whom; remedy: run the suite as root of the host itself")
         self._mount = None
         top = "/sys/kernel/tracing"
         if not os.path.exists(os.path.join(top, "instances")):

@@ -1,3 +1,4 @@
+import CLinux
 import Configuration
 import Events
 import Glibc
@@ -64,26 +65,39 @@ extension Examination {
         let cost =
             "TARPIT is on: a rejected peer gets its reply after 8, 16, 32 ... s and holds its slot meanwhile"
             + (recentCost.map { "; \($0)" } ?? "")
-        let isEarly = settings.shed.early != .off && settings.shed.method != .off
-        let isPossible = scopeOfPtrace < 3
         let remedy = "TARPIT=0 in esmtpd and a restart of Courier give back 8 slot-seconds for each rejected recipient"
-        if isEarly, isPossible {
-            add(.ok, "tarpit", cost + ". For listed peers [shed] early cuts it short; \(remedy), early or not")
-        } else if isEarly {
-            add(.warn, "tarpit", cost + ". kernel.yama.ptrace_scope = 3 forbids to cut it short", remedy)
-        } else {
-            add(.warn, "tarpit", cost, "\(remedy); so does [shed] early = \"always\" for listed peers")
+        guard settings.shed.method != .off else {
+            return add(.warn, "tarpit", "\(cost). [shed] method = \"off\" frees none and cuts nothing short", remedy)
         }
+        guard settings.shed.early != .off else {
+            return add(.warn, "tarpit", cost, "\(remedy); so does [shed] early = \"always\" for listed peers")
+        }
+        if let obstacle = obstacleToEarly {
+            return add(.warn, "tarpit", "\(cost). [shed] early cannot cut it short: \(obstacle)", remedy)
+        }
+        let pressed = settings.shed.early == .pressure ? " while half of the slots are taken" : ""
+        let enforcing = (try? daemon.get())?["mode"] == "enforcing" ? "" : ", once breakwater enforces"
+        add(
+            .ok, "tarpit",
+            "\(cost). For listed peers [shed] early cuts it short\(pressed)\(enforcing); \(remedy), early or not")
     }
 
-    /// What the listed peers at the log's end have cost: slot-seconds, and how many slots that were on the average.
+    /// Why no tarpit is cut short, whatever the configuration says: as the daemon has found, or as can be seen from here.
+    private var obstacleToEarly: String? {
+        if let problem = (try? daemon.get())?["early_problem"] { return problem }
+        if bw_trace_can_end_sleep() == 0 { return "it is known for x86-64 only" }
+        return scopeOfPtrace < 3 ? nil : "kernel.yama.ptrace_scope = 3 forbids it"
+    }
+
+    /// What the listed peers at the log's end cost: slot-seconds, and how many slots that is on the average. The log does
+    /// not say which of them were answered early.
     private var recentCost: String? {
         guard let listings, listings.count > 1 else { return nil }
         let cost = listings.count * 8
         let span = max(.seconds(1), listings.last - listings.first)
         let slots = Int((Double(cost) / max(1, span.inSeconds)).rounded())
         return "the last \(grouped(listings.count)) listings in the log, within \(span.span), "
-            + "were \(grouped(cost)) slot-seconds of waiting, \(grouped(slots)) slots at a time"
+            + "are \(grouped(cost)) slot-seconds of waiting if nothing cuts it short, \(grouped(slots)) slots at a time"
     }
 
     private mutating func checkTimeouts(_ courier: CourierSettings) {

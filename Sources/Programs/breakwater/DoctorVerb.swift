@@ -71,12 +71,15 @@ struct Examination {
     private(set) var findings: [Finding] = []
     private(set) var settings = Settings()
     private(set) var listener: Int32?
+    /// The daemon's own account of itself, or why there is none.
+    private(set) var daemon: Result<Record, any Error> = .success(Record("row"))
     /// What the end of the log told of listed peers, for the price of what holds them.
     private(set) var listings: (count: Int, first: Instant, last: Instant)?
 
     init(_ common: CommonOptions) { self.common = common }
 
     mutating func all() {
+        askDaemon()
         checkConfiguration()
         checkRights()
         checkMailServer()
@@ -99,13 +102,7 @@ struct Examination {
             for complaint in reading.complaints {
                 add(.fail, "config", complaint.description, "mend it; breakwater check tells when it is right")
             }
-            if reading.complaints.isEmpty {
-                let exists = access(common.config, F_OK) == 0
-                add(
-                    .ok, "config",
-                    exists
-                        ? "\(shown(common.config)) is right" : "\(shown(common.config)) is missing: the defaults hold")
-            }
+            if reading.complaints.isEmpty { add(.ok, "config", verdict(common.config)) }
         } catch let failure as Failure {
             add(.fail, "config", failure.text, "name it with --config, or run as root")
         } catch { add(.fail, "config", "\(error)") }
@@ -269,13 +266,20 @@ struct Examination {
         }
     }
 
-    private mutating func checkDaemon() {
-        do {
+    private mutating func askDaemon() {
+        daemon = Result {
             var status = Record("row")
             try common.connect().ask(.status) { status = $0 }
+            return status
+        }
+    }
+
+    private mutating func checkDaemon() {
+        switch daemon {
+        case .success(let status):
             add(.ok, "daemon", "it answers, \(status["mode"] ?? "?"), \(status["bans"] ?? "?") bans")
             if let problems = status["problems"], !problems.isEmpty { add(.warn, "daemon", problems) }
-        } catch {
+        case .failure(let error):
             add(.warn, "daemon", (error as? Failure)?.text ?? "\(error)")
         }
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import ControlProtocol
 import Events
+import Glibc
 import MailServer
 import Posix
 import SettingsFiles
@@ -35,8 +36,13 @@ struct Check: ParsableCommand {
         guard reading.complaints.isEmpty else { throw Failure(ExitStatus.configuration, "") }
         if verbose { common.say(reading.settings.toml) }
         for note in reading.notes where verbose { common.say("# " + note) }
-        if !common.json, !verbose { common.say("\(shown(path)): right") }
+        if !common.json, !verbose { common.say(verdict(path)) }
     }
+}
+
+/// What there is to say of a configuration without a mistake; only the default file may be missing.
+func verdict(_ path: String) -> String {
+    access(path, F_OK) == 0 ? "\(shown(path)) is right" : "\(shown(path)) is missing: the defaults hold"
 }
 
 /// Reads a configuration for a verb.

@@ -152,6 +152,7 @@ final class Agent {
         }
         fallBack(at: until)
         slotLimit = findSlotLimit()
+        checkRights()
         setEarly()
         let group = controlGroup()
         do throws(SystemError) {

@@ -137,6 +137,7 @@ extension Agent {
         row.add("free_p99_us", tally.lineToFree.quantile(0.99))
         row.add("rss_bytes", ProcessEntry.own.residentBytes)
         row.add("now", now.nanoseconds)
+        row.add("early_problem", problems["rights"] ?? problems["early"])
         row.add(
             "problems", problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))
         return row

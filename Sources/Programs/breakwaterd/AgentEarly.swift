@@ -1,6 +1,7 @@
 import Addresses
 import Events
 import Posix
+import ProcFS
 import Shedding
 
 /// Answering early: when the tarpit of a listed peer is cut short, and what else the listener's verdict on it tells.
@@ -18,6 +19,17 @@ extension Agent {
             }
         } catch { journal.warn("early", "\(error)") }
         problem("early", early?.problem)
+    }
+
+    /// Without CAP_SYS_PTRACE every slot looks like one of which nothing is known: nothing fails, and nobody is found.
+    func checkRights() {
+        let ptrace: UInt64 = 1 << 19  // CAP_SYS_PTRACE, linux/capability.h
+        guard settings.shed.method != .off, let held = ProcessEntry.own.effectiveCapabilities, held & ptrace == 0
+        else { return }
+        problem(
+            "rights",
+            "CAP_SYS_PTRACE is missing: the mail server's processes cannot be looked into, so no tarpit is cut short "
+                + "and no slot freed by signal")
     }
 
     /// Only who would be banned and shed on the reply that he is about to get.

@@ -57,6 +57,11 @@ package struct ProcessEntry: Hashable, Sendable {
     /// The real user it runs as. Whoever owns its folder may be another: root does where it is not dumpable (proc(5)).
     package var user: UInt64? { text("status", limit: 16384).flatMap { numberField("Uid", in: $0.span) } }
 
+    /// The capabilities it acts with, by their numbers in linux/capability.h.
+    package var effectiveCapabilities: UInt64? {
+        text("status", limit: 16384).flatMap { bitsField("CapEff", in: $0.span) }
+    }
+
     package var residentBytes: UInt64? {
         text("status", limit: 16384).flatMap { kilobyteField("VmRSS", in: $0.span) }
     }

@@ -67,6 +67,28 @@ package func kilobyteField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt6
 
 /// The number of a `Name:   1234` line, whatever stands behind it.
 package func numberField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt64? {
+    guard let value = field(name, in: bytes) else { return nil }
+    var last = value.lowerBound
+    while last < value.upperBound, bytes[last] >= 0x30, bytes[last] <= 0x39 { last += 1 }
+    return decimal(bytes, value.lowerBound..<last)
+}
+
+/// The bits of a `Name:   00000000a80425fb` line, as /proc/PID/status has them for capabilities and signals.
+package func bitsField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt64? {
+    guard let value = field(name, in: bytes), 1...16 ~= value.count else { return nil }
+    var bits: UInt64 = 0
+    for index in value {
+        switch bytes[index] {
+        case 0x30...0x39: bits = bits << 4 | UInt64(bytes[index] - 0x30)
+        case 0x61...0x66: bits = bits << 4 | UInt64(bytes[index] - 0x61 + 10)
+        default: return nil
+        }
+    }
+    return bits
+}
+
+/// Where the value of a `Name:   value` line stands, to the line's end.
+private func field(_ name: StaticString, in bytes: Span<UInt8>) -> Range<Int>? {
     let count = name.utf8CodeUnitCount
     return name.withUTF8Buffer { wanted in
         var start = 0
@@ -81,9 +103,7 @@ package func numberField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt64?
             guard isEqual else { continue }
             var first = start + count + 1
             while first < index, bytes[first] == 0x20 || bytes[first] == 0x09 { first += 1 }
-            var last = first
-            while last < index, bytes[last] >= 0x30, bytes[last] <= 0x39 { last += 1 }
-            return decimal(bytes, first..<last)
+            return first..<index
         }
         return nil
     }

@@ -78,8 +78,8 @@ final class Daemon: @unchecked Sendable {
     // MARK: - Life
 
     /// Starts it and waits until it answers.
-    func start(arguments: [String] = []) throws {
-        let program = try launch(arguments)
+    func start(arguments: [String] = [], through wrapper: [String] = []) throws {
+        let program = try launch(arguments, through: wrapper)
         self.program = program
         try eventually("the daemon answers; \(stderr.suffix(2000))") {
             if program.hasEnded { throw DaemonEnded(stderr: stderr) }
@@ -87,10 +87,11 @@ final class Daemon: @unchecked Sendable {
         }
     }
 
-    /// Starts one with this configuration and does not wait.
-    func launch(_ arguments: [String] = []) throws -> Program {
+    /// Starts one with this configuration and does not wait; `wrapper` is a command that becomes it.
+    func launch(_ arguments: [String] = [], through wrapper: [String] = []) throws -> Program {
         try Program(
-            server.inside(.server, [programDirectory + "/breakwaterd", "--config", configPath] + arguments),
+            server.inside(
+                .server, wrapper + [programDirectory + "/breakwaterd", "--config", configPath] + arguments),
             log: stderrPath)
     }
 
