@@ -1,0 +1,128 @@
+import Addresses
+import Events
+import LogIntake
+import Posix
+import Store
+
+/// Reading the logs: lines become events, events are judged, and what led to a decision is kept as its evidence.
+extension Agent {
+    func readLogs() {
+        for log in logs { read(log) }
+    }
+
+    /// A line that comes alone is judged at once. In a wave lines gather for three milliseconds, so that they share what
+    /// costs the most: a wake-up, a transaction in the kernel, a look at the processes.
+    private static let gathering = Duration.milliseconds(3)
+    /// Lines that follow each other within this are a wave's.
+    private static let waveGap = Duration.milliseconds(6)
+
+    func listen(to log: FollowedLog, _ isListening: Bool = true) throws(SystemError) {
+        try loop.add(log.follower.descriptor, forReading: isListening) { [unowned self] in attend(log) }
+    }
+
+    /// The log was written to, or lines have had their time to gather.
+    private func attend(_ log: FollowedLog) {
+        let before = tally.lines
+        read(log)
+        var isWave = false
+        if tally.lines > before {
+            let now = clock.now
+            isWave = now - log.lastNews < Agent.waveGap
+            log.lastNews = now
+        }
+        do throws(SystemError) {
+            if isWave != log.isGathering { try listen(to: log, !isWave) }
+            log.isGathering = isWave
+        } catch {
+            // As it was: woken by each line, or reading by the clock.
+            journal.warn("log", "\(error)")
+        }
+        if log.isGathering { loop.schedule(after: Agent.gathering) { [unowned self] in attend(log) } }
+    }
+
+    /// Read at most in one turn of the loop: some 14,000 rejections, judged in less than 0.1 s. What is read together
+    /// becomes one batch of orders, and all its bans are in the sets before anything is logged or shed.
+    private static let bytesPerTurn = 2 << 20
+
+    /// Reads what has been written, a bounded piece at a time, so that the rest of the loop has its turn.
+    func read(_ log: FollowedLog) {
+        let now = clock.now
+        var isMoreWaiting = false
+        do {
+            isMoreWaiting = try log.follower.readAvailable(maxBytes: Agent.bytesPerTurn) { bytes, info in
+                // Half an address is another address: a line that was cut is not judged.
+                if info.isCut { tally.lines += 1 } else { hear(bytes, of: log, at: now) }
+            }
+        } catch {
+            // The next event or tick tries again.
+            journal.warn("log", "\(error)")
+        }
+        if isMoreWaiting, !log.isMoreWaiting {
+            log.isMoreWaiting = true
+            loop.schedule(after: .zero) { [unowned self] in
+                log.isMoreWaiting = false
+                read(log)
+            }
+        }
+        notePositions()
+    }
+
+    private func hear(_ bytes: Span<UInt8>, of log: FollowedLog, at now: Instant) {
+        tally.lines += 1
+        guard var event = log.dialect.read(bytes) else { return }
+        recognise(&event, bytes, at: now)
+        tally.lastEvent = now
+        tally.count(event)
+        journal.event(event)
+        if event.kind == .saturation { heardSaturation(event, at: now) }
+        policy.judge(event, at: now)
+        if let peer = event.peer, policy.weighs(event) { keepEvidence(excerpt(bytes), for: policy.sourceBlock(peer)) }
+    }
+
+    /// The line as evidence: at most 300 bytes.
+    private func excerpt(_ bytes: Span<UInt8>) -> [UInt8] {
+        var copy: [UInt8] = []
+        let count = min(300, bytes.count)
+        copy.reserveCapacity(count)
+        for index in 0..<count { copy.append(bytes[index]) }
+        return copy
+    }
+
+    /// The last lines of a source wait for the decision they lead to. When too many wait, most lead to none.
+    private func keepEvidence(_ line: [UInt8], for source: Prefix) {
+        if evidence.count >= 20_000 { evidence = [:] }
+        var lines = evidence[source] ?? []
+        if lines.count >= StoreRecord.mostEvidenceLines { lines.removeFirst() }
+        lines.append(line)
+        evidence[source] = lines
+    }
+
+    private func heardSaturation(_ event: Event, at now: Instant) {
+        var decision = Decision(
+            .saturation, at: now, why: event.isAtLimit ? "at the limit" : "near the limit", outcome: .done)
+        decision.detail = event.connections.map { "\($0) connections" }
+        write(decision)
+    }
+
+    /// The position reaches the store once for many reads, and 0.2 s late: a peer rejected before it has its
+    /// reply by then, as a rule, and is shed. After a crash the lines behind it are read again, and whoever still holds
+    /// a slot is found by them.
+    private func notePositions() {
+        guard positionTimer == nil else { return }
+        positionTimer = loop.schedule(after: .milliseconds(100)) { [unowned self] in
+            positionTimer = nil
+            let records = positionRecords
+            loop.schedule(after: .milliseconds(200)) { [unowned self] in
+                for record in records { store.post(record) }
+            }
+        }
+    }
+
+    private var positionRecords: [StoreRecord] {
+        logs.map { .logPosition(path: $0.path, text: $0.positionText) }
+    }
+
+    func postPositions() {
+        for record in positionRecords { store.post(record) }
+    }
+}
