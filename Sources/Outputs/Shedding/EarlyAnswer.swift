@@ -168,10 +168,10 @@ package final class EarlyAnswer {
         // A slot that has waited for long is looked at less often: a sixteenth of its age, 2 s at most.
         one.nextLook = now + min(max((now - one.since) / 16, EarlyAnswer.grain), EarlyAnswer.longestPause)
         let entry = ProcessEntry(one.slot.pid)
-        // The last look is at who has the pid now: the slot may have ended since the list of slots was read, and nobody
-        // else is stopped, not even for a moment.
-        guard let call = entry.systemCall, bw_syscall_sleeps(call) != 0, holdsReplyBack(one.slot), mayAnswer(one.slot),
-            isStill(one.slot)
+        // The slot may have ended since the list of slots was read, and its pid be anybody's: nobody else is stopped, not
+        // even for a moment, nor has his children's environment read, where a page of FUSE's could keep us for good.
+        guard let call = entry.systemCall, bw_syscall_sleeps(call) != 0, isStill(one.slot), holdsReplyBack(one.slot),
+            mayAnswer(one.slot), isStill(one.slot)
         else { return }
         guard bw_trace_interrupt(one.slot.pid) == 0 else {
             // One that an administrator traces is his.
