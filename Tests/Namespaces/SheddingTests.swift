@@ -2,6 +2,7 @@ import Addresses
 import Events
 import Glibc
 import Netlink
+import ProcFS
 import Shedding
 import Testing
 
@@ -274,5 +275,60 @@ struct SheddingTests {
         try slots.refresh()
         #expect(slots.all.map(\.pid) == [secondPid])
         #expect(slots.listeners.walks == 1, "one walk over /proc for all of it")
+    }
+
+    // MARK: - The listener
+
+    @Test("a crowd of another user's processes with the listener's name does not keep us")
+    func crowd() throws {
+        let server = try SlotServer()
+        let crowd = try Crowd()
+        defer { crowd.end() }
+        let listeners = ListenerProcesses(sockets: server.sockets, ports: [server.port], program: "couriertcpd")
+        let before = clock()
+        try listeners.refresh()
+        #expect(listeners.listeners.map(\.pid) == [server.pid])
+        // Reading all of their descriptors takes two seconds and more of a processor.
+        #expect(clock() - before < CLOCKS_PER_SEC / 2)
+    }
+}
+
+/// 300 processes named couriertcpd with 3,500 sockets each; nobody's, as any local user's could be.
+private struct Crowd {
+    private let leader: Int32
+
+    init() throws {
+        let program = """
+            import os, resource, signal, socket, time
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            os.closerange(3, 4096)
+            first = socket.socket()
+            others = [os.dup(first.fileno()) for _ in range(3500)]
+            os.setpgid(0, 0)
+            os.setuid(65534)
+            for _ in range(300):
+                if os.fork() == 0: break
+            open("/proc/thread-self/comm", "w").write("couriertcpd")
+            time.sleep(60)
+            """
+        let words: [String] = ["python3", "-c", program]
+        let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var started: Int32 = 0
+        let code = posix_spawnp(&started, "python3", nil, nil, arguments, environ)
+        try #require(code == 0)
+        leader = started
+        for _ in 0..<1000 {
+            let entry = ProcessEntry(started)
+            if entry.stat?.command == "couriertcpd", entry.children.count == 300 { break }
+            usleep(10_000)
+        }
+        try #require(ProcessEntry(started).children.count == 300)
+    }
+
+    func end() {
+        kill(-leader, SIGKILL)
+        waitpid(leader, nil, 0)
     }
 }

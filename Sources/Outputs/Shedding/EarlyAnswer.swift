@@ -168,7 +168,10 @@ package final class EarlyAnswer {
         // A slot that has waited for long is looked at less often: a sixteenth of its age, 2 s at most.
         one.nextLook = now + min(max((now - one.since) / 16, EarlyAnswer.grain), EarlyAnswer.longestPause)
         let entry = ProcessEntry(one.slot.pid)
-        guard let call = entry.systemCall, bw_syscall_sleeps(call) != 0, holdsReplyBack(one.slot), mayAnswer(one.slot)
+        // The last look is at who has the pid now: the slot may have ended since the list of slots was read, and nobody
+        // else is stopped, not even for a moment.
+        guard let call = entry.systemCall, bw_syscall_sleeps(call) != 0, holdsReplyBack(one.slot), mayAnswer(one.slot),
+            isStill(one.slot)
         else { return }
         guard bw_trace_interrupt(one.slot.pid) == 0 else {
             // One that an administrator traces is his.
@@ -201,8 +204,9 @@ package final class EarlyAnswer {
             one.isDone = true
             return
         }
-        guard bw_trace_release(pid, signal) == 0 else {
-            // Killed in its stop: until its tracer has asked how it ended, its parent does not hear of it.
+        guard bw_trace_release(pid, signal) == 0 || errno != ESRCH else {
+            // Killed in its stop, and still our tracee: until we have waited for it, its parent cannot, and the listener
+            // would count its slot as taken for good.
             one.nextLook = now + 1_000_000
             return
         }

@@ -54,6 +54,9 @@ package struct ProcessEntry: Hashable, Sendable {
     /// The pid of whoever traces it with ptrace(2), 0 when nobody does.
     package var tracer: UInt64? { text("status", limit: 16384).flatMap { numberField("TracerPid", in: $0.span) } }
 
+    /// The real user it runs as. Whoever owns its folder may be another: root does where it is not dumpable (proc(5)).
+    package var user: UInt64? { text("status", limit: 16384).flatMap { numberField("Uid", in: $0.span) } }
+
     /// The capabilities it acts with, by their numbers in linux/capability.h.
     package var effectiveCapabilities: UInt64? {
         text("status", limit: 16384).flatMap { bitsField("CapEff", in: $0.span) }

@@ -19,3 +19,4 @@ client.ask(b"MAIL FROM:<a@sender.example>")
 begin = time.monotonic()
 reply = client.ask(b"RCPT TO:<bob@mail.example>")
 print(json.dumps({"reply": reply, "seconds": time.monotonic() - begin}))
+time.sleep(1)  # it stays, as zombies do
