@@ -88,7 +88,8 @@ extension LabTests {
                     (["shed.method": "\"off\""], "method = \"off\" frees none"),
                 ] {
                     try Daemon.with(settings, followsCourier: true, on: server) { daemon in
-                        #expect(try finding(daemon)["text"].string?.contains(words) == true, "\(settings)")
+                        let text = try finding(daemon)["text"].string
+                        #expect(text?.contains(words) == true, "\(settings)")
                     }
                 }
                 try Daemon.with(followsCourier: true, starts: false, on: server) { daemon in
