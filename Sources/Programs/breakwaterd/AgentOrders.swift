@@ -180,6 +180,8 @@ extension Agent {
             if let latency = decision.latency, clock.now - latency >= mode.since { tally.lineToFree.add(latency) }
             if let peer = decision.prefix?.address, let ban = policy.ledger.ban(covering: peer) {
                 costs[ban.prefix]?.shed &+= 1
+                // So that the list has it after a restart, too.
+                store.post(.ban(stored(ban)))
                 if shedLately.count < Agent.mostShedLately { shedLately[ban.prefix] = clock.now }
             }
         } else if decision.outcome == .failed {
