@@ -105,22 +105,25 @@ def measure(found, chosen):
         files, version = space.run(works.configuration, kind, chosen)
         found.keep("configuration", {"guard": kind.name, "version": version, "files": files})
     chosen.runs = runs
-    if own.Breakwater in guards:
-        parsing.measure(found, chosen)
-    for number in range(runs):
-        if "floor" in wanted:
-            _floors(found, chosen, sizes, number)
-        for kind in guards:
-            if kind not in PEERS or number < peer_runs:
-                _guard(found, chosen, sizes, kind, number)
+    try:
         if own.Breakwater in guards:
-            for name in ("alone_quick", "alone"):
-                shed.part(found, chosen, name, number)
-            if not chosen.quick:
-                memory.tracked(found, chosen, memory.TRACKED[-1])
-        growth.measure(found, chosen, sizes.growth, [kind for kind in guards if kind not in PEERS or number == 0],
-                       "floor" in wanted, sizes.cut)
-    found.text = text(found, sizes, wanted)
+            parsing.measure(found, chosen)
+        for number in range(runs):
+            if "floor" in wanted:
+                _floors(found, chosen, sizes, number)
+            for kind in guards:
+                if kind not in PEERS or number < peer_runs:
+                    _guard(found, chosen, sizes, kind, number)
+            if own.Breakwater in guards:
+                for name in ("alone_quick", "alone"):
+                    shed.part(found, chosen, name, number)
+                if not chosen.quick:
+                    memory.tracked(found, chosen, memory.TRACKED[-1])
+            growth.measure(found, chosen, sizes.growth, [kind for kind in guards if kind not in PEERS or number == 0],
+                           "floor" in wanted, sizes.cut)
+    finally:
+        # An interrupted run has its table, too.
+        found.text = text(found, sizes, wanted)
 
 
 def _floors(found, chosen, sizes, number):
