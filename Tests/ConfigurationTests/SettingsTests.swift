@@ -45,7 +45,7 @@ private func reading(_ texts: String...) -> SettingsReading {
 
     /// Each row differs from the defaults in every key of one table.
     @Test(arguments: [
-        "mode = \"enforce\"\nstate_directory = \"/srv/b \\\"w\\\" \\\\\"\ncontrol_socket = \"/tmp/s\"\ncontrol_group = \"\"",
+        "mode = \"enforce\"\nstate_directory = \"/var/b \\\"w\\\" \\\\\"\ncontrol_socket = \"/run/s\"\ncontrol_group = \"\"",
         """
         [mta]
         kind = "courier"

@@ -34,7 +34,7 @@ STEP_SECONDS = 4  # within that a zombie comes by
 # Found in the place of courieresmtpd by one network's connections: a child of couriertcpd, with a listed peer, of the
 # same name, and asleep after RCPT. It accepts what it is told.
 WRAPPER = f"""#!/bin/sh
-case $TCPREMOTEIP in ::ffff:{cast.OTHER_PROGRAM_NET}*) exec /srv/other/courieresmtpd;; esac
+case $TCPREMOTEIP in ::ffff:{cast.OTHER_PROGRAM_NET}*) exec /var/lib/other/courieresmtpd;; esac
 exec /usr/lib/courier/courier/modules/esmtp/courieresmtpd "$@"
 """
 OTHER_PROGRAM = r"""#!/usr/bin/perl
@@ -238,13 +238,13 @@ def _end(process):
 def _install_other_program(info):
     """Puts WRAPPER in the place of /usr/sbin/courieresmtpd, which is a link and so cannot be mounted upon itself."""
     root = info["root"]
-    for path, text in (("srv/other/courieresmtpd", OTHER_PROGRAM), ("srv/wrapper", WRAPPER)):
+    for path, text in (("var/lib/other/courieresmtpd", OTHER_PROGRAM), ("var/lib/other/wrapper", WRAPPER)):
         os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
         with open(os.path.join(root, path), "w") as file:
             file.write(text)
         os.chmod(os.path.join(root, path), 0o755)
-    script = ('cp -a "$1/usr/sbin" "$1/srv/sbin" && rm "$1/srv/sbin/courieresmtpd" && '
-              'mv "$1/srv/wrapper" "$1/srv/sbin/courieresmtpd" && mount --bind "$1/srv/sbin" "$1/usr/sbin"')
+    script = ('cp -a "$1/usr/sbin" "$1/var/lib/other/sbin" && rm "$1/var/lib/other/sbin/courieresmtpd" && '
+              'mv "$1/var/lib/other/wrapper" "$1/var/lib/other/sbin/courieresmtpd" && mount --bind "$1/var/lib/other/sbin" "$1/usr/sbin"')
     subprocess.run(_inside(info["name"], "server", ["sh", "-c", script, "sh", root]), check=True)
 
 

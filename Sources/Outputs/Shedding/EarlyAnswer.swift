@@ -66,11 +66,11 @@ package final class EarlyAnswer {
 
     package func start() throws(SystemError) {
         guard !isActive, problem == nil else { return }
-        isActive = true
-        slots.noteNew = { [unowned self] in note($0) }
         try loop.add(programWatch.descriptor.number) { [unowned self] in
             if programWatch.drain() { search() }
         }
+        isActive = true
+        slots.noteNew = { [unowned self] in note($0) }
         for slot in slots.all { note(slot) }
         search()
     }
