@@ -11,9 +11,10 @@
 
 import courier
 import postfix
+import postscreen
 from errors import LabError
 
-KINDS = {"courier": courier, "postfix": postfix}
+KINDS = {"courier": courier, "postfix": postfix, "postscreen": postscreen}
 
 
 def of(options):

@@ -25,7 +25,7 @@ inet_protocols = all
 home_mailbox = Maildir/
 default_process_limit = {slots}
 smtpd_sasl_auth_enable = yes
-smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, {lists}
+smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, {restrictions}
 """
 
 
@@ -33,13 +33,13 @@ def configure(root, options):
     settings(root, options, ", ".join(f"reject_rbl_client {zone}" for zone in options["zones"].split()))
 
 
-def settings(root, options, lists):
+def settings(root, options, restrictions, more=""):
     services.write(root, "etc/mailname", "mail.example\n")
     main = services.read(root, "etc/postfix/main.cf")
     replaced = {line.split(" = ")[0].split(" =")[0] for line in SETTINGS.splitlines()}
     kept = [line for line in main.splitlines() if line.split("=")[0].strip() not in replaced]
     services.write(root, "etc/postfix/main.cf",
-                   "\n".join(kept) + SETTINGS.format(slots=options["slots"], lists=lists))
+                   "\n".join(kept) + SETTINGS.format(slots=options["slots"], restrictions=restrictions) + more)
     services.write(root, "etc/postfix/sasl/smtpd.conf",
                    "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: /etc/sasldb2\nmech_list: PLAIN LOGIN\n")
 
