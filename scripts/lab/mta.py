@@ -10,11 +10,12 @@
 """
 
 import courier
+import exim
 import postfix
 import postscreen
 from errors import LabError
 
-KINDS = {"courier": courier, "postfix": postfix, "postscreen": postscreen}
+KINDS = {"courier": courier, "postfix": postfix, "postscreen": postscreen, "exim": exim}
 
 
 def of(options):
