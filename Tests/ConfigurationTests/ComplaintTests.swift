@@ -46,10 +46,6 @@ import Testing
         ),
         ("mode = true", "f:1: mode = true: expected \"observe\", \"enforce\""),
         (
-            "[mta]\nkind = \"postfix\"",
-            "f:2: mta.kind = \"postfix\": postfix is not supported by this version; expected \"auto\" or \"courier\""
-        ),
-        (
             "[mta]\nkind = \"currier\"",
             "f:2: mta.kind = \"currier\": expected \"auto\", \"courier\", \"postfix\", \"exim\", \"sendmail\", \"opensmtpd\", "
                 + "\"qpsmtpd\", \"qmail\"; did you mean \"courier\"?"

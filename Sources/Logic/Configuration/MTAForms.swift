@@ -8,10 +8,6 @@ extension SettingForm where Value == Settings.MTA.Kind {
                     faults.append(wrongWord(value, Settings.MTA.Kind.allCases.map(\.rawValue)))
                     return nil
                 }
-                guard kind == .auto || kind == .courier else {
-                    faults.append(Fault("\(text) is not supported by this version; expected \"auto\" or \"courier\""))
-                    return nil
-                }
                 return kind
             },
             written: { SettingValue.quoted($0.rawValue) })

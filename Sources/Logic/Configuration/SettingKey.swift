@@ -44,6 +44,7 @@ struct SettingKey: Sendable {
         SettingKey("mta.kind", \.mta.kind, .mtaKind),
         SettingKey("mta.log", \.mta.log, .log),
         SettingKey("mta.rbl_texts", \.mta.rblTexts, .phrases),
+        SettingKey("mta.unexplained", \.mta.unexplained, .word()),
         SettingKey("mta.ports", \.mta.ports, .ports),
         SettingKey("mta.slots", \.mta.slots, .slots),
         SettingKey("ban.classes", \.ban.classes, .weights),

@@ -35,9 +35,17 @@ package struct Settings: Equatable, Sendable {
         package var log = Log.auto
         /// Further wordings of a DNSBL rejection, looked for inside the reply's text.
         package var rblTexts: [String] = []
+        /// The class of a rejection whose line gives no reason: Exim's `deny` without `message`.
+        package var unexplained = RejectionClass.other
         /// The listeners protected; never empty.
         package var ports: [UInt16] = [25]
         package var slots = Slots.auto
+
+        /// The MTAs whose lines are read.
+        package var kinds: Set<Events.MTA> {
+            Events.MTA(rawValue: kind.rawValue).map { [$0, .site] } ?? Set(Events.MTA.allCases)
+        }
+        package var siteWords: SiteWords { SiteWords(rblTexts: rblTexts, unexplained: unexplained) }
 
         package enum Kind: String, CaseIterable, Sendable {
             case auto, courier, postfix, exim, sendmail, opensmtpd, qpsmtpd, qmail
