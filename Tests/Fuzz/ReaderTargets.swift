@@ -57,7 +57,7 @@ struct HeaderTarget: Target {
             require(
                 civil.day == Int(text.dropFirst(4).prefix(2).drop { $0 == " " }) || text.hasSuffix("60"),
                 "\(text) was read as day \(civil.day)")
-        } else {
+        } else if header.stampForm == .rfc3339 {
             require(
                 HeaderTarget.seconds(line[header.stamp]) == time.nanoseconds / 1_000_000_000 || time.nanoseconds < 0,
                 "\(shown(line[header.stamp])) was read as \(time.nanoseconds)")

@@ -30,6 +30,22 @@ struct SlowLine {
     private init?(traditional line: [UInt8]) {
         guard let first = line.first else { return nil }
         var rest = line
+        if first == UInt8(ascii: "@") {
+            guard line.count > 26 else { return nil }
+            message = Array(line.dropFirst(26))
+            return
+        }
+        if line.count > 20, line[10] == 0x20, (0x30...0x39).contains(first), !line[..<10].contains(0x20) {
+            self.init(dateTime: line)
+            return
+        }
+        if line.count > 25, line[3] == 0x20, line[7] == 0x20, !(0x30...0x39).contains(first) {
+            // A weekday and 20 bytes of date, then what stands where a tag does.
+            self.init(traditional: Array("Nov 20 22:44:29 x ".utf8) + line[25...])
+            host = tag
+            tag = []
+            return
+        }
         if (0x30...0x39).contains(first) {
             guard SlowLine.takeWord(&rest) != nil else { return nil }
         } else {
@@ -53,6 +69,22 @@ struct SlowLine {
         }
         if rest.first == 0x20 { rest.removeFirst() }
         message = rest
+    }
+
+    /// `2026-11-20 22:44:56[.123][ +0100] message`.
+    private init(dateTime line: [UInt8]) {
+        var rest = Array(line.dropFirst(19))
+        if rest.first == UInt8(ascii: ".") {
+            let fraction = rest.dropFirst().prefix(10).prefix { (0x30...0x39).contains($0) }
+            rest.removeFirst(1 + fraction.count)
+        }
+        let zone = Array(rest.prefix(6))
+        if rest.count > 6, zone[1] == UInt8(ascii: "+") || zone[1] == UInt8(ascii: "-"),
+            zone[2...].allSatisfy({ (0x30...0x39).contains($0) })
+        {
+            rest.removeFirst(6)
+        }
+        message = Array(rest.dropFirst())
     }
 
     private init?(protocol23 line: [UInt8]) {

@@ -45,6 +45,7 @@ struct SettingKey: Sendable {
         SettingKey("mta.log", \.mta.log, .log),
         SettingKey("mta.rbl_texts", \.mta.rblTexts, .phrases),
         SettingKey("mta.unexplained", \.mta.unexplained, .word()),
+        SettingKey("mta.patterns", \.mta.patterns, .patterns),
         SettingKey("mta.ports", \.mta.ports, .ports),
         SettingKey("mta.slots", \.mta.slots, .slots),
         SettingKey("ban.classes", \.ban.classes, .weights),
