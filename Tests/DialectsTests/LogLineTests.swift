@@ -15,6 +15,7 @@ import Testing
         ("<22>1 2026-11-20T22:44:56Z h app - - [x@1 a=\"\\\"]\" b=\"\\\\\"][y] text", "h", "app", "text", ""),
         ("<22>1 2026-11-20T22:44:56Z h app - - -", "h", "app", "", ""),
         ("<22>1 2026-11-20T22:44:56Z h app - - - \u{feff}text", "h", "app", "text", ""),
+        ("<22>1 2026-11-20T22:44:56Z h app 99 - -  rsyslog's own blank", "h", "app", "rsyslog's own blank", "99"),
         ("Nov 20 22:44:29 vm tag: text\r", "vm", "tag", "text", ""),
         ("Nov 20 22:44:29 vm tag:", "vm", "tag", "", ""),
         ("Nov 20 22:44:29 vm tag[abc]: text", "vm", "tag", "text", ""),

@@ -222,6 +222,8 @@ extension LogLine {
         if position < end {
             guard bytes[position] == 0x20 else { return false }
             position += 1
+            // rsyslog's MSG begins with the blank that stands behind a traditional tag.
+            if position < end, bytes[position] == 0x20 { position += 1 }
         }
         // The byte order mark that says "UTF-8" (6.4).
         if end - position >= 3, bytes[position] == 0xef, bytes[position + 1] == 0xbb, bytes[position + 2] == 0xbf {
