@@ -35,6 +35,10 @@ package struct Event: Equatable, Sendable {
     package var candidates: [IPAddress] = []
     /// The line was written when the connection began; its 5xx comes as the answer to a later command.
     package var precedesReply = false
+    /// Where the line names no port: how many sessions the peer has open with this process, when the log showed a
+    /// rejection in every one of them; `nil` when it did not. A process with as many connections of the peer holds none
+    /// that was not rejected.
+    package var rejectedSessions: Int?
     /// An acceptance after SMTP AUTH.
     package var isAuthenticated = false
     /// An inner line of a multi-line reply (`517-`): shown by `parse`, judged by its last line only.
@@ -73,6 +77,7 @@ package struct Event: Equatable, Sendable {
         isRemote = false
         if !candidates.isEmpty { candidates = [] }
         precedesReply = false
+        rejectedSessions = nil
         isAuthenticated = false
         isContinuation = false
         isListFailure = false
