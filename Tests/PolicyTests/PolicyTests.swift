@@ -49,6 +49,7 @@ extension Order {
         case .shed(let shed):
             switch shed.extent {
             case .connection(let port): "shed \(shed.peer):\(port)"
+            case .served(let pid): "shed \(shed.peer) pid \(pid)"
             case .only: "shed \(shed.peer)"
             case .all(let prefix): "shed all \(prefix)"
             }

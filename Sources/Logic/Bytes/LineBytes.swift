@@ -132,3 +132,6 @@ package func decimal(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int64? {
 
 @inlinable
 package func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
+
+@inlinable
+package func isHexDigit(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20) &- 0x61 < 6 }

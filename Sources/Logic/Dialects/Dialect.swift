@@ -5,7 +5,10 @@ import Events
 /// A dialect may keep a bounded memory of earlier lines (a reply in several lines, a session's parts), so lines are
 /// handed over in the order of the file, each once, and every log has a dialect value of its own. It reads complete
 /// lines only: half an address is another address, so a line that was cut is not for it.
-package protocol Dialect {
+package protocol Dialect: Sendable {
+    /// Lines of this MTA that were no event.
+    var unread: Int { get }
+
     /// Puts what `line`, whose header was read from `bytes`, says happened into `event`; false when it is no event of
     /// this MTA, and then `event` holds nothing of use.
     ///

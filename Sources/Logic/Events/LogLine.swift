@@ -4,8 +4,10 @@ import Bytes
 ///
 /// Read are the forms a syslog daemon writes to a file: RFC 3164 (`Nov 20 22:44:29 vm tag[12]: text`), the same with an
 /// RFC 3339 stamp (`2026-11-20T22:44:56.033783+00:00 vm tag: text`), and RFC 5424
-/// (`<22>1 2026-11-20T22:44:56Z vm app 12 - - text`); `<PRI>` may stand before each. The values are ranges into the
-/// line's bytes, so nothing is copied and nothing is allocated; the stamp stays text until somebody asks for it.
+/// (`<22>1 2026-11-20T22:44:56Z vm app 12 - - text`); `<PRI>` may stand before each. Also what programs write that
+/// keep a file of their own, with neither host nor tag: Exim's `2026-11-20 22:44:56 text`, multilog's `@` TAI64N stamp,
+/// and qpsmtpd's `Fri Nov 20 22:44:56 2026 host[12]: text`. The values are ranges into the line's bytes, so nothing is
+/// copied and nothing is allocated; the stamp stays text until somebody asks for it.
 package struct LogLine: Equatable, Sendable {
     package enum StampForm: Sendable {
         /// `Nov 20 22:44:29`: neither year nor zone.
@@ -14,16 +16,24 @@ package struct LogLine: Equatable, Sendable {
         case rfc3339
         /// RFC 5424's `-`: the sender had no clock.
         case absent
+        /// `2026-11-20 22:44:56[.123][ +0100]`, with neither host nor tag behind (Exim).
+        case dateTime
+        /// `@` and 24 hexadecimal digits, with neither host nor tag behind (multilog).
+        case tai64n
+        /// `Fri Nov 20 22:44:56 2026`, ctime(3), with `host[pid]: ` behind and no tag (qpsmtpd).
+        case ctime
     }
 
     package private(set) var stamp: Range<Int>
     package private(set) var stampForm: StampForm
     package private(set) var host: Range<Int>
-    /// The program's name without its pid; never empty.
+    /// The program's name without its pid; empty for the three forms that have none.
     package private(set) var tag: Range<Int>
     package private(set) var pid: Int32?
     /// What the program said, without the blank in front and without a carriage return at the end.
     package private(set) var message: Range<Int>
+    /// When the line was heard: what the age of anything remembered of it counts from.
+    package var heard = Instant.distantPast
 
     /// No line yet: `read` makes it one.
     package init() {
@@ -60,6 +70,51 @@ package struct LogLine: Equatable, Sendable {
 }
 
 extension LogLine {
+    /// A file of the program's own: stamp, blank, text.
+    private mutating func readOwn(_ bytes: Span<UInt8>, _ form: StampForm, _ start: Int, _ stampEnd: Int, _ end: Int)
+        -> Bool
+    {
+        guard stampEnd < end, bytes[stampEnd] == 0x20 else { return false }
+        stamp = start..<stampEnd
+        stampForm = form
+        host = start..<start
+        tag = host
+        message = (stampEnd + 1)..<end
+        return true
+    }
+
+    /// `2026-11-20 22:44:56`, a fraction and a zone perhaps.
+    private mutating func readDateTime(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        guard bytes[start + 10] == 0x20, bytes[start + 13] == UInt8(ascii: ":"), bytes[start + 16] == UInt8(ascii: ":")
+        else { return false }
+        var position = start + 19
+        if position < end, bytes[position] == UInt8(ascii: ".") {
+            position += 1
+            while position < min(end, start + 30), isDigit(bytes[position]) { position += 1 }
+        }
+        if end - position > 6, bytes[position] == 0x20,
+            bytes[position + 1] == UInt8(ascii: "+") || bytes[position + 1] == UInt8(ascii: "-"),
+            decimal(bytes, (position + 2)..<(position + 6)) != nil
+        {
+            position += 6
+        }
+        return readOwn(bytes, .dateTime, start, position, end)
+    }
+
+    /// `Fri Nov 20 22:44:56 2026 host[12]: `.
+    private mutating func readCtime(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        guard end - start > 30, bytes[start + 3] == 0x20, bytes[start + 7] == 0x20, bytes[start + 10] == 0x20,
+            bytes[start + 13] == UInt8(ascii: ":"), bytes[start + 16] == UInt8(ascii: ":"),
+            bytes[start + 19] == 0x20, decimal(bytes, (start + 20)..<(start + 24)) != nil, bytes[start + 24] == 0x20
+        else { return false }
+        stamp = start..<(start + 24)
+        stampForm = .ctime
+        guard readTag(bytes, start + 25, end) else { return false }
+        host = tag
+        tag = host.lowerBound..<host.lowerBound
+        return true
+    }
+
     /// `<` up to three digits `>`.
     private static func skipPriority(_ bytes: Span<UInt8>, _ end: Int) -> Int? {
         var position = 1
@@ -81,11 +136,17 @@ extension LogLine {
             } else {
                 guard let blank = LogLine.fieldEnd(bytes, start, end, limit: Limit.stamp) else { return false }
                 position = blank
+                if blank == start + 10, end - start > 20 { return readDateTime(bytes, start, end) }
             }
             guard LogLine.looksLikeRFC3339(bytes, start..<position) else { return false }
             stampForm = .rfc3339
+        } else if bytes[start] == UInt8(ascii: "@"), end - start > 25 {
+            for index in (start + 1)..<(start + 25) where !isHexDigit(bytes[index]) { return false }
+            return readOwn(bytes, .tai64n, start, start + 25, end)
         } else {
-            guard end - start > 16, bytes[start + 3] == 0x20, bytes[start + 6] == 0x20, bytes[start + 15] == 0x20,
+            guard end - start > 16, bytes[start + 3] == 0x20 else { return false }
+            if bytes[start + 7] == 0x20 { return readCtime(bytes, start, end) }
+            guard bytes[start + 6] == 0x20, bytes[start + 15] == 0x20,
                 bytes[start + 9] == UInt8(ascii: ":"), bytes[start + 12] == UInt8(ascii: ":"),
                 isDigit(bytes[start + 5])
             else { return false }
@@ -161,6 +222,8 @@ extension LogLine {
         if position < end {
             guard bytes[position] == 0x20 else { return false }
             position += 1
+            // rsyslog's MSG begins with the blank that stands behind a traditional tag.
+            if position < end, bytes[position] == 0x20 { position += 1 }
         }
         // The byte order mark that says "UTF-8" (6.4).
         if end - position >= 3, bytes[position] == 0xef, bytes[position + 1] == 0xbb, bytes[position + 2] == 0xbf {

@@ -9,7 +9,8 @@ extension LogLine {
     ///   - reference: what is "now" for the reader. An RFC 3164 stamp has no year: it gets the one that puts it
     ///     latest, but not later than a day after `reference` (a clock may run ahead; a December line read in
     ///     January is last year's).
-    ///   - offsetSeconds: how far the host's clock was east of UTC at that local time; asked for RFC 3164 only.
+    ///   - offsetSeconds: how far the host's clock was east of UTC at that local time; asked where
+    ///     the stamp has no zone.
     package func time(
         in bytes: Span<UInt8>, reference: Instant, offsetSeconds: (CivilTime) -> Int = { _ in 0 }
     ) -> Instant? {
@@ -17,6 +18,9 @@ extension LogLine {
         case .absent: nil
         case .rfc3339: LogLine.rfc3339(bytes, stamp)
         case .rfc3164: LogLine.rfc3164(bytes, stamp, reference, offsetSeconds)
+        case .dateTime: LogLine.dateTime(bytes, stamp, offsetSeconds)
+        case .tai64n: LogLine.tai64n(bytes, stamp)
+        case .ctime: LogLine.ctime(bytes, stamp, offsetSeconds)
         }
     }
 
@@ -78,6 +82,84 @@ extension LogLine {
         else { return nil }
         let offset = Int(hours * 3600 + minutes * 60)
         return time.instant(offsetSeconds: isWest ? -offset : offset)
+    }
+
+    /// `2026-11-20 22:44:56[.123][ +0100]`: Exim's main log, in local time unless it says otherwise.
+    private static func dateTime(_ bytes: Span<UInt8>, _ range: Range<Int>, _ offsetSeconds: (CivilTime) -> Int)
+        -> Instant?
+    {
+        let start = range.lowerBound
+        guard range.count >= 19, let year = decimal(bytes, start..<(start + 4)),
+            let time = date(
+                bytes, year, decimal(bytes, (start + 5)..<(start + 7)), decimal(bytes, (start + 8)..<(start + 10)),
+                start + 11)
+        else { return nil }
+        var position = start + 19
+        var whole = time
+        if position < range.upperBound, bytes[position] == UInt8(ascii: ".") {
+            position += 1
+            var scale = 100_000_000
+            while position < range.upperBound, let digit = decimal(bytes, position..<(position + 1)) {
+                whole.nanosecond += Int(digit) * scale
+                scale /= 10
+                position += 1
+            }
+        }
+        guard range.upperBound - position == 6 else {
+            return whole.instant(offsetSeconds: max(-86400, min(86400, offsetSeconds(time))))
+        }
+        guard let hours = decimal(bytes, (position + 2)..<(position + 4)), hours < 24,
+            let minutes = decimal(bytes, (position + 4)..<(position + 6)), minutes < 60
+        else { return nil }
+        let offset = Int(hours * 3600 + minutes * 60)
+        return whole.instant(offsetSeconds: bytes[position + 1] == UInt8(ascii: "-") ? -offset : offset)
+    }
+
+    /// `Fri Nov 20 22:44:56 2026`.
+    private static func ctime(_ bytes: Span<UInt8>, _ range: Range<Int>, _ offsetSeconds: (CivilTime) -> Int)
+        -> Instant?
+    {
+        let start = range.lowerBound
+        guard range.count == 24, let month = month(bytes, start + 4),
+            let year = decimal(bytes, (start + 20)..<(start + 24)),
+            let time = date(
+                bytes, year, Int64(month),
+                decimal(bytes, (bytes[start + 8] == 0x20 ? start + 9 : start + 8)..<(start + 10)), start + 11)
+        else { return nil }
+        return time.instant(offsetSeconds: max(-86400, min(86400, offsetSeconds(time))))
+    }
+
+    /// TAI64N: seconds since 1970 TAI plus 2^62 in 16 digits, nanoseconds in 8; multilog adds 10 s to UTC and knows of
+    /// no leap second (https://cr.yp.to/libtai/tai64.html, daemontools' tai64nlocal).
+    private static func tai64n(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Instant? {
+        func number(_ digits: Range<Int>) -> UInt64? {
+            var value: UInt64 = 0
+            for index in digits {
+                let byte = bytes[index]
+                guard isHexDigit(byte) else { return nil }
+                value = value << 4 | UInt64(isDigit(byte) ? byte - 0x30 : (byte | 0x20) - 0x57)
+            }
+            return value
+        }
+        let start = range.lowerBound
+        guard range.count == 25, let seconds = number((start + 1)..<(start + 17)),
+            let nanoseconds = number((start + 17)..<(start + 25)), nanoseconds < 1_000_000_000,
+            seconds >= 1 << 62, seconds - (1 << 62) < 9_000_000_000
+        else { return nil }
+        return Instant(seconds: Int64(seconds - (1 << 62)) - 10) + .nanoseconds(Int64(nanoseconds))
+    }
+
+    /// A date whose parts have been read, with the time of day at `clock`.
+    private static func date(_ bytes: Span<UInt8>, _ year: Int64, _ month: Int64?, _ day: Int64?, _ clock: Int)
+        -> CivilTime?
+    {
+        guard years.contains(Int(year)), let month, (1...12).contains(month), let day, day >= 1,
+            day <= daysInMonth(Int(month), of: Int(year)), var time = timeOfDay(bytes, clock)
+        else { return nil }
+        time.year = Int(year)
+        time.month = Int(month)
+        time.day = Int(day)
+        return time
     }
 
     /// `22:44:29`; the second may be 60, a leap second.

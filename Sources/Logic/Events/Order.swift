@@ -55,6 +55,9 @@ package struct Shed: Equatable, Sendable {
     package enum Extent: Equatable, Sendable {
         /// The one connection of `peer` from this port.
         case connection(port: UInt16)
+        /// The one connection of `peer` that this process holds; the process may have ended, or be one of another pid
+        /// namespace: then as `only`.
+        case served(by: Int32)
         /// The only connection of `peer`; left alone when there are several, since the line did not say which.
         case only
         /// Every connection from inside `prefix` (a ban by hand).
@@ -62,12 +65,19 @@ package struct Shed: Equatable, Sendable {
     }
     package var peer: IPAddress
     package var extent: Extent
+    /// Whose line caused it; `nil` for a ban by hand.
+    package var mta: MTA?
+    /// The session that was rejected (`Event.session`), where a process holds many connections of a peer.
+    package var session: UInt64?
+    /// Its 5xx comes as the answer to a later command (`Event.precedesReply`).
+    package var precedesReply = false
     package var why: String
     /// When the line that caused it had been read: what latencies count from.
     package var since: Instant
 
-    package init(peer: IPAddress, extent: Extent, why: String, since: Instant) {
+    package init(peer: IPAddress, extent: Extent, mta: MTA? = nil, why: String, since: Instant) {
         self.peer = peer
+        self.mta = mta
         self.extent = extent
         self.why = why
         self.since = since

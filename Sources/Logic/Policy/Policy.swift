@@ -125,10 +125,20 @@ package struct Policy {
             ban(block, why: reason(event, rejectionClass), at: now)
         }
         // A peer that was rejected without a reply code holds no slot: the MTA closed it at once.
-        if event.code != nil {
-            let extent = event.port.map { Shed.Extent.connection(port: $0) } ?? .only
-            orders.append(.shed(Shed(peer: peer, extent: extent, why: reason(event, rejectionClass), since: now)))
+        if event.code != nil, !event.isRemote {
+            var shed = Shed(
+                peer: peer, extent: Policy.extent(event), mta: event.mta, why: reason(event, rejectionClass), since: now
+            )
+            shed.session = event.session
+            shed.precedesReply = event.precedesReply
+            orders.append(.shed(shed))
         }
+    }
+
+    /// The connection that a line is about, as exactly as the line says.
+    private static func extent(_ event: Event) -> Shed.Extent {
+        if let port = event.port { return .connection(port: port) }
+        return event.pid.map { .served(by: $0) } ?? .only
     }
 
     /// After a crash the last lines are read again, and a ban of which only the element was left gets its reason back.

@@ -41,14 +41,14 @@ extension Shedder {
             switch order.extent {
             case .all(let prefix):
                 found = prefix.isHost ? byAddress[prefix.address] ?? [] : all.filter { prefix.contains($0.peer) }
-            case .only: found = byAddress[order.peer] ?? []
+            case .served, .only: found = byAddress[order.peer] ?? []
             case .connection(let port): found = (byAddress[order.peer] ?? []).filter { $0.peerPort == port }
             }
             // A network that is banned by hand may hold peers that are allowed.
             found.removeAll { !mayShed($0.peer) }
             if found.isEmpty {
                 finish(order, port: nil, .gone, "no connection")
-            } else if case .only = order.extent, found.count > 1 {
+            } else if !order.namesAll, found.count > 1 {
                 finish(order, port: nil, .refused, "ambiguous: \(found.count) connections of this peer")
             } else {
                 for connection in found {
@@ -66,5 +66,13 @@ extension Shedder {
     func noteLocal(_ end: Endpoint) {
         guard localEnds.count < 64, !localEnds.contains(end) else { return }
         localEnds.append(end)
+    }
+}
+
+extension Shed {
+    /// Whether it means every connection of its peers, and not the one that a line was about.
+    var namesAll: Bool {
+        if case .all = extent { return true }
+        return false
     }
 }

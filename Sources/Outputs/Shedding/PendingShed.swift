@@ -42,10 +42,7 @@ final class PendingShed {
     }
 
     /// Whether the order names a connection by the log line of its rejection, so that a reply was due.
-    var isBehindLine: Bool {
-        if case .all = order.extent { return false }
-        return true
-    }
+    var isBehindLine: Bool { !order.namesAll }
 
     /// Sets the next look: after an eighth of the time it has taken so far, from 1 ms (the event loop's grain) to
     /// 20 ms, or what is asked for. Most peers acknowledge after 40 ms, as TCP stacks delay what they have no data to send with.

@@ -101,7 +101,7 @@ package final class Shedder {
             }
             switch order.extent {
             case .connection(let port): take(order, Endpoint(address: order.peer, port: port), nil)
-            case .only, .all: needDump(order)
+            case .served, .only, .all: needDump(order)
             }
         }
         tick()

@@ -154,13 +154,14 @@ struct Examination {
         }
         do {
             let tail = try lastBytes(of: path, count: 1 << 18)
-            var dialect = Courier(rblTexts: settings.mta.rblTexts)
+            var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
+            var event = Event()
             var (lines, events, rejections) = (0, 0, 0)
             let now = AnchoredClock().now
             for line in tail.split(separator: 0x0a) {
                 lines += 1
                 let copy = Array(line)
-                guard let event = dialect.read(copy.span) else { continue }
+                guard reader.read(copy.span, into: &event) else { continue }
                 events += 1
                 guard event.kind == .rejection, event.rejectionClass == .rbl, !event.isContinuation else { continue }
                 rejections += 1
@@ -171,7 +172,7 @@ struct Examination {
             }
             if events == 0 {
                 add(
-                    .warn, "log", "\(shown(path)): none of the last \(lines) lines is Courier's",
+                    .warn, "log", "\(shown(path)): none of the last \(lines) lines is a mail server's",
                     "is it the mail log? breakwater parse \(shown(path)) shows what is read; set [mta] log")
             } else {
                 add(

@@ -16,8 +16,8 @@ struct Parse: ParsableCommand {
             Line number, MTA, event, class, code, peer and zone of every line that is one; the rest is counted.
             Exit 1 when not a single line is read.
             """)
-    @Option(help: ArgumentHelp("How the MTA writes: courier.", valueName: "kind"))
-    var mta = "auto"
+    @Option(help: ArgumentHelp("How the MTA writes: auto, courier, postfix, exim ...", valueName: "kind"))
+    var mta: String?
     @Flag(help: "One JSON object a line.")
     var jsonl = false
     @Flag(help: "Only how many there are of each event.")
@@ -27,31 +27,30 @@ struct Parse: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        guard mta == "auto" || mta == "courier" else {
-            throw Failure(ExitStatus.usage, "--mta \(shown(mta)): this version reads courier")
-        }
-        let settings = try readSettings(common)
+        var settings = try readSettings(common)
+        do throws(Complaint) {
+            if let mta { try settings.set("mta.kind", "\"\(mta)\"") }
+        } catch { throw Failure(ExitStatus.usage, "--mta \(shown(mta ?? "")): \(error.text)") }
         let path = try file ?? logPath(settings)
-        var dialect = Courier(rblTexts: settings.mta.rblTexts)
+        var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
         let now = LocalTime.now
         var listing = JSONListing("parse", "events")
         var counts = EventCounts()
         let shape: Shape = common.quiet || count ? .counts : common.json ? .document : jsonl ? .objects : .lines
         var (lines, events) = (0, 0)
         var output = ""
-        var header = LogLine()
         var event = Event()
         try eachLine(of: path) { bytes, info in
             lines += 1
             // Half an address is another address: a line that was cut is not judged.
-            guard !info.isCut, header.read(bytes), dialect.read(header, in: bytes, into: &event) else {
+            guard !info.isCut, reader.read(bytes, into: &event) else {
                 return
             }
             events += 1
             switch shape {
             case .counts: return counts.add(event.kind, event.rejectionClass)
-            case .document: return listing.add(Parse.json(event, lines, header, bytes, now))
-            case .objects: output += Parse.json(event, lines, header, bytes, now).description
+            case .document: return listing.add(Parse.json(event, lines, reader.header, bytes, now))
+            case .objects: output += Parse.json(event, lines, reader.header, bytes, now).description
             case .lines: output += Parse.line(event, lines)
             }
             output += "\n"
@@ -75,7 +74,9 @@ struct Parse: ParsableCommand {
             throw Failure(
                 ExitStatus.no,
                 common.quiet
-                    ? "" : "\(shown(path)): not one line of Courier's; is it the mail log? (Debian: /var/log/mail.log)")
+                    ? ""
+                    : "\(shown(path)): not one line of a mail server's; is it the mail log? (Debian: /var/log/mail.log)"
+            )
         }
     }
 
@@ -89,7 +90,7 @@ struct Parse: ParsableCommand {
 
     /// `3  courier rejection rbl 511 198.51.100.9:37809 zen.example`
     static func line(_ event: Event, _ number: Int) -> String {
-        var words = ["\(number) ", "courier", event.kind.rawValue]
+        var words = ["\(number) ", event.mta.rawValue, event.kind.rawValue]
         if let rejectionClass = event.rejectionClass { words.append(rejectionClass.rawValue) }
         if let code = event.code { words.append("\(code)") }
         if let peer = event.peer {
@@ -108,7 +109,7 @@ struct Parse: ParsableCommand {
         let time = header.time(in: bytes, reference: now) { LocalTime.offsetSeconds(showing: $0) }
         return JSON.object([
             ("line", JSON(number)), ("time", JSON(time?.rfc3339Microseconds)),
-            ("host", .string(text(bytes, header.host))), ("mta", .string("courier")),
+            ("host", .string(text(bytes, header.host))), ("mta", .string(event.mta.rawValue)),
             ("event", .string(event.kind.rawValue)),
             ("class", JSON(event.rejectionClass?.rawValue)), ("code", JSON(event.code.map { Int($0) })),
             ("peer", JSON(event.peer?.description)), ("port", JSON(event.port.map { Int($0) })),

@@ -42,7 +42,8 @@ struct Replay: ParsableCommand {
         var run = ReplayRun(settings, hold: held)
         for path in paths { try eachLine(of: path) { run.hear($0, isCut: $1.isCut) } }
         guard run.lines > run.unread else {
-            throw Failure(ExitStatus.no, "not one line of Courier's in \(paths.map(shown).joined(separator: ", "))")
+            throw Failure(
+                ExitStatus.no, "not one line of a mail server's in \(paths.map(shown).joined(separator: ", "))")
         }
         if common.json { common.say(run.json.description) } else { for line in run.report { common.say(line) } }
     }
@@ -52,9 +53,8 @@ struct Replay: ParsableCommand {
 private struct ReplayRun {
     private let settings: Settings
     private let hold: Duration
-    private var dialect: Courier
+    private var reader: LogReader
     private var policy: Policy
-    private var header = LogLine()
     private var event = Event()
     private let reference = LocalTime.now
     private(set) var lines = 0
@@ -80,18 +80,18 @@ private struct ReplayRun {
     init(_ settings: Settings, hold: Duration) {
         self.settings = settings
         self.hold = hold
-        dialect = Courier(rblTexts: settings.mta.rblTexts)
+        reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
         policy = Policy(settings.ban, allowlist: Allowlist(configured: settings.allow.nets))
     }
 
     mutating func hear(_ bytes: Span<UInt8>, isCut: Bool) {
         lines += 1
-        guard !isCut, header.read(bytes), dialect.read(header, in: bytes, into: &event) else {
+        guard !isCut, reader.read(bytes, at: last, into: &event) else {
             unread += 1
             return
         }
         // A stamp that is not understood, or runs backwards, counts as the time of the line before.
-        let stamp = header.time(in: bytes, reference: reference) { LocalTime.offsetSeconds(showing: $0) } ?? last
+        let stamp = reader.header.time(in: bytes, reference: reference) { LocalTime.offsetSeconds(showing: $0) } ?? last
         let now = max(stamp, last)
         if first == nil { first = now }
         last = now

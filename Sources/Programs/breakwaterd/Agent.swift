@@ -104,9 +104,9 @@ final class Agent {
         policy = memory.policy
         costs = memory.costs
         modeOverride = memory.mode
-        let rblTexts = settings.mta.rblTexts
+        let reader = LogReader(settings.mta.kinds, settings.mta.siteWords, ownHost: ownHostName())
         logs = try Agent.logPaths(settings, journal).map { path in
-            try FollowedLog(path, start: Agent.start(of: path, memory, options), rblTexts: rblTexts)
+            try FollowedLog(path, start: Agent.start(of: path, memory, options), reader: reader)
         }
         firewall = NoFirewall()
 

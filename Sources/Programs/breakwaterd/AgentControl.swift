@@ -96,7 +96,7 @@ extension Agent {
         row.add("log", logPaths)
         row.add("last_line", tally.lastEvent?.nanoseconds)
         row.add("lines", tally.lines)
-        row.add("unread", logs.reduce(0) { $0 + $1.dialect.unread })
+        row.add("unread", logs.reduce(0) { $0 + $1.reader.unread })
         row.add("cut_lines", logs.reduce(0) { $0 + $1.follower.counters.cutLines })
         if let sample = tally.lastSample {
             row.add("connections", sample.connections)

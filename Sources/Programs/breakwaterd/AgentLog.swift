@@ -69,7 +69,8 @@ extension Agent {
 
     private func hear(_ bytes: Span<UInt8>, of log: FollowedLog, at now: Instant) {
         tally.lines += 1
-        guard var event = log.dialect.read(bytes) else { return }
+        var event = Event()
+        guard log.reader.read(bytes, at: now, into: &event) else { return }
         recognise(&event, bytes, at: now)
         tally.lastEvent = now
         tally.count(event)

@@ -28,3 +28,11 @@ private func ipAddress(_ socketAddress: UnsafeMutablePointer<sockaddr>) -> IPAdd
     default: nil
     }
 }
+
+/// This host's name as the kernel has it, which is what syslog daemons write (uname(2)).
+package func ownHostName() -> String? {
+    var names = utsname()
+    guard uname(&names) == 0 else { return nil }
+    let name = withUnsafeBytes(of: names.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    return name.isEmpty ? nil : name
+}

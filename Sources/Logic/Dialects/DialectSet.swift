@@ -1,0 +1,45 @@
+import Bytes
+import Events
+
+/// The dialects of one host's log, each with its own memory.
+///
+/// Whose line it is shows in its tag, and every dialect begins by looking at that, so they are asked one after the
+/// other.
+package struct DialectSet: Sendable {
+    package private(set) var courier: Courier?
+    private var postfix: Postfix?
+    private var exim: Exim?
+    private var sendmail: Sendmail?
+    private var opensmtpd: OpenSMTPD?
+    private var qpsmtpd: Qpsmtpd?
+    private var qmail: Qmail?
+    private var site: Site?
+
+    package init(_ kinds: Set<MTA>, _ site: SiteWords) {
+        if kinds.contains(.courier) { courier = Courier(rblTexts: site.rblTexts) }
+        if kinds.contains(.postfix) { postfix = Postfix(site) }
+        if kinds.contains(.exim) { exim = Exim(site) }
+        if kinds.contains(.sendmail) { sendmail = Sendmail(site) }
+        if kinds.contains(.opensmtpd) { opensmtpd = OpenSMTPD(site) }
+        if kinds.contains(.qpsmtpd) { qpsmtpd = Qpsmtpd(site) }
+        if kinds.contains(.qmail) { qmail = Qmail(site) }
+        if kinds.contains(.site), !site.patterns.isEmpty { self.site = Site(site) }
+    }
+
+    /// Lines of these MTAs that were no event: many of them mean that a wording has changed.
+    package var unread: Int {
+        (courier?.unread ?? 0) + (postfix?.unread ?? 0) + (exim?.unread ?? 0) + (sendmail?.unread ?? 0)
+            + (opensmtpd?.unread ?? 0) + (qpsmtpd?.unread ?? 0) + (qmail?.unread ?? 0)
+    }
+
+    package mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool {
+        return courier?.read(line, in: bytes, into: &event) == true
+            || postfix?.read(line, in: bytes, into: &event) == true
+            || exim?.read(line, in: bytes, into: &event) == true
+            || sendmail?.read(line, in: bytes, into: &event) == true
+            || opensmtpd?.read(line, in: bytes, into: &event) == true
+            || qpsmtpd?.read(line, in: bytes, into: &event) == true
+            || qmail?.read(line, in: bytes, into: &event) == true
+            || site?.read(line, in: bytes, into: &event) == true
+    }
+}

@@ -1,0 +1,107 @@
+import Bytes
+import Events
+
+/// One log's lines as events, whoever wrote them: header, host, dialect.
+///
+/// A log may hold the lines of several hosts, whose pids, queue ids and sessions repeat, so each host has dialects of
+/// its own. What a dialect remembers belongs to one log's order: every log has a reader of its own.
+package struct LogReader: Sendable {
+    /// How much of a log one host wrote.
+    package struct Share: Equatable, Sendable {
+        package var host: [UInt8]
+        /// Another host than this one.
+        package var isRemote: Bool
+        package var lines = 0
+        package var events = 0
+    }
+
+    /// Of the line that was read last.
+    package private(set) var header = LogLine()
+    /// Hosts that were forgotten to make room, with all that was remembered of their sessions.
+    package private(set) var forgottenHosts = 0
+
+    private struct Host: Sendable {
+        var share: Share
+        var dialects: DialectSet
+        var lastLine = 0
+    }
+    private let kinds: Set<MTA>
+    private let site: SiteWords
+    /// The first label of this host's own name, lower case; `nil` when every line counts as its own.
+    private let ownLabel: [UInt8]?
+    private let isSentHere: Bool
+    private var hosts: [Host] = []
+    private var current = 0
+    private var lines = 0
+    private static let mostHosts = 64
+
+    /// - Parameters:
+    ///   - ownHost: this host's name. Lines that give another are another host's, except in a log that has none of our
+    ///     own name: a syslog daemon may know this host by a name of its own choice. `nil`: never.
+    ///   - isSentHere: other hosts send their lines to this log, so that only our own name makes a line ours.
+    package init(
+        _ kinds: Set<MTA> = Set(MTA.allCases), _ site: SiteWords = SiteWords(), ownHost: String? = nil,
+        isSentHere: Bool = false
+    ) {
+        self.isSentHere = isSentHere
+        self.kinds = kinds
+        self.site = site
+        ownLabel = ownHost.map { name in Array(name.utf8.prefix { $0 != UInt8(ascii: ".") }).map(lowercased) }
+    }
+
+    /// Lines of the MTAs that were no event.
+    package var unread: Int { hosts.reduce(0) { $0 + $1.dialects.unread } }
+    /// By lines, the most first.
+    package var shares: [Share] { hosts.map(\.share).sorted { $0.lines > $1.lines } }
+    /// Courier's dialogue logging was seen (`Courier.hasDialogue`).
+    package var hasDialogue: Bool { hosts.contains { $0.dialects.courier?.hasDialogue == true } }
+
+    /// Puts what the line says happened into `event`; false when it is none. `now` is when it was heard.
+    package mutating func read(_ bytes: Span<UInt8>, at now: Instant = .distantPast, into event: inout Event) -> Bool {
+        guard header.read(bytes) else { return false }
+        header.heard = now
+        if hosts.isEmpty || !LogReader.isSame(hosts[current].share.host, bytes, header.host) { findHost(bytes) }
+        lines += 1
+        hosts[current].share.lines += 1
+        guard hosts[current].dialects.read(header, in: bytes, into: &event) else { return false }
+        hosts[current].share.events += 1
+        event.isRemote = hosts[current].share.isRemote
+        return true
+    }
+
+    /// Makes the line's host the current one.
+    private mutating func findHost(_ bytes: Span<UInt8>) {
+        if !hosts.isEmpty { hosts[current].lastLine = lines }
+        if let known = hosts.firstIndex(where: { LogReader.isSame($0.share.host, bytes, header.host) }) {
+            current = known
+            return
+        }
+        var name: [UInt8] = []
+        for index in header.host { name.append(bytes[index]) }
+        if hosts.count == LogReader.mostHosts {
+            let stalest = hosts.indices.min { hosts[$0].lastLine < hosts[$1].lastLine } ?? 0
+            hosts.remove(at: stalest)
+            forgottenHosts += 1
+        }
+        hosts.append(Host(share: Share(host: name, isRemote: false), dialects: DialectSet(kinds, site)))
+        current = hosts.count - 1
+        tellApart()
+    }
+
+    private mutating func tellApart() {
+        guard let ownLabel else { return }
+        let isOwn = hosts.map { host in
+            // A file of the MTA's own names no host.
+            host.share.host.isEmpty
+                || host.share.host.prefix { $0 != UInt8(ascii: ".") }.elementsEqual(ownLabel) { lowercased($0) == $1 }
+        }
+        let isOwnHere = isSentHere || isOwn.contains(true)
+        for index in hosts.indices { hosts[index].share.isRemote = isOwnHere && !isOwn[index] }
+    }
+
+    private static func isSame(_ name: [UInt8], _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard name.count == range.count else { return false }
+        for index in name.indices where name[index] != bytes[range.lowerBound + index] { return false }
+        return true
+    }
+}
