@@ -7,8 +7,9 @@ import services
 
 PACKAGES = ["qpsmtpd", "libnet-ip-perl"]
 HOOKS = []
-# keep=1: reject without hanging up. syslog=1: to mail.log as well as to Debian's qpsmtpd.log. level is of both.
-OPTIONS = {"slots": 15, "zones": "zen.bl.example cbl.bl.example", "keep": 0, "syslog": 0, "level": "LOGINFO"}
+# stage=rcpt: reject when the recipient is named, by the plugin naughty; with connect qpsmtpd hangs up after its 550.
+# syslog=1: to mail.log as well as to Debian's qpsmtpd.log. level is of both.
+OPTIONS = {"slots": 15, "zones": "zen.bl.example cbl.bl.example", "stage": "connect", "syslog": 0, "level": "LOGINFO"}
 LOG = "qpsmtpd/qpsmtpd.log"
 PROGRAMS = ("qpsmtpd-forkserver", "perl", "qpsmtpd-forkse")
 _MAILDIR = "var/spool/qpsmtpd/Maildir"
@@ -25,9 +26,11 @@ def configure(root, options):
     services.write(root, "etc/qpsmtpd/dnsbl_zones", options["zones"].replace(" ", "\n") + "\n")
     services.write(root, "etc/qpsmtpd/logging", f"logging/file loglevel {options['level']} /var/log/qpsmtpd/qpsmtpd.log\n"
                    + (f"logging/syslog loglevel {options['level']} facility mail\n" if options["syslog"] else ""))
-    if options["keep"]:
-        plugins = services.read(root, "etc/qpsmtpd/plugins")
-        services.write(root, "etc/qpsmtpd/plugins", re.sub(r"(?m)^dnsbl$", "dnsbl reject 1 reject_type perm", plugins))
+    # The wrapper under the old name knows no limit, and so finds that each message has too many hops.
+    plugins = re.sub(r"(?m)^check_loop$", "loop", services.read(root, "etc/qpsmtpd/plugins"))
+    if options["stage"] == "rcpt":
+        plugins = re.sub(r"(?m)^dnsbl$", "dnsbl reject naughty\nnaughty reject rcpt reject_type perm", plugins)
+    services.write(root, "etc/qpsmtpd/plugins", plugins)
 
 
 def start(root, _options):
