@@ -23,6 +23,7 @@ import figures
 import instance
 import lines
 import load
+import mta
 import namespaces
 import network
 import plan
@@ -53,7 +54,7 @@ def measure(found, chosen):
 
 def part(found, chosen, name, number):
     """One run of one part."""
-    tree.ready(found.tell)
+    tree.of_server(found.tell, mta.KINDS["courier"])
     function = {"alone": _alone, "alone_quick": _alone_quick, "wave": _wave, "by_hand": _by_hand,
                 "by_hand_busy": _by_hand_busy}[name]
     run, busy = load.measured(chosen, found.tell, f"shed: {name}, run {number + 1}",

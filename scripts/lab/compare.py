@@ -164,7 +164,7 @@ class Guard:
 
 
 def _configuration(info, shed, socket):
-    slots = info["options"]["maxdaemons"]
+    slots = info["options"]["slots"]
     # JSON's strings and lists are TOML's, too.
     return f"""mode = "enforce"
 state_directory = {json.dumps(info["guard"])}

@@ -24,7 +24,7 @@ def run(name, chosen, out, watch=None):
     `watch` is called every second and returns what it wants to add to the line of progress.
     """
     state = instance.alive(name)
-    limit = state["options"]["maxdaemons"]
+    limit = state["options"]["slots"]
     try:
         os.makedirs(out, exist_ok=True)
     except OSError as error:

@@ -43,6 +43,7 @@ struct SettingKey: Sendable {
         SettingKey("control_group", \.controlGroup, .groupName),
         SettingKey("mta.kind", \.mta.kind, .mtaKind),
         SettingKey("mta.log", \.mta.log, .log),
+        SettingKey("mta.senders", \.mta.senders, .nets),
         SettingKey("mta.rbl_texts", \.mta.rblTexts, .phrases),
         SettingKey("mta.unexplained", \.mta.unexplained, .word()),
         SettingKey("mta.patterns", \.mta.patterns, .patterns),

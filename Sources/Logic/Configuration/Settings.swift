@@ -33,6 +33,8 @@ package struct Settings: Equatable, Sendable {
     package struct MTA: Equatable, Sendable {
         package var kind = Kind.auto
         package var log = Log.auto
+        /// Who may send syslog to us.
+        package var senders = Prefix.loopbacks
         /// Further wordings of a DNSBL rejection, looked for inside the reply's text.
         package var rblTexts: [String] = []
         /// The class of a rejection whose line gives no reason: Exim's `deny` without `message`.
@@ -54,8 +56,8 @@ package struct Settings: Equatable, Sendable {
         }
         package enum Log: Equatable, Sendable {
             case auto
-            /// Absolute paths; never empty.
-            case files([String])
+            /// Never empty.
+            case places([LogPlace])
         }
         package enum Slots: Equatable, Sendable {
             /// Read from the MTA's own configuration.
@@ -124,9 +126,7 @@ package struct Settings: Equatable, Sendable {
     }
 
     package struct Allow: Equatable, Sendable {
-        package var nets: [Prefix] = [
-            Prefix(IPAddress(v4: 127 << 24), bits: 96 + 8), Prefix(IPAddress(high: 0, low: 1)),
-        ]
+        package var nets = Prefix.loopbacks
     }
 
     package struct Sample: Equatable, Sendable {

@@ -28,6 +28,8 @@ package struct Event: Equatable, Sendable {
     package var zone: String?
     /// The process that wrote the line: as a rule the one that holds the peer's connection, alone or among others.
     package var pid: Int32?
+    /// The MTA's own number of the session, where one process serves all peers and the line has no port (OpenSMTPD).
+    package var session: UInt64?
     /// The host that wrote the line is another than this one, so its processes and connections are not ours to touch.
     package var isRemote = false
     /// Where a line holds several addresses in the peer's place, since a client chose some of them: all of these, and
@@ -35,6 +37,10 @@ package struct Event: Equatable, Sendable {
     package var candidates: [IPAddress] = []
     /// The line was written when the connection began; its 5xx comes as the answer to a later command.
     package var precedesReply = false
+    /// Where the line names no port: how many sessions the peer has open with this process, when the log showed a
+    /// rejection in every one of them; `nil` when it did not. A process with as many connections of the peer holds none
+    /// that was not rejected.
+    package var rejectedSessions: Int?
     /// An acceptance after SMTP AUTH.
     package var isAuthenticated = false
     /// An inner line of a multi-line reply (`517-`): shown by `parse`, judged by its last line only.
@@ -70,9 +76,11 @@ package struct Event: Equatable, Sendable {
         port = nil
         if zone != nil { zone = nil }
         pid = nil
+        session = nil
         isRemote = false
         if !candidates.isEmpty { candidates = [] }
         precedesReply = false
+        rejectedSessions = nil
         isAuthenticated = false
         isContinuation = false
         isListFailure = false
