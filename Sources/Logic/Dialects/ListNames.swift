@@ -23,6 +23,13 @@ extension ListTexts {
         return nil
     }
 
+    /// The zone that all of `text` is.
+    static func wholeZone(_ bytes: Span<UInt8>, _ text: Range<Int>) -> String? {
+        guard text.count <= 253, let zone = zone(bytes, urlHost: text), zone.utf8.count == text.count, !isNumber(zone)
+        else { return nil }
+        return zone
+    }
+
     /// `listed at 192.0.2.7`: what ends in a number is no domain.
     private static func isNumber(_ zone: String) -> Bool {
         zone.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }.allSatisfy(isDigit)
