@@ -20,7 +20,7 @@ REJECTION = re.compile(rb'smtp failed-command command=\"RCPT TO:[^ ]*\" result=\
 FILTER = "etc/opensmtpd-filter-dnsbl"
 # smtp.c: smtpd takes connections while more than half of its descriptors, and 5, are free.
 _RESERVED = 5
-_OTHERS = 30  # sockets between its processes, the filter's, listeners
+_OTHERS = 2
 
 
 def configure(root, options):
