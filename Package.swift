@@ -106,3 +106,14 @@ let package = Package(
         .tests("Lab", [], exclude: ["Fixtures"]),
     ]
 )
+
+// The fuzz targets: built by scripts/fuzz alone, since libFuzzer brings a main of its own.
+if Context.environment["BREAKWATER_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: [
+                "LogIntake", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "ControlProtocol",
+                "Netfilter", "Netlink", "ProcFS", "CNetfilter",
+            ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))
+}

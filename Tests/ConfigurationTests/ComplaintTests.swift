@@ -54,6 +54,24 @@ import Testing
             "firewall.backend = \"nftables\"",
             "f:1: firewall.backend = \"nftables\": expected \"nft\", \"xt_recent\", \"none\""
         ),
+        // Patterns.
+        (
+            "[mta]\npatterns = [\"d: helo={*} refused {peer}\"]",
+            "f:2: mta.patterns[0] = \"d: helo={*} refused {peer}\": {peer} stands behind {*}, where a peer can write "
+                + "another's address; before it only fixed words, {name}, {port}, {code} and {zone} may stand. Have the "
+                + "program log the address first"
+        ),
+        (
+            "[mta]\npatterns = [{ line = \"d: refused {peer}\", class = \"rlb\" }]",
+            "f:2: mta.patterns[0] = { ... }: class: expected \"rbl\", \"rhsbl\", \"relay-denied\", \"helo\", "
+                + "\"unknown-user\", \"recipient\", \"client-host\", \"sender\", \"auth\", \"content\", \"conn-limit\", "
+                + "\"other\"; did you mean \"rbl\"?"
+        ),
+        (
+            "[mta]\npatterns = [{ tag = \"d\" }]",
+            "f:2: mta.patterns[0] = { ... }: expected \"program: text with {peer}\" or { line = \"...\", class = "
+                + "\"client-host\" }"
+        ),
         // Paths and logs.
         ("state_directory = \"lib\"", "f:1: state_directory = \"lib\": expected an absolute path, beginning with /"),
         (

@@ -51,6 +51,7 @@ private func reading(_ texts: String...) -> SettingsReading {
         kind = "courier"
         log = ["/var/log/mail.log", "/var/log/mail.err"]
         rbl_texts = ["gelistet bei", "tab\\tand \\u0007"]
+        patterns = ["d: refused {peer}", { line = "d: not {peer}", class = "client-host" }]
         ports = [25, 465, 587]
         slots = 300
         """,

@@ -15,6 +15,7 @@ import Testing
         ("<22>1 2026-11-20T22:44:56Z h app - - [x@1 a=\"\\\"]\" b=\"\\\\\"][y] text", "h", "app", "text", ""),
         ("<22>1 2026-11-20T22:44:56Z h app - - -", "h", "app", "", ""),
         ("<22>1 2026-11-20T22:44:56Z h app - - - \u{feff}text", "h", "app", "text", ""),
+        ("<22>1 2026-11-20T22:44:56Z h app 99 - -  rsyslog's own blank", "h", "app", "rsyslog's own blank", "99"),
         ("Nov 20 22:44:29 vm tag: text\r", "vm", "tag", "text", ""),
         ("Nov 20 22:44:29 vm tag:", "vm", "tag", "", ""),
         ("Nov 20 22:44:29 vm tag[abc]: text", "vm", "tag", "text", ""),
@@ -53,6 +54,10 @@ import Testing
     }
 
     @Test(arguments: [
+        // A folded line of a message's header, as Exim's rejectlog has it.
+        " ov 20 22:53:24 mx1 exim[4527]: H=(x) [192.0.2.66]", "\tov 20 22:53:24 mx1 exim[4527]: x",
+        "F o 20 22:53:24 mx1 exim[4527]: x", "  v 20 22:53:24 mx1 exim[4527]: x", "nov 20 22:53:24 mx1 exim[4527]: x",
+        " ri Nov 20 22:44:56 2026 mx1[369]: text",
         "", "\r", "<", "<22", "<22>", "<>Nov 20 22:44:29 vm tag: x", "<2222>Nov 20 22:44:29 vm tag: x",
         "Nov 20 22:44:29",
         "Nov 20 22:44:29 ", "Nov 20 22:44:29 vm", "Nov 20 22:44:29 vm ", "Nov 20 22:44:29 vm tag",

@@ -46,6 +46,7 @@ struct SettingKey: Sendable {
         SettingKey("mta.senders", \.mta.senders, .nets),
         SettingKey("mta.rbl_texts", \.mta.rblTexts, .phrases),
         SettingKey("mta.unexplained", \.mta.unexplained, .word()),
+        SettingKey("mta.patterns", \.mta.patterns, .patterns),
         SettingKey("mta.ports", \.mta.ports, .ports),
         SettingKey("mta.slots", \.mta.slots, .slots),
         SettingKey("ban.classes", \.ban.classes, .weights),

@@ -39,6 +39,8 @@ package struct Settings: Equatable, Sendable {
         package var rblTexts: [String] = []
         /// The class of a rejection whose line gives no reason: Exim's `deny` without `message`.
         package var unexplained = RejectionClass.other
+        /// Rejections of programs that no dialect knows.
+        package var patterns: [SitePattern] = []
         /// The listeners protected; never empty.
         package var ports: [UInt16] = [25]
         package var slots = Slots.auto
@@ -47,7 +49,7 @@ package struct Settings: Equatable, Sendable {
         package var kinds: Set<Events.MTA> {
             Events.MTA(rawValue: kind.rawValue).map { [$0, .site] } ?? Set(Events.MTA.allCases)
         }
-        package var siteWords: SiteWords { SiteWords(rblTexts: rblTexts, unexplained: unexplained) }
+        package var siteWords: SiteWords { SiteWords(rblTexts: rblTexts, unexplained: unexplained, patterns: patterns) }
 
         package enum Kind: String, CaseIterable, Sendable {
             case auto, courier, postfix, exim, sendmail, opensmtpd, qpsmtpd, qmail
