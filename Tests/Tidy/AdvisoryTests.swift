@@ -7,9 +7,11 @@ import Testing
 
     /// CVE-2012-5642, CVE-2021-32749, CVE-2011-1018: text of a log, or of a whois server, reached a shell or mail(1).
     @Test func `programs are started in one place, without a shell`() throws {
-        let starts = /\b(system|popen|execl|execlp|execle|execv|execvp|execve|execvpe|posix_spawnp?|Process)\s*\(/
+        let starts = ["popen(", "execv", "execl", "posix_spawn", "Glibc.system(", " = system(", "= Process("]
         let files = try Self.sources.filter { file in
-            try Repository.lines(file).contains { !$0.trimmed.hasPrefix("//") && $0.firstMatch(of: starts) != nil }
+            try Repository.lines(file).contains { line in
+                !line.trimmed.hasPrefix("//") && starts.contains { line.contains($0) }
+            }
         }
         #expect(files == ["Sources/Outputs/Netfilter/XTRecent.swift"])
         for line in try Repository.lines("Sources/Outputs/Netfilter/XTRecent.swift") {
@@ -21,9 +23,9 @@ import Testing
     @Test func `nothing is written under a directory that everybody may write to`() throws {
         for file in Self.sources {
             for (number, line) in try Repository.lines(file).enumerated() where !line.trimmed.hasPrefix("//") {
-                #expect(
-                    !line.contains("\"/tmp") && !line.contains("\"/var/tmp") && !line.contains("/dev/shm")
-                        && line.firstMatch(of: /\b(tmpnam|tempnam|mktemp)\b/) == nil, "\(file):\(number + 1)")
+                for word in ["\"/tmp", "\"/var/tmp", "/dev/shm", "tmpnam(", "tempnam(", "mktemp("] {
+                    #expect(!line.contains(word), "\(file):\(number + 1)")
+                }
             }
         }
     }
