@@ -35,7 +35,8 @@ package struct Event: Equatable, Sendable {
     /// Where a line holds several addresses in the peer's place, since a client chose some of them: all of these, and
     /// `peer` is `nil`. Which of them is the peer, only the kernel knows. Bounded by the dialect.
     package var candidates: [IPAddress] = []
-    /// The line was written when the connection began; its 5xx comes as the answer to a later command.
+    /// The line was written before the reply it is about. For a rejection: when the connection began, and its 5xx comes
+    /// as the answer to a later command. For an acceptance: before the message came, which may still be refused.
     package var precedesReply = false
     /// Where the line names no port: how many sessions the peer has open with this process, when the log showed a
     /// rejection in every one of them; `nil` when it did not. A process with as many connections of the peer holds none
