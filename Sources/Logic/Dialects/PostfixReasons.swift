@@ -61,7 +61,7 @@ extension Postfix {
         _ text: ReplyText, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event
     ) {
         var reader = Reader(text.range)
-        if reader.skip("Service unavailable; ", in: bytes), judgeListing(reader, origin, bytes, &event) { return }
+        if reader.skip("Service unavailable; ", in: bytes), judgeListing(reader, text, origin, bytes, &event) { return }
         reader = Reader(text.range)
         if reader.skip("<", in: bytes) {
             judgeQuoted(reader, text, origin, bytes, &event)
@@ -91,7 +91,9 @@ extension Postfix {
     /// `Client host [IP] blocked using ZONE[; TXT]` (smtpd), `client [IP] blocked using ZONE` (postscreen): a listing of
     /// the peer only if the address in brackets is the peer's. Otherwise a name was listed: its PTR name, or what the
     /// client said.
-    private func judgeListing(_ place: Reader, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event) -> Bool {
+    private func judgeListing(
+        _ place: Reader, _ text: ReplyText, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event
+    ) -> Bool {
         var reader = place
         if reader.skip("Client host [", in: bytes) || reader.skip("client [", in: bytes) {
             var behind = reader
@@ -106,45 +108,41 @@ extension Postfix {
             guard Postfix.listedNames.contains(where: { reader.skip($0, in: bytes) }), reader.skip(" [", in: bytes)
             else { return false }
         }
-        guard let listing = reader.onlyPlace(of: "] blocked using ", in: bytes) else { return false }
+        // Twice in the line: one of them is the client's, so neither zone can be believed.
+        var line = Reader(reader.position..<text.envelope.upperBound)
+        guard let listing = line.place(behind: "] blocked using ", in: bytes) else { return false }
         event.rejectionClass = .rhsbl
-        // Twice: one of them is the client's, so neither zone can be believed.
-        guard listing.isOnly else { return true }
-        reader.move(to: listing.end)
+        line.move(to: listing)
+        guard line.place(behind: "] blocked using ", in: bytes) == nil else { return true }
+        reader = Reader(self.text(in: line.rest, bytes).range)
         event.zone = reader.zone(in: bytes)
         event.isListFailure = listTexts.signs(in: bytes, reader.rest, peer: origin.address).isListFailure
         return true
     }
 
-    /// `<NAME>: Helo command rejected: REASON`, where NAME is the client's and may hold all of this again: then it is
-    /// not known which of them is Postfix's.
+    /// `<NAME>: Helo command rejected: REASON`. NAME and the envelope are the client's and may hold all of this again, or
+    /// an envelope's beginning; so the whole line is looked through, and when there are two of them nobody knows which
+    /// is Postfix's.
     private func judgeQuoted(
         _ place: Reader, _ text: ReplyText, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event
     ) {
         event.rejectionClass = .other
-        var reader = place
-        let namesPeer = reader.skip(origin.text, in: bytes) && reader.skip(">: ", in: bytes)
-        var reason: (class: RejectionClass, behind: Reader)?
-        while true {
-            for quoted in Postfix.quotingTexts where reader.skip(quoted.start, in: bytes) {
-                // A second one.
-                if reason != nil { return }
-                reason = (quoted.rejectionClass, reader)
-                break
-            }
-            // The peer's name holds no `>`, so what stands behind it is Postfix's.
-            if namesPeer { break }
-            guard let next = reader.place(behind: ">: ", in: bytes) else { break }
-            reader.move(to: next)
+        var line = Reader(place.position..<text.envelope.upperBound)
+        var reason: (class: RejectionClass, words: Range<Int>)?
+        while let next = line.place(behind: ">: ", in: bytes) {
+            line.move(to: next)
+            guard let quoted = Postfix.quotingTexts.first(where: { line.skip($0.start, in: bytes) }) else { continue }
+            guard reason == nil else { return }
+            reason = (quoted.rejectionClass, line.rest)
         }
         guard let reason else { return }
         event.rejectionClass = reason.class
-        var words = reason.behind
+        var words = Reader(reason.words)
         if reason.class == .recipient, words.skip("User unknown", in: bytes) || words.skip("undeliverable", in: bytes) {
             event.rejectionClass = .unknownUser
             return
         }
-        judgeSiteText(ReplyText(range: words.rest, envelope: text.envelope), origin, bytes, &event)
+        judgeSiteText(self.text(in: reason.words, bytes), origin, bytes, &event)
     }
 
     /// The administrator's own words for a list, in texts of access tables, policy servers and milters.
@@ -262,14 +260,6 @@ extension Reader {
             step.move(to: found + 1)
         }
         return nil
-    }
-
-    /// Behind the first `text`, and whether there is no other.
-    func onlyPlace(of text: StaticString, in bytes: Span<UInt8>) -> (end: Int, isOnly: Bool)? {
-        guard let first = place(behind: text, in: bytes) else { return nil }
-        var behind = self
-        behind.move(to: first)
-        return (first, behind.place(behind: text, in: bytes) == nil)
     }
 
     /// A list's name as the configuration has it, lower case: up to a `;`, a blank or the end; `nil` for other text,
