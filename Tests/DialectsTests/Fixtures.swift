@@ -39,6 +39,10 @@ func describe(_ event: Event?) -> String {
     if let zone = event.zone { words.append(zone) }
     if let connections = event.connections { words.append("\(connections)") }
     if let pid = event.pid { words.append("pid=\(pid)") }
+    if !event.candidates.isEmpty {
+        words.append("candidates=" + event.candidates.map(\.description).joined(separator: ","))
+    }
+    if event.precedesReply { words.append("+precedes-reply") }
     if event.isAuthenticated { words.append("+authenticated") }
     if event.isContinuation { words.append("+continuation") }
     if event.isListFailure { words.append("+list-failure") }
