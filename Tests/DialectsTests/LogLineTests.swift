@@ -54,6 +54,10 @@ import Testing
     }
 
     @Test(arguments: [
+        // A folded line of a message's header, as Exim's rejectlog has it.
+        " ov 20 22:53:24 mx1 exim[4527]: H=(x) [192.0.2.66]", "\tov 20 22:53:24 mx1 exim[4527]: x",
+        "F o 20 22:53:24 mx1 exim[4527]: x", "  v 20 22:53:24 mx1 exim[4527]: x", "nov 20 22:53:24 mx1 exim[4527]: x",
+        " ri Nov 20 22:44:56 2026 mx1[369]: text",
         "", "\r", "<", "<22", "<22>", "<>Nov 20 22:44:29 vm tag: x", "<2222>Nov 20 22:44:29 vm tag: x",
         "Nov 20 22:44:29",
         "Nov 20 22:44:29 ", "Nov 20 22:44:29 vm", "Nov 20 22:44:29 vm ", "Nov 20 22:44:29 vm tag",

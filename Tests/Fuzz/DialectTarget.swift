@@ -14,6 +14,14 @@ enum OwnPlace {
     case noEvent
     /// An event may come of it, and its peer is this one or unknown.
     case peer(IPAddress?)
+    /// Which of several the slow reading cannot tell; whom the MTA meant is then seen in lines of its grammar only.
+    case oneOf([IPAddress])
+
+    /// The address that `text` is, or that it cannot be an event.
+    static func named(_ text: [UInt8]?) -> OwnPlace {
+        guard let text, let peer = slowAddress(text) else { return .noEvent }
+        return .peer(peer)
+    }
 }
 
 /// A dialect, fed with lines as they come (mutations of real ones), or with lines of its MTA's grammar in which only
@@ -66,7 +74,12 @@ struct DialectTarget<D: Dialect, O: Oracle>: Target {
             require(
                 event.peer == nil || event.peer == own,
                 "\(event.peer?.description ?? ""), not \(own?.description ?? "nobody"): \(shown(line))")
+        case .oneOf(let addresses):
+            for address in event.candidates + (event.peer.map { [$0] } ?? []) {
+                require(addresses.contains(address), "\(address), not one of \(addresses): \(shown(line))")
+            }
         }
+        require(event.candidates.count <= 8, "\(event.candidates.count) candidates: \(shown(line))")
     }
 
     private func check(_ made: Grammar.Made) {
@@ -84,6 +97,11 @@ struct DialectTarget<D: Dialect, O: Oracle>: Target {
             require(
                 last?.peer == nil || last?.peer == made.peer,
                 "\(last?.peer?.description ?? ""), not \(made.peer): \(told())")
+            // Whom the kernel is asked about: the true one among them, unless the line was cut.
+            let candidates = last?.candidates ?? []
+            require(
+                candidates.isEmpty || candidates.contains(made.peer) || made.isCut,
+                "\(candidates), not \(made.peer): \(told())")
         case .peer:
             require(last?.peer == made.peer, "\(last?.peer?.description ?? "nobody"), not \(made.peer): \(told())")
         }

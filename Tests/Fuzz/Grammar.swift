@@ -18,6 +18,7 @@ struct Grammar {
         var lines: [[UInt8]]
         var peer: IPAddress
         var expected: Expected
+        var isCut = false
     }
 
     private enum Piece {
@@ -101,11 +102,18 @@ struct Grammar {
             // Cut somewhere: then it may be no event, but never another one's.
             made.lines[made.lines.count - 1] = Array(last.prefix(last.count * Int(input[3] - 128) / 128))
             made.expected = .peerOrNothing
+            made.isCut = true
         }
         return made
     }
 
     private static func header(_ tag: [UInt8], _ form: Int) -> [UInt8] {
+        // A file of the program's own.
+        if tag.isText("@multilog") { return Array("@400000006740e5a80c5be0d4 ".utf8) }
+        if tag.isText("@mainlog") { return Array("2026-11-20 22:44:56 ".utf8) }
+        if tag.first == UInt8(ascii: "@") {
+            return Array("Fri Nov 20 22:44:56 2026 mx".utf8) + tag.dropFirst() + Array(": ".utf8)
+        }
         switch form % 3 {
         case 0: return Array("Nov 20 22:44:29 mx ".utf8) + tag + Array(": ".utf8)
         case 1: return Array("2026-11-20T22:44:56.033783+00:00 mx ".utf8) + tag + Array(": ".utf8)

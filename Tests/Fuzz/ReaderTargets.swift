@@ -1,6 +1,7 @@
 import Addresses
 import Configuration
 import ControlProtocol
+import Dialects
 import Events
 import Glibc
 import MailServer
@@ -158,6 +159,24 @@ struct SettingsTarget: Target {
         guard let equals = text.firstIndex(of: "=") else { return }
         var settings = Settings()
         try? settings.set(String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+}
+
+/// A pattern and a line for it, a newline between them: whatever pattern is taken, a word written where its free text
+/// stands changes nothing.
+struct PatternTarget: Target {
+    mutating func run(_ input: [UInt8]) {
+        let parts = input.split(separator: 0x0a, maxSplits: 1).map(Array.init)
+        guard parts.count == 2, let pattern = try? SitePattern(String(decoding: parts[0], as: UTF8.self)) else {
+            return
+        }
+        require((try? SitePattern(pattern.line)) == pattern, "a pattern is not read back: \(pattern.line)")
+        var dialect = Site(SiteWords(patterns: [pattern]))
+        let line = Array("Nov 20 22:44:29 mx ".utf8) + parts[1].filter { $0 != 0x0a }
+        guard let event = dialect.read(line.span), !pattern.endsTheLine else { return }
+        guard let peer = event.peer else { return require(false, "an event of nobody: \(shown(line))") }
+        let longer = line + Array(" 192.0.2.66 ".utf8) + parts[1]
+        require(dialect.read(longer.span)?.peer == peer, "foreign text changes the peer: \(shown(longer))")
     }
 }
 

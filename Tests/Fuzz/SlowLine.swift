@@ -21,58 +21,58 @@ struct SlowLine {
         }
         if hasPriority, rest.starts(with: "1 ".utf8) {
             rest.removeFirst(2)
-            self.init(protocol23: rest)
+            guard readProtocol23(rest) else { return nil }
         } else {
-            self.init(traditional: rest)
+            guard readTraditional(rest) else { return nil }
         }
     }
 
-    private init?(traditional line: [UInt8]) {
-        guard let first = line.first else { return nil }
+    private mutating func readTraditional(_ line: [UInt8]) -> Bool {
+        guard let first = line.first else { return false }
         var rest = line
-        if first == UInt8(ascii: "@") {
-            guard line.count > 26 else { return nil }
+        if first == UInt8(ascii: "@"), line.count > 25 {
             message = Array(line.dropFirst(26))
-            return
+            return true
         }
         if line.count > 20, line[10] == 0x20, (0x30...0x39).contains(first), !line[..<10].contains(0x20) {
-            self.init(dateTime: line)
-            return
+            readDateTime(line)
+            return true
         }
         if line.count > 25, line[3] == 0x20, line[7] == 0x20, !(0x30...0x39).contains(first) {
             // A weekday and 20 bytes of date, then what stands where a tag does.
-            self.init(traditional: Array("Nov 20 22:44:29 x ".utf8) + line[25...])
+            guard readTraditional(Array("Nov 20 22:44:29 x ".utf8) + line[25...]) else { return false }
             host = tag
             tag = []
-            return
+            return true
         }
         if (0x30...0x39).contains(first) {
-            guard SlowLine.takeWord(&rest) != nil else { return nil }
+            guard SlowLine.takeWord(&rest) != nil else { return false }
         } else {
-            guard rest.count > 16 else { return nil }
+            guard rest.count > 16 else { return false }
             rest.removeFirst(16)
         }
-        guard let host = SlowLine.takeWord(&rest) else { return nil }
+        guard let host = SlowLine.takeWord(&rest) else { return false }
         self.host = host
         guard let stop = rest.firstIndex(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "[") }) else {
-            return nil
+            return false
         }
         tag = Array(rest[..<stop])
         if rest[stop] == UInt8(ascii: "[") {
-            guard let close = rest[stop...].firstIndex(of: UInt8(ascii: "]")) else { return nil }
+            guard let close = rest[stop...].firstIndex(of: UInt8(ascii: "]")) else { return false }
             pid = Array(rest[(stop + 1)..<close])
             rest.removeFirst(close + 1)
-            guard rest.first == UInt8(ascii: ":") else { return nil }
+            guard rest.first == UInt8(ascii: ":") else { return false }
             rest.removeFirst()
         } else {
             rest.removeFirst(stop + 1)
         }
         if rest.first == 0x20 { rest.removeFirst() }
         message = rest
+        return true
     }
 
     /// `2026-11-20 22:44:56[.123][ +0100] message`.
-    private init(dateTime line: [UInt8]) {
+    private mutating func readDateTime(_ line: [UInt8]) {
         var rest = Array(line.dropFirst(19))
         if rest.first == UInt8(ascii: ".") {
             let fraction = rest.dropFirst().prefix(10).prefix { (0x30...0x39).contains($0) }
@@ -87,11 +87,11 @@ struct SlowLine {
         message = Array(rest.dropFirst())
     }
 
-    private init?(protocol23 line: [UInt8]) {
+    private mutating func readProtocol23(_ line: [UInt8]) -> Bool {
         var rest = line
         var words: [[UInt8]] = []
         for _ in 0..<5 {
-            guard let word = SlowLine.takeWord(&rest) else { return nil }
+            guard let word = SlowLine.takeWord(&rest) else { return false }
             words.append(word)
         }
         host = words[1]
@@ -116,7 +116,7 @@ struct SlowLine {
                         break
                     }
                 }
-                guard let end else { return nil }
+                guard let end else { return false }
                 rest.removeFirst(end + 1)
             }
         }
@@ -125,6 +125,7 @@ struct SlowLine {
         if rest.first == 0x20 { rest.removeFirst() }
         if rest.starts(with: [0xef, 0xbb, 0xbf]) { rest.removeFirst(3) }
         message = rest
+        return true
     }
 
     private static func takeWord(_ rest: inout [UInt8]) -> [UInt8]? {

@@ -106,7 +106,7 @@ def _wave(info, chosen, guard, directory):
     watcher.start()
     parser = argparse.ArgumentParser()
     plan.add_options(parser)
-    wave = plan.options(parser.parse_args(["--profile", chosen.wave, "--tail", "5"]))
+    wave = plan.options(parser.parse_args(["--profile", chosen.wave, "--tail", "5"]), info["options"])
     summary = trial.run(NAME, wave, os.path.join(directory, "wave"))
     seen = watcher.stop()
     times = [entry["end"] - entry["line"] for entry in seen.values() if "line" in entry and "end" in entry]

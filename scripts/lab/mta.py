@@ -11,11 +11,16 @@
 
 import courier
 import exim
+import opensmtpd
 import postfix
 import postscreen
+import qmail
+import qpsmtpd
+import sendmail
 from errors import LabError
 
-KINDS = {"courier": courier, "postfix": postfix, "postscreen": postscreen, "exim": exim}
+KINDS = {"courier": courier, "postfix": postfix, "postscreen": postscreen, "exim": exim, "sendmail": sendmail,
+         "opensmtpd": opensmtpd, "qpsmtpd": qpsmtpd, "qmail": qmail}
 
 
 def of(options):

@@ -33,7 +33,7 @@ def run(name, chosen, out, watch=None):
     # Time for two programs to start, and for messages before the wave.
     given = {**chosen, "out": out, "start": time.monotonic() + 1 + (plan.KNOWN_SECONDS if chosen["known"] else 0)}
     measured = {"out": out, "start": given["start"], "seconds": plan.length(chosen),
-                "root": os.path.join(instance.directory(name), "root")}
+                "mta": state["options"]["mta"], "root": os.path.join(instance.directory(name), "root")}
     with contextlib.ExitStack() as ending:
         measurer = _inside(name, "server", "measure.py", measured, ending)
         zombies = _inside(name, "client", "wave.py", given, ending)

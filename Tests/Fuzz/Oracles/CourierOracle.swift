@@ -14,23 +14,18 @@ struct CourierOracle: Oracle {
         guard ["courieresmtpd", "esmtpd", "esmtpd-ssl", "esmtpd-msa"].contains(where: { line.tag.isText($0) }) else {
             return .noEvent
         }
-        if let rest = message.behind("error,relay=") { return CourierOracle.named(rest.before(",")) }
-        if let rest = message.behind("started,ip=[") { return CourierOracle.named(rest.before("]")) }
-        if let rest = message.behind("dropped blocked connection from ") { return CourierOracle.named(rest) }
-        if let rest = message.behind("Maximum connection limit reached for ") { return CourierOracle.named(rest) }
+        if let rest = message.behind("error,relay=") { return .named(rest.before(",")) }
+        if let rest = message.behind("started,ip=[") { return .named(rest.before("]")) }
+        if let rest = message.behind("dropped blocked connection from ") { return .named(rest) }
+        if let rest = message.behind("Maximum connection limit reached for ") { return .named(rest) }
         if let rest = message.behind("[") {
-            return rest.place(of: "]: Connection timed out") == nil ? .noEvent : CourierOracle.named(rest.before("]"))
+            return rest.place(of: "]: Connection timed out") == nil ? .noEvent : .named(rest.before("]"))
         }
         let digits = message.prefix { (0x30...0x39).contains($0) }
         let words = Array(message.dropFirst(digits.count))
         guard !digits.isEmpty, line.tag.isText("courieresmtpd") || line.tag.isText("esmtpd") else { return .noEvent }
         return words.isText(" active connections.") || words.isText(" maximum active connections.")
             ? .peer(nil) : .noEvent
-    }
-
-    private static func named(_ text: [UInt8]?) -> OwnPlace {
-        guard let text, let peer = slowAddress(text) else { return .noEvent }
-        return .peer(peer)
     }
 
     static var grammar: Grammar {
