@@ -38,6 +38,7 @@ func describe(_ event: Event?) -> String {
     if let peer = event.peer { words.append("\(peer)" + (event.port.map { ":\($0)" } ?? "")) }
     if let zone = event.zone { words.append(zone) }
     if let connections = event.connections { words.append("\(connections)") }
+    if let sessions = event.rejectedSessions { words.append("sessions=\(sessions)") }
     if let pid = event.pid { words.append("pid=\(pid)") }
     if !event.candidates.isEmpty {
         words.append("candidates=" + event.candidates.map(\.description).joined(separator: ","))
