@@ -41,6 +41,7 @@ func describe(_ event: Event?) -> String {
     }
     if let zone = event.zone { words.append(zone) }
     if let connections = event.connections { words.append("\(connections)") }
+    if let sessions = event.rejectedSessions { words.append("sessions=\(sessions)") }
     if let pid = event.pid { words.append("pid=\(pid)") }
     if event.precedesReply { words.append("+precedes-reply") }
     if event.isAuthenticated { words.append("+authenticated") }
