@@ -33,7 +33,7 @@ let package = Package(
     ],
     targets: [
         // What we hear.
-        .ours("Inputs", "LogIntake", ["Events", "CLinux", "Posix"]),
+        .ours("Inputs", "LogIntake", ["Addresses", "Events", "CJournal", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
         .ours("Inputs", "MailServer", ["Posix", "ProcFS", "Netlink"]),
@@ -66,6 +66,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // How we ask the kernel.
+        .target(name: "CJournal", path: "Sources/System/CJournal"),
         .target(name: "CLinux", path: "Sources/System/CLinux"),
         .ours("System", "Posix", ["Addresses", "Events", "CLinux"]),
         .ours("System", "Netlink", ["Addresses", "Posix", "CLinux", "CNetfilter"]),
@@ -85,7 +86,7 @@ let package = Package(
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
-        .tests("LogIntakeTests", ["Events", "LogIntake", "Posix"]),
+        .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
         .tests("MailServerTests", ["MailServer"]),
         .tests("StoreTests", ["Addresses", "Events", "Store", "Posix", "StoreHelper"]),
         // A process of its own, for the test that ends it with SIGKILL.
@@ -105,3 +106,14 @@ let package = Package(
         .tests("Lab", [], exclude: ["Fixtures"]),
     ]
 )
+
+// The fuzz targets: built by scripts/fuzz alone, since libFuzzer brings a main of its own.
+if Context.environment["BREAKWATER_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: [
+                "LogIntake", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "ControlProtocol",
+                "Netfilter", "Netlink", "ProcFS", "CNetfilter",
+            ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))
+}

@@ -54,6 +54,24 @@ import Testing
             "firewall.backend = \"nftables\"",
             "f:1: firewall.backend = \"nftables\": expected \"nft\", \"xt_recent\", \"none\""
         ),
+        // Patterns.
+        (
+            "[mta]\npatterns = [\"d: helo={*} refused {peer}\"]",
+            "f:2: mta.patterns[0] = \"d: helo={*} refused {peer}\": {peer} stands behind {*}, where a peer can write "
+                + "another's address; before it only fixed words, {name}, {port}, {code} and {zone} may stand. Have the "
+                + "program log the address first"
+        ),
+        (
+            "[mta]\npatterns = [{ line = \"d: refused {peer}\", class = \"rlb\" }]",
+            "f:2: mta.patterns[0] = { ... }: class: expected \"rbl\", \"rhsbl\", \"relay-denied\", \"helo\", "
+                + "\"unknown-user\", \"recipient\", \"client-host\", \"sender\", \"auth\", \"content\", \"conn-limit\", "
+                + "\"other\"; did you mean \"rbl\"?"
+        ),
+        (
+            "[mta]\npatterns = [{ tag = \"d\" }]",
+            "f:2: mta.patterns[0] = { ... }: expected \"program: text with {peer}\" or { line = \"...\", class = "
+                + "\"client-host\" }"
+        ),
         // Paths and logs.
         ("state_directory = \"lib\"", "f:1: state_directory = \"lib\": expected an absolute path, beginning with /"),
         (
@@ -61,18 +79,52 @@ import Testing
             "f:1: state_directory = \"/a\\x0ab\": a path without control characters is expected"
         ),
         (
-            "mta.log = \"journal\"",
-            "f:1: mta.log = \"journal\": reading the journal is not supported by this version; "
-                + "expected \"auto\", an absolute path or a list of paths"
+            "mta.log = \"journald\"",
+            "f:1: mta.log = \"journald\": \(logForms); did you mean \"journal\"?"
+        ),
+        ("mta.log = \"mail.log\"", "f:1: mta.log = \"mail.log\": \(logForms)"),
+        ("mta.log = 25", "f:1: mta.log = 25: expected a path or another place in quotes"),
+        (
+            "mta.log = \"journal:\"",
+            "f:1: mta.log = \"journal:\": expected \"journal\", or \"journal:NAME,NAME\" with up to 16 units or identifiers"
         ),
         (
-            "mta.log = \"syslog://127.0.0.1:5514\"",
-            "f:1: mta.log = \"syslog://127.0.0.1:5514\": receiving syslog is not supported by this version; "
-                + "expected \"auto\", an absolute path or a list of paths"
+            "mta.log = \"journal:postfix, exim\"",
+            "f:1: mta.log = \"journal:postfix, exim\": expected \"journal\", or \"journal:NAME,NAME\" with up to 16 "
+                + "units or identifiers"
         ),
-        ("mta.log = \"mail.log\"", "f:1: mta.log = \"mail.log\": expected an absolute path, beginning with /"),
+        (
+            "mta.log = \"tcp://127.0.0.1:5514\"",
+            "f:1: mta.log = \"tcp://127.0.0.1:5514\": unknown scheme; expected \"syslog://\", \"syslog+udp://\" or "
+                + "\"syslog+tcp://\""
+        ),
+        (
+            "mta.log = \"syslog://localhost:5514\"",
+            "f:1: mta.log = \"syslog://localhost:5514\": expected an address, not a name, as in \"syslog://127.0.0.1:5514\""
+        ),
+        (
+            "mta.log = \"syslog://::1:5514\"",
+            "f:1: mta.log = \"syslog://::1:5514\": an IPv6 address stands in brackets, as in \"syslog://[::1]:5514\""
+        ),
+        (
+            "mta.log = \"syslog://127.0.0.1\"",
+            "f:1: mta.log = \"syslog://127.0.0.1\": the port is missing, as in \"syslog://127.0.0.1:5514\""
+        ),
+        (
+            "mta.log = \"syslog://127.0.0.1:66000\"",
+            "f:1: mta.log = \"syslog://127.0.0.1:66000\": a port is a number, 1 to 65535"
+        ),
+        (
+            "mta.log = \"syslog://0.0.0.0:514\"",
+            "f:1: mta.log = \"syslog://0.0.0.0:514\": reachable by other hosts, of which mta.senders = "
+                + "[\"127.0.0.0/8\", \"::1/128\"] names none; set mta.senders, as in [\"192.0.2.25\"], or listen on 127.0.0.1"
+        ),
+        (
+            "mta.log = [\"/a\", \"/a\"]",
+            "f:1: mta.log[1] = \"/a\": named twice"
+        ),
         ("mta.log = []", "f:1: mta.log = []: at least one item is needed"),
-        ("mta.log = [\"/a\",\n 3]", "f:2: mta.log[1] = 3: expected an absolute path in quotes"),
+        ("mta.log = [\"/a\",\n 3]", "f:2: mta.log[1] = 3: expected a path or another place in quotes"),
         (
             "control_group = \"a b\"",
             "f:1: control_group = \"a b\": expected the name of a group, or \"\" for root alone"
@@ -225,3 +277,6 @@ import Testing
         #expect(!SettingsReading([SettingsFile(name: "f", text: text)]).complaints.isEmpty)
     }
 }
+
+private let logForms =
+    "expected \"auto\", an absolute path, \"journal\", \"syslog://127.0.0.1:5514\", \"-\", or a list of them"

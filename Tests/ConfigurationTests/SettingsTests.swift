@@ -51,6 +51,7 @@ private func reading(_ texts: String...) -> SettingsReading {
         kind = "courier"
         log = ["/var/log/mail.log", "/var/log/mail.err"]
         rbl_texts = ["gelistet bei", "tab\\tand \\u0007"]
+        patterns = ["d: refused {peer}", { line = "d: not {peer}", class = "client-host" }]
         ports = [25, 465, 587]
         slots = 300
         """,
@@ -99,7 +100,7 @@ private func reading(_ texts: String...) -> SettingsReading {
         ).settings
         #expect(settings.mta.ports == [25, 587])
         #expect(settings.mta.slots == .count(12))
-        #expect(settings.mta.log == .files(["/var/log/mail.log"]))
+        #expect(settings.mta.log == .places([.file("/var/log/mail.log")]))
         #expect(settings.ban.suspendZoneAt == 0.025)
         #expect(settings.ban.classes == [.rbl: 1])
         #expect(settings.ban.first == .hours(1))
@@ -170,5 +171,50 @@ private func reading(_ texts: String...) -> SettingsReading {
         let error = #expect(throws: Complaint.self) { try settings.set(key, value) }
         #expect(error?.description == complaint)
         #expect(settings == Settings())
+    }
+}
+
+@Suite struct LogPlaceTests {
+    private static let loopback = IPAddress(v4: 0x7f00_0001)
+
+    @Test(arguments: [
+        ("/var/log/mail.log", LogPlace.file("/var/log/mail.log")),
+        ("/var/log/hosts/*/mail.log", .pattern("/var/log/hosts/*/mail.log")),
+        ("/var/log/mail[0-9].log", .pattern("/var/log/mail[0-9].log")),
+        ("journal", .journal([])),
+        ("journal:postfix@-.service,exim4", .journal(["postfix@-.service", "exim4"])),
+        ("syslog://127.0.0.1:5514", .syslog(SyslogAddress(address: loopback, port: 5514, transport: .both))),
+        ("syslog+udp://127.0.0.1:514", .syslog(SyslogAddress(address: loopback, port: 514, transport: .udp))),
+        (
+            "syslog+tcp://[::1]:5514",
+            .syslog(SyslogAddress(address: IPAddress(high: 0, low: 1), port: 5514, transport: .tcp))
+        ),
+        ("-", .standardInput),
+    ])
+    func `a place that lines come from`(text: String, place: LogPlace) throws {
+        let reading = SettingsReading([SettingsFile(name: "f", text: "mta.log = \"\(text)\"")])
+        #expect(reading.complaints == [])
+        #expect(reading.settings.mta.log == .places([place]))
+        #expect(place.description == text)
+    }
+
+    @Test func `a list of all kinds, and who may send`() {
+        let text = """
+            [mta]
+            log = ["/var/log/mail.log", "journal", "syslog://0.0.0.0:514", "-"]
+            senders = ["192.0.2.25"]
+            """
+        let reading = SettingsReading([SettingsFile(name: "f", text: text)])
+        #expect(reading.complaints == [])
+        #expect(
+            reading.settings.toml.contains(
+                "log = [\"/var/log/mail.log\", \"journal\", \"syslog://0.0.0.0:514\", \"-\"]"))
+        #expect(reading.settings.toml.contains("senders = [\"192.0.2.25/32\"]"))
+    }
+
+    @Test func `a complaint about the senders is not followed by one about the log`() {
+        let text = "[mta]\nlog = \"syslog://0.0.0.0:514\"\nsenders = [\"mx\"]"
+        let reading = SettingsReading([SettingsFile(name: "f", text: text)])
+        #expect(reading.complaints.map(\.key) == ["mta.senders[0]"])
     }
 }

@@ -15,6 +15,7 @@ import Testing
         ("<22>1 2026-11-20T22:44:56Z h app - - [x@1 a=\"\\\"]\" b=\"\\\\\"][y] text", "h", "app", "text", ""),
         ("<22>1 2026-11-20T22:44:56Z h app - - -", "h", "app", "", ""),
         ("<22>1 2026-11-20T22:44:56Z h app - - - \u{feff}text", "h", "app", "text", ""),
+        ("<22>1 2026-11-20T22:44:56Z h app 99 - -  rsyslog's own blank", "h", "app", "rsyslog's own blank", "99"),
         ("Nov 20 22:44:29 vm tag: text\r", "vm", "tag", "text", ""),
         ("Nov 20 22:44:29 vm tag:", "vm", "tag", "", ""),
         ("Nov 20 22:44:29 vm tag[abc]: text", "vm", "tag", "text", ""),
@@ -33,13 +34,39 @@ import Testing
     }
 
     @Test(arguments: [
+        ("2026-11-20 22:44:56 H=x [192.0.2.7] text", LogLine.StampForm.dateTime, "", "H=x [192.0.2.7] text", ""),
+        ("2026-11-20 22:44:56.123 +0100 [12] text", .dateTime, "", "[12] text", ""),
+        ("@400000006740e5a80c5be0d4 rblsmtpd: text", .tai64n, "", "rblsmtpd: text", ""),
+        ("Fri Nov 20 22:44:56 2026 mx1[369]: text", .ctime, "mx1", "text", "369"),
+        ("Fri Nov  2 22:44:56 2026 mx1[369]: text", .ctime, "mx1", "text", "369"),
+    ])
+    func `what programs write to files of their own has no tag`(
+        text: String, form: LogLine.StampForm, host: String, message: String, pid: String
+    ) throws {
+        let bytes = Array(text.utf8)
+        let header = LogLine(bytes.span)
+        let line = try #require(header)
+        #expect(line.stampForm == form)
+        #expect(line.tag.isEmpty)
+        #expect(String(decoding: bytes[line.host], as: UTF8.self) == host)
+        #expect(String(decoding: bytes[line.message], as: UTF8.self) == message)
+        #expect((line.pid.map(String.init) ?? "") == pid)
+    }
+
+    @Test(arguments: [
+        // A folded line of a message's header, as Exim's rejectlog has it.
+        " ov 20 22:53:24 mx1 exim[4527]: H=(x) [192.0.2.66]", "\tov 20 22:53:24 mx1 exim[4527]: x",
+        "F o 20 22:53:24 mx1 exim[4527]: x", "  v 20 22:53:24 mx1 exim[4527]: x", "nov 20 22:53:24 mx1 exim[4527]: x",
+        " ri Nov 20 22:44:56 2026 mx1[369]: text",
         "", "\r", "<", "<22", "<22>", "<>Nov 20 22:44:29 vm tag: x", "<2222>Nov 20 22:44:29 vm tag: x",
         "Nov 20 22:44:29",
         "Nov 20 22:44:29 ", "Nov 20 22:44:29 vm", "Nov 20 22:44:29 vm ", "Nov 20 22:44:29 vm tag",
         "Nov 20 22:44:29 vm : x",
         "Nov 20 22:44:29 vm last message repeated 2 times", "Nov 20 22:44:29 vm tag[12: x",
         "Nov 20 22:44:29 vm tag[12] x",
-        "Nov 20 22:44:29  tag: x", "Nov 20 224429 vm tag: x", "2026-11-20 22:44:56 vm tag: x",
+        "Nov 20 22:44:29  tag: x", "Nov 20 224429 vm tag: x", "2026-11-20 22-44-56 x", "2026-11-20 22:44:56",
+        "2026-11-20 22:44:56text", "@400000006740e5a80c5be0d4", "@400000006740e5a80c5be0g4 text",
+        "Fri Nov 20 22:44:56 2026 text", "Fri Nov 20 22:44:56 20x6 mx[12]: text",
         "2026-11-20T22:44:56 vm tag: x",
         "2026-11-20T22:44:56Z", "2026-11-20T22:44:56Z vm", "<22>1 ", "<22>1 2026-11-20T22:44:56Z h app - -",
         "<22>1 2026-11-20T22:44:56Z h app - - [x text", "<22>1 2026-11-20T22:44:56Z h app - - [x a=\"] text",
@@ -54,8 +81,12 @@ import Testing
 }
 
 @Suite struct LogStampTests {
-    private func time(_ stamp: String, reference: String = "2026-11-21T00:00:00Z", east: Int = 0) -> String? {
-        let bytes = Array((stamp + " vm tag: x").utf8)
+    private func time(
+        _ stamp: String, reference: String = "2026-11-21T00:00:00Z", east: Int = 0, behind: String = " vm tag: x"
+    )
+        -> String?
+    {
+        let bytes = Array((stamp + behind).utf8)
         let now = Array((reference + " vm tag: x").utf8)
         guard let line = LogLine(bytes.span), let nowLine = LogLine(now.span),
             let instant = nowLine.time(in: now.span, reference: .distantPast)
@@ -73,6 +104,23 @@ import Testing
         ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z"),
     ])
     func `RFC 3339 stamps`(stamp: String, expected: String) { #expect(time(stamp) == expected) }
+
+    @Test(arguments: [
+        ("2026-11-20 22:44:56", 3600, "2026-11-20T21:44:56.000000Z"),
+        ("2026-11-20 22:44:56.250", 0, "2026-11-20T22:44:56.250000Z"),
+        ("2026-11-20 22:44:56 -0130", 3600, "2026-11-21T00:14:56.000000Z"),
+        ("@400000006740e5a80c5be0d4", 3600, "2024-11-22T20:12:14.207347Z"),
+        ("Fri Nov 20 22:44:56 2026", 3600, "2026-11-20T21:44:56.000000Z"),
+    ])
+    func `stamps of files of their own`(stamp: String, east: Int, expected: String) {
+        #expect(time(stamp, east: east, behind: " vm[1]: x") == expected)
+    }
+
+    @Test(arguments: [
+        "2026-02-30 22:44:56", "2026-11-20 24:44:56", "2026-11-20 22:44:56 +0199", "@c00000006740e5a80c5be0d4",
+        "@3fffffff6740e5a80c5be0d4", "@400000006740e5a8ffffffff", "Fri Nov 31 22:44:56 2026",
+    ])
+    func `no date in a file of its own, no instant`(stamp: String) { #expect(time(stamp, behind: " vm[1]: x") == nil) }
 
     @Test(arguments: [
         "2026-13-20T22:44:56Z", "2026-00-20T22:44:56Z", "2026-02-29T22:44:56Z", "2026-11-31T22:44:56Z",

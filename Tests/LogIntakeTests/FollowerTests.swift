@@ -272,13 +272,13 @@ import Testing
         #expect(try follower.lines() == [])
         #expect(follower.problem?.description.contains("ENOENT") == true)
         try directory.makeDirectory("log")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == [])
         try directory.makeDirectory("log/mail")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == [])
         try directory.append("log/mail/mail.log", "1\n")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == ["1"])
         #expect(follower.problem == nil)
     }
@@ -303,10 +303,10 @@ import Testing
         #expect(try follower.lines() == ["1"])
         try directory.append("b/two", "2\n")
         try point(to: "b/two")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == ["2"])
         try directory.append("a/one", "3\n")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == ["3"], "the file it led to before is read on for a while")
         try point(to: "a/one")
         try directory.append("a/one", "4\n")
@@ -338,7 +338,7 @@ import Testing
         #expect(try follower.lines() == ["1"])
         try directory.append("b/mail.log", "2\n")
         try directory.link("current", to: "b")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == ["2"])
     }
 
@@ -349,11 +349,11 @@ import Testing
         let follower = try directory.follower("log/mail.log")
         #expect(try follower.lines() == ["1"])
         try directory.move("log", "log.old")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == [])
         try directory.makeDirectory("log")
         try directory.append("log/mail.log", "2\n")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == ["2"])
     }
 
@@ -385,11 +385,11 @@ import Testing
         try directory.append("mail.log", "1\n")
         let follower = try directory.follower()
         #expect(try follower.lines() == ["1"])
-        #expect(!isReadable(follower.descriptor, within: 0))
+        #expect(!isReadable(follower, within: 0))
         try directory.append("mail.log", "2\n")
-        #expect(isReadable(follower.descriptor))
+        #expect(isReadable(follower))
         #expect(try follower.lines() == ["2"])
-        #expect(!isReadable(follower.descriptor, within: 0))
+        #expect(!isReadable(follower, within: 0))
     }
 
     @Test func `polling finds what no event told`() throws {
@@ -430,6 +430,6 @@ import Testing
         try directory.move("mail.log", "mail.log.1")
         try directory.append("mail.log", "3\n")
         #expect(try follower.lines() == ["2", "3"])
-        #expect(!isReadable(follower.descriptor, within: 0))
+        #expect(!isReadable(follower, within: 0))
     }
 }

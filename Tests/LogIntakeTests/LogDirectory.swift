@@ -75,7 +75,7 @@ extension Span where Element == UInt8 {
     var text: String { withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) } }
 }
 
-extension LogFollower {
+extension LogStream {
     /// All lines that are there now, read `step` bytes at a time.
     func lines(step: Int = 1 << 20) throws -> [String] {
         var found: [String] = []
@@ -85,8 +85,9 @@ extension LogFollower {
     }
 }
 
-/// Whether `descriptor` is readable, now or within some seconds.
-func isReadable(_ descriptor: Int32, within milliseconds: Int32 = 5000) -> Bool {
+/// Whether the stream's descriptor is readable, now or within some seconds.
+func isReadable(_ stream: some LogStream, within milliseconds: Int32 = 5000) -> Bool {
+    guard let descriptor = stream.descriptor else { return false }
     var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&wanted, 1, milliseconds) == 1
 }

@@ -26,7 +26,7 @@ import Testing
         while idleRounds < 400 {
             let isDone = progress.isDone.load(ordering: .acquiring)
             if isDone, total == progress.written.load(ordering: .acquiring) { break }
-            _ = isReadable(follower.descriptor, within: 20)
+            _ = isReadable(follower, within: 20)
             let before = total
             while try follower.readAvailable(
                 maxBytes: 65536,

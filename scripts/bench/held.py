@@ -14,6 +14,7 @@ import daemon
 import figures
 import instance
 import load
+import mta
 import namespaces
 import shed
 import slots
@@ -30,7 +31,7 @@ def add_options(parser):
 
 
 def measure(found, chosen):
-    tree.ready(found.tell)
+    tree.of_server(found.tell, mta.KINDS["courier"])
     for count in (int(word) for word in chosen.slots.split(",")):
         for number in range(chosen.runs):
             run, busy = load.measured(chosen, found.tell, f"held: {count} slots, run {number + 1}",
@@ -42,7 +43,7 @@ def measure(found, chosen):
 
 
 def _in_lab(chosen, tell, count):
-    info = instance.up(NAME, {**instance.DEFAULT_OPTIONS, "maxdaemons": count + 200}, tell)
+    info = instance.up(NAME, {**instance.DEFAULT_OPTIONS, "slots": count + 200}, tell)
     try:
         command = [shed.LAB, "exec", "--name", NAME, "--in", "server", "--", os.path.join(chosen.bin, "breakwaterd")]
         with (chosen.directory() as directory,

@@ -23,6 +23,7 @@ import figures
 import instance
 import lines
 import load
+import mta
 import namespaces
 import network
 import plan
@@ -53,7 +54,7 @@ def measure(found, chosen):
 
 def part(found, chosen, name, number):
     """One run of one part."""
-    tree.ready(found.tell)
+    tree.of_server(found.tell, mta.KINDS["courier"])
     function = {"alone": _alone, "alone_quick": _alone_quick, "wave": _wave, "by_hand": _by_hand,
                 "by_hand_busy": _by_hand_busy}[name]
     run, busy = load.measured(chosen, found.tell, f"shed: {name}, run {number + 1}",
@@ -105,7 +106,7 @@ def _wave(info, chosen, guard, directory):
     watcher.start()
     parser = argparse.ArgumentParser()
     plan.add_options(parser)
-    wave = plan.options(parser.parse_args(["--profile", chosen.wave, "--tail", "5"]))
+    wave = plan.options(parser.parse_args(["--profile", chosen.wave, "--tail", "5"]), info["options"])
     summary = trial.run(NAME, wave, os.path.join(directory, "wave"))
     seen = watcher.stop()
     times = [entry["end"] - entry["line"] for entry in seen.values() if "line" in entry and "end" in entry]

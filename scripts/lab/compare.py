@@ -164,13 +164,14 @@ class Guard:
 
 
 def _configuration(info, shed, socket):
-    slots = info["options"]["maxdaemons"]
+    slots = info["options"]["slots"]
     # JSON's strings and lists are TOML's, too.
+    kind = {"postscreen": "postfix"}.get(info["options"]["mta"], info["options"]["mta"])
     return f"""mode = "enforce"
 state_directory = {json.dumps(info["guard"])}
 control_socket = {json.dumps(socket)}
 [mta]
-kind = "courier"
+kind = {json.dumps(kind)}
 log = {json.dumps(info["log"])}
 ports = [{info["server"]["port"]}]
 slots = {slots}

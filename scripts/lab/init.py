@@ -7,6 +7,7 @@ Its mount namespace shows the host's files with the lab's /proc, which is just w
 needs; only the mail server's own processes are put into the tree.
 """
 
+import json
 import os
 import signal
 import socket
@@ -14,9 +15,10 @@ import sys
 
 sys.dont_write_bytecode = True
 
-import courier  # noqa: E402
+import mta  # noqa: E402
 import namespaces  # noqa: E402
 import network  # noqa: E402
+import services  # noqa: E402
 from errors import LabError  # noqa: E402
 
 
@@ -42,7 +44,10 @@ def main(role, instance):
             network.configure_server()
             root = os.path.join(instance, "root")
             mount_tree(root, os.path.join(instance, "tree"))
-            courier.start(root)
+            services.start(root)
+            with open(os.path.join(instance, "state.json")) as file:
+                options = json.load(file)["options"]
+            mta.of(options).start(root, options)
         else:
             network.configure_client()
     except (LabError, OSError) as error:

@@ -19,14 +19,15 @@ import subprocess
 import sys
 import time
 
-import courier
+import mta
 import namespaces
 import network
+import services
 import tree
 from errors import LabError
 
 DIRECTORY = os.environ.get("BREAKWATER_LAB_RUN", "/run/breakwater-lab")
-DEFAULT_OPTIONS = {"maxdaemons": 300, "tarpit": 1, "starttls": 1, "blocks": ["zen.bl.example,BLOCK,*"]}
+DEFAULT_OPTIONS = mta.options("courier", {})
 
 
 def directory(name):
@@ -37,14 +38,17 @@ def names():
     return sorted(os.path.basename(path) for path in glob.glob(os.path.join(DIRECTORY, "*")))
 
 
-def up(name, options, tell):
-    """Brings a lab up and returns its state; leaves nothing behind when it fails."""
+def up(name, options, tell, files=None):
+    """Brings a lab up and returns its state; leaves nothing behind when it fails.
+
+    What is in the directory `files` goes over the server's files before anything starts.
+    """
     path = directory(name)
     if os.path.isdir(path):
         if _is_alive(_state(name)):
             raise LabError(f"lab {name} is up already; remedy: lab down --name {name}, or another --name")
         down(name)  # what a crash has left
-    software = tree.ready(tell)
+    software = tree.of_server(tell, mta.of(options))
     os.makedirs(DIRECTORY, mode=0o755, exist_ok=True)
     try:
         os.mkdir(path, 0o755)
@@ -55,7 +59,7 @@ def up(name, options, tell):
         os.symlink(software, os.path.join(path, "tree"))
         os.symlink("root/var/log", os.path.join(path, "log"))
         os.mkdir(os.path.join(path, "guard"))
-        courier.configure(os.path.join(path, "root"), options)
+        _configure(os.path.join(path, "root"), options, files)
         state = {"name": name, "options": options}
         inits = {}
         for role in ("server", "client"):
@@ -72,6 +76,17 @@ def up(name, options, tell):
             _keep_logs(path)
         down(name)
         raise
+
+
+def _configure(root, options, files):
+    services.configure(root)
+    mta.of(options).configure(root, options)
+    if files is not None:
+        # Owned by root, as /etc is; a mode is kept.
+        done = subprocess.run(["cp", "-rT", "--preserve=mode", "--", files, root], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise LabError(f"--files {files}: {done.stderr.strip()}")
+    services.finish(root)
 
 
 class Init:
@@ -182,7 +197,7 @@ def info(name):
         "schema": "breakwater-lab.info/1",
         "name": name,
         "directory": path,
-        "log": os.path.join(path, "log/mail.log"),
+        "log": os.path.join(path, "log", mta.of(state["options"]).LOG),
         "root": os.path.join(path, "root"),
         "maildir": os.path.join(path, "root/home/bob/Maildir"),
         "guard": os.path.join(path, "guard"),

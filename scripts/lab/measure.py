@@ -1,8 +1,8 @@
 """Counts slots and connections once a second: measure.py OPTIONS-AS-JSON, in the server's namespaces.
 
-Writes samples.tsv in the output directory until the seconds are over. A slot is a living child of
-couriertcpd; an established connection need not have one, as the kernel accepts on behalf of a
-server that has no slot left.
+Writes samples.tsv in the output directory until the seconds are over. A slot is a connection that the
+server has accepted and still holds, of Courier a living child of couriertcpd; an established connection
+need not have one, as the kernel accepts on behalf of a server that has no slot left.
 """
 
 import json
@@ -11,10 +11,14 @@ import signal
 import sys
 import time
 
+sys.dont_write_bytecode = True
+
+import mta  # noqa: E402
+
 PSS_EVERY = 5  # seconds; 600 reads of smaps_rollup are not cheap
 COLUMNS = ("t", "slots", "established", "pss_kb", "load")
 PORT = 25
-ESTABLISHED = "01"  # <net/tcp_states.h>, as /proc/net/tcp writes it
+ESTABLISHED, CLOSE_WAIT = "01", "08"  # <net/tcp_states.h>, as /proc/net/tcp writes them
 
 
 def main():
@@ -27,12 +31,17 @@ def main():
             # The schedule is absolute, so that a late sample does not delay the others.
             time.sleep(max(0, chosen["start"] + second - time.monotonic()))
             begin = round(time.monotonic() - chosen["start"], 2)
-            slots = [pid for pid in children(couriertcpd(chosen["root"])) if is_alive(pid)]
+            if chosen["mta"] == "courier":
+                pids = [pid for pid in children(couriertcpd(chosen["root"])) if is_alive(pid)]
+                slots = len(pids)
+                pids += [child for pid in pids for child in children(pid)]
+            else:
+                slots, pids = accepted(), processes(mta.KINDS[chosen["mta"]].PROGRAMS)
             if second % PSS_EVERY == 0:
-                pss = sum(pss_kilobytes(pid) for slot in slots for pid in [slot, *children(slot)])
+                pss = sum(map(pss_kilobytes, pids))
             with open("/proc/loadavg") as file:
                 load = float(file.read().split()[0])
-            table.write("\t".join(map(str, (begin, len(slots), established(), pss, load))) + "\n")
+            table.write("\t".join(map(str, (begin, slots, established(), pss, load))) + "\n")
 
 
 def samples(directory):
@@ -70,12 +79,26 @@ def pss_kilobytes(pid):
 
 
 def established():
-    count = 0
+    return sum(state == ESTABLISHED for state, _ in _connections())
+
+
+def accepted():
+    """Connections that a process of the server has taken and not closed; the kernel gives those an inode."""
+    return sum(state in (ESTABLISHED, CLOSE_WAIT) and inode != "0" for state, inode in _connections())
+
+
+def _connections():
+    """(state, inode) of each on our port."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in _read(table).splitlines()[1:]:
-            _, local, _, state = line.split(None, 4)[:4]
-            count += state == ESTABLISHED and int(local.rpartition(":")[2], 16) == PORT
-    return count
+            fields = line.split()
+            if int(fields[1].rpartition(":")[2], 16) == PORT:
+                yield fields[3], fields[9]
+
+
+def processes(programs):
+    """The pids of those with one of these names, in our own pid namespace."""
+    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _read(f"/proc/{pid}/comm").strip() in programs]
 
 
 def _read(path):

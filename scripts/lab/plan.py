@@ -15,6 +15,8 @@ SHAPES = {
     # have delivered before, as they will have on any other day.
     "tenfold": {"profile": "0:50,60:250,120:250,180:50", "tail": 25.0, "sources": 12000, "known": True},
 }
+# As much for any server as "short" is for 300 slots: rates per slot, and the shares of sources and senders.
+SCALED = {"profile": ((0, 1 / 30), (10, 1 / 12), (45, 1 / 12), (55, 1 / 60)), "tail": 5.0, "legit": 1 / 5}
 
 CONNECTIONS_LIMIT = 200_000
 KNOWN_SECONDS = 8  # before the wave, for the messages of --known and for a guard to read of them
@@ -26,9 +28,10 @@ LISTED6, UNLISTED6 = "2001:db8:66", "2001:db8:67"
 
 def add_options(parser):
     group = parser.add_argument_group("the wave")
-    group.add_argument("--shape", choices=SHAPES, default="default",
+    group.add_argument("--shape", choices=(*SHAPES, "scaled"),
                        help="short: 85 s; default: 205 s; tenfold: 205 s, ten times the rate, 12,000 sources, --known; "
-                            "all plus what a message still needs (default %(default)s)")
+                            "scaled: 60 s, rates by the server's slots; all plus what a message still needs "
+                            "(default for Courier: default, else scaled)")
     group.add_argument("--profile", metavar="T:R,...",
                        help="in place of a shape: zombies per second R at second T, linear between")
     group.add_argument("--tail", type=float, metavar="S", help="go on for S seconds after the profile")
@@ -46,7 +49,7 @@ def add_options(parser):
                        help="recipients a zombie pipelines, 1 to 5 (default %(default)s)")
     group.add_argument("--command-delay", type=float, default=0.15, metavar="S",
                        help="a zombie thinks this long before each command (default %(default)s)")
-    group.add_argument("--legit", type=int, default=10, metavar="N", help="unlisted senders (default %(default)s)")
+    group.add_argument("--legit", type=int, metavar="N", help="unlisted senders (default 10; scaled: fewer below 50 slots)")
     group.add_argument("--auth-listed", type=int, default=0, metavar="N",
                        help="listed senders who log in as bob (default %(default)s)")
     group.add_argument("--known", action="store_true",
@@ -58,16 +61,19 @@ def add_options(parser):
     group.add_argument("--seed", type=int, default=1, help="of the order of sources (default %(default)s)")
 
 
-def options(arguments):
-    """The options as plain values; complains about those that make no wave."""
+def options(arguments, server):
+    """The options as plain values for a server with these options; complains about those that make no wave."""
     names = ("linger", "give_up", "retry", "retry_after", "ipv6_share", "pipelined", "command_delay",
              "legit", "auth_listed", "legit_every", "legit_timeout", "seed")
     chosen = {name: getattr(arguments, name) for name in names}
-    shape = SHAPES[arguments.shape]
+    name = arguments.shape or ("default" if server["mta"] == "courier" else "scaled")
+    shape = _scaled(server["slots"]) if name == "scaled" else SHAPES[name]
     chosen["profile"] = parse_profile(arguments.profile or shape["profile"])
     chosen["tail"] = shape["tail"] if arguments.tail is None else arguments.tail
     chosen["sources"] = shape.get("sources", 3000) if arguments.sources is None else arguments.sources
     chosen["known"] = arguments.known or shape.get("known", False)
+    if chosen["legit"] is None:
+        chosen["legit"] = shape.get("legit", 10)
     if not 0 <= chosen["retry"] < 1:
         raise LabError("--retry is a share: 0 or more, and less than 1")
     if not 0 <= chosen["ipv6_share"] <= 1:
@@ -81,6 +87,11 @@ def options(arguments):
     if len(arrivals(chosen["profile"])) > CONNECTIONS_LIMIT:
         raise LabError(f"this profile asks for more than {CONNECTIONS_LIMIT} connections; remedy: a lower one")
     return chosen
+
+
+def _scaled(slots):
+    profile = ",".join(f"{second}:{slots * share:.3f}" for second, share in SCALED["profile"])
+    return {"profile": profile, "tail": SCALED["tail"], "legit": max(2, min(10, int(slots * SCALED["legit"])))}
 
 
 def parse_profile(text):

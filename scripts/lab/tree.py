@@ -1,6 +1,6 @@
 """The server's software in a directory tree of its own, so that the host's packages stay as they are.
 
-courier-mta conflicts with every other MTA, and a host may well have one. The tree is built with
+MTAs conflict with each other, and a host may well have one: each kind has a tree, which is built with
 mmdebstrap from whatever sources and apt configuration the host uses, and is kept: an instance of
 the lab binds its /usr read-only and copies the rest (about 10 MB).
 """
@@ -18,25 +18,29 @@ import time
 import namespaces
 from errors import LabError
 
-PACKAGES = ["courier-mta", "courier-authdaemon", "rbldnsd", "unbound", "rsyslog",
-            "netbase", "iproute2", "procps", "nftables", "openssl"]
+# With every MTA.
+PACKAGES = ["rbldnsd", "unbound", "rsyslog", "netbase", "iproute2", "procps", "nftables", "openssl"]
 PASSWORD = "harbour"
 
 # Changing anything above or below builds a new tree; so does another Debian release.
-HOOKS = [
+USER = [
     'chroot "$1" useradd --uid 1000 --create-home --shell /bin/sh bob',
     # The rounds are few, so that a wave of logins measures the mail server and not the hash.
     f'echo "bob:{PASSWORD}" | chroot "$1" chpasswd --crypt-method SHA256 --sha-rounds 1000',
-    'chroot "$1" su bob -c "maildirmake /home/bob/Maildir"',
-    'rm -rf "$1"/var/cache/* "$1"/var/lib/apt/lists/*',
 ]
+CLEAN = ['rm -rf "$1"/var/cache/* "$1"/var/lib/apt/lists/*']
 
 
 def cache_directory():
     return os.environ.get("BREAKWATER_LAB_DIR", "/var/cache/breakwater-lab")
 
 
-def ready(tell, packages=PACKAGES, hooks=HOOKS, early=()):
+def of_server(tell, module):
+    """The path of the tree of an MTA, one of mta.KINDS."""
+    return ready(tell, module.PACKAGES + PACKAGES, USER + module.HOOKS + CLEAN)
+
+
+def ready(tell, packages, hooks, early=()):
     """The path of the tree; builds it (a minute or two) if this recipe has none yet.
 
     `hooks` run when the packages are there, `early` ones before they are configured.

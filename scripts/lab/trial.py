@@ -24,7 +24,7 @@ def run(name, chosen, out, watch=None):
     `watch` is called every second and returns what it wants to add to the line of progress.
     """
     state = instance.alive(name)
-    limit = state["options"]["maxdaemons"]
+    limit = state["options"]["slots"]
     try:
         os.makedirs(out, exist_ok=True)
     except OSError as error:
@@ -33,7 +33,7 @@ def run(name, chosen, out, watch=None):
     # Time for two programs to start, and for messages before the wave.
     given = {**chosen, "out": out, "start": time.monotonic() + 1 + (plan.KNOWN_SECONDS if chosen["known"] else 0)}
     measured = {"out": out, "start": given["start"], "seconds": plan.length(chosen),
-                "root": os.path.join(instance.directory(name), "root")}
+                "mta": state["options"]["mta"], "root": os.path.join(instance.directory(name), "root")}
     with contextlib.ExitStack() as ending:
         measurer = _inside(name, "server", "measure.py", measured, ending)
         zombies = _inside(name, "client", "wave.py", given, ending)

@@ -10,6 +10,11 @@ package struct LineInfo: Equatable, Sendable {
     /// The file ended without a newline. Only whole files hand such a line over; a followed file never does, as half
     /// an address is another address.
     package var isUnfinished = false
+
+    package init(isCut: Bool = false, isUnfinished: Bool = false) {
+        self.isCut = isCut
+        self.isUnfinished = isUnfinished
+    }
 }
 
 package struct LogCounters: Equatable, Sendable {
@@ -23,6 +28,14 @@ package struct LogCounters: Equatable, Sendable {
     package var rotations: UInt64 = 0
     /// The file began anew in its place.
     package var truncations: UInt64 = 0
+    /// Journal entries under a mail program's name that neither root nor a mail system's user wrote.
+    package var untrusted: UInt64 = 0
+    /// Syslog messages that are none, or whose frame is broken.
+    package var broken: UInt64 = 0
+    /// Packets and connections of hosts that may not send, and connections beyond the bound.
+    package var refused: UInt64 = 0
+    /// Syslog packets of a host that sent more than its share.
+    package var overShare: UInt64 = 0
 
     package init() {}
 }

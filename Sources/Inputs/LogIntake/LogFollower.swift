@@ -50,7 +50,7 @@ package final class LogFollower {
     }
 
     /// For the event loop: readable when something may have changed.
-    package var descriptor: Int32 { watch.descriptor.number }
+    package var descriptor: Int32? { watch.descriptor.number }
 
     /// The end of the last complete line handed over. Ask between calls of `readAvailable`, not within.
     package var position: LogPosition { LogPosition(marks: tails.map(\.mark)) }

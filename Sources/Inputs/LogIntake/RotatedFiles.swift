@@ -34,9 +34,9 @@ struct RotatedFile {
     private static let most = 32
     /// Of a directory no more are looked at.
     private static let mostEntries = 65536
-    private static let separators: Set<UInt8> = [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")]
+    static let separators: Set<UInt8> = [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")]
     /// What logrotate and savelog make by default or by example.
-    private static let compressedSuffixes = [".gz", ".bz2", ".xz", ".zst", ".Z", ".lz4", ".lzma"]
+    static let compressedSuffixes = [".gz", ".bz2", ".xz", ".zst", ".Z", ".lz4", ".lzma"]
 }
 
 func < (left: timespec, right: timespec) -> Bool {

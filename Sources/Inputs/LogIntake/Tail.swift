@@ -4,7 +4,7 @@ import Posix
 
 /// One log file that is open, and how far it has been read.
 final class Tail {
-    struct Identity: Equatable {
+    struct Identity: Hashable {
         var device: UInt64
         var inode: UInt64
 
@@ -119,9 +119,4 @@ final class Tail {
             filled = max(0, pread(file.number, buffer.baseAddress, count, off_t(offset)))
         }
     }
-}
-
-/// Why no file is being followed at the moment.
-package struct LogProblem: Error, Equatable, CustomStringConvertible {
-    package let description: String
 }

@@ -18,31 +18,32 @@ extension SettingForm where Value == Settings.MTA.Log {
     static var log: Self {
         Self(
             read: { value, faults in
-                if case .list = value {
-                    return readList(value, 1...16, "a list of paths", &faults) { item, fault in
-                        guard case .text(let text) = item else {
-                            fault = "expected an absolute path in quotes"
-                            return nil
-                        }
-                        if let wrong = wrongLog(text) { fault = wrong.text }
-                        return text
-                    }.map(Value.files)
+                if value.isText("auto") { return .auto }
+                let single = SettingNode(value: value, line: 0)
+                let list: SettingValue = if case .list = value { value } else { .list([single]) }
+                var found: Set<LogPlace> = []
+                var wrong: [Fault] = []
+                let places = readList(list, 1...16, "", &wrong) { item, fault -> LogPlace? in
+                    guard case .text(let text) = item else {
+                        fault = "expected a path or another place in quotes"
+                        return nil
+                    }
+                    switch LogPlace.read(text) {
+                    case .success(let place):
+                        if !found.insert(place).inserted { fault = "named twice" }
+                        return place
+                    case .failure(let reason):
+                        fault = reason.text
+                        return nil
+                    }
                 }
-                guard case .text(let text) = value else {
-                    faults.append(Fault("expected \"auto\", an absolute path or a list of paths"))
-                    return nil
-                }
-                if text == "auto" { return .auto }
-                if let fault = wrongLog(text) {
-                    faults.append(fault)
-                    return nil
-                }
-                return .files([text])
+                if case .list = value { faults += wrong } else { faults += wrong.map { Fault($0.text) } }
+                return places.map(Value.places)
             },
             written: { log in
-                guard case .files(let paths) = log else { return "\"auto\"" }
-                if paths.count == 1 { return paths.map(SettingValue.quoted).joined() }
-                return "[" + paths.map(SettingValue.quoted).joined(separator: ", ") + "]"
+                guard case .places(let places) = log else { return "\"auto\"" }
+                let quoted = places.map { SettingValue.quoted($0.description) }
+                return quoted.count == 1 ? quoted[0] : "[" + quoted.joined(separator: ", ") + "]"
             })
     }
 }
@@ -80,11 +81,4 @@ extension SettingForm where Value == Settings.MTA.Slots {
                 return "\(count)"
             })
     }
-}
-
-private func wrongLog(_ text: String) -> Fault? {
-    let rest = "; expected \"auto\", an absolute path or a list of paths"
-    if text == "journal" { return Fault("reading the journal is not supported by this version" + rest) }
-    if text.hasPrefix("syslog:") { return Fault("receiving syslog is not supported by this version" + rest) }
-    return wrongPath(text)
 }

@@ -34,6 +34,8 @@ extension SettingValue {
         }
     }
 
+    func isText(_ word: String) -> Bool { if case .text(word) = self { true } else { false } }
+
     private var shownAsItem: String {
         if case .list = self { "[ ... ]" } else { shown }
     }

@@ -33,10 +33,14 @@ package struct Settings: Equatable, Sendable {
     package struct MTA: Equatable, Sendable {
         package var kind = Kind.auto
         package var log = Log.auto
+        /// Who may send syslog to us.
+        package var senders = Prefix.loopbacks
         /// Further wordings of a DNSBL rejection, looked for inside the reply's text.
         package var rblTexts: [String] = []
         /// The class of a rejection whose line gives no reason: Exim's `deny` without `message`.
         package var unexplained = RejectionClass.other
+        /// Rejections of programs that no dialect knows.
+        package var patterns: [SitePattern] = []
         /// The listeners protected; never empty.
         package var ports: [UInt16] = [25]
         package var slots = Slots.auto
@@ -45,15 +49,15 @@ package struct Settings: Equatable, Sendable {
         package var kinds: Set<Events.MTA> {
             Events.MTA(rawValue: kind.rawValue).map { [$0, .site] } ?? Set(Events.MTA.allCases)
         }
-        package var siteWords: SiteWords { SiteWords(rblTexts: rblTexts, unexplained: unexplained) }
+        package var siteWords: SiteWords { SiteWords(rblTexts: rblTexts, unexplained: unexplained, patterns: patterns) }
 
         package enum Kind: String, CaseIterable, Sendable {
             case auto, courier, postfix, exim, sendmail, opensmtpd, qpsmtpd, qmail
         }
         package enum Log: Equatable, Sendable {
             case auto
-            /// Absolute paths; never empty.
-            case files([String])
+            /// Never empty.
+            case places([LogPlace])
         }
         package enum Slots: Equatable, Sendable {
             /// Read from the MTA's own configuration.
@@ -122,9 +126,7 @@ package struct Settings: Equatable, Sendable {
     }
 
     package struct Allow: Equatable, Sendable {
-        package var nets: [Prefix] = [
-            Prefix(IPAddress(v4: 127 << 24), bits: 96 + 8), Prefix(IPAddress(high: 0, low: 1)),
-        ]
+        package var nets = Prefix.loopbacks
     }
 
     package struct Sample: Equatable, Sendable {

@@ -1,3 +1,4 @@
+import Addresses
 import Events
 
 /// A configuration file as the caller read it.
@@ -87,25 +88,40 @@ package struct SettingsReading: Sendable {
         places[key.name] = (file, node.line)
     }
 
-    /// Keys that must fit each other; only when both were understood.
+    /// Keys that must fit each other; only when all of them were understood.
     private mutating func compare() {
-        let wrong = Set(complaints.map(\.key))
-        guard !wrong.contains("ban.first"), !wrong.contains("ban.max"), let fault = settings.disagreement else {
-            return
+        let wrong = Set(complaints.map { String($0.key.prefix { $0 != "[" }) })
+        for fault in settings.disagreements where wrong.isDisjoint(with: [fault.key, fault.other]) {
+            // Of two, the one that was written is to blame.
+            let place = places[fault.key] ?? places[fault.other]
+            complaints.append(
+                Complaint(
+                    file: place?.file ?? "", line: place?.line, key: fault.key, value: fault.value, text: fault.text))
         }
-        // Of two, the one that was written is to blame.
-        let place = places[fault.key] ?? places["ban.max"]
-        complaints.append(
-            Complaint(file: place?.file ?? "", line: place?.line, key: fault.key, value: fault.value, text: fault.text))
     }
 }
 
 extension Settings {
-    /// What no single key can tell: two that contradict each other.
-    var disagreement: (key: String, value: String, text: String)? {
-        guard ban.first > ban.max, let first = SettingKey.named("ban.first"), let max = SettingKey.named("ban.max")
-        else { return nil }
-        return (first.name, first.written(self), "longer than ban.max = \(max.written(self))")
+    /// What no single key can tell: one that contradicts another.
+    var disagreements: [(key: String, other: String, value: String, text: String)] {
+        var found: [(key: String, other: String, value: String, text: String)] = []
+        func complain(_ key: String, _ other: String, _ text: (String) -> String) {
+            guard let first = SettingKey.named(key), let second = SettingKey.named(other) else { return }
+            found.append((key, other, first.written(self), text(second.written(self))))
+        }
+        if ban.first > ban.max { complain("ban.first", "ban.max") { "longer than ban.max = \($0)" } }
+        if case .places(let places) = mta.log, places.contains(where: isOpenToNobody) {
+            complain("mta.log", "mta.senders") {
+                "reachable by other hosts, of which mta.senders = \($0) names none; "
+                    + "set mta.senders, as in [\"192.0.2.25\"], or listen on 127.0.0.1"
+            }
+        }
+        return found
+    }
+
+    private func isOpenToNobody(_ place: LogPlace) -> Bool {
+        guard case .syslog(let address) = place, !address.isLoopback else { return false }
+        return mta.senders.allSatisfy { sender in Prefix.loopbacks.contains { $0.contains(sender) } }
     }
 }
 

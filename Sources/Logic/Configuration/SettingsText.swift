@@ -49,7 +49,8 @@ extension Settings {
             complaint.text = fault.text
             throw complaint
         }
-        if let fault = changed.disagreement, disagreement == nil {
+        let before = Set(disagreements.map(\.key))
+        if let fault = changed.disagreements.first(where: { !before.contains($0.key) }) {
             complaint.text = "\(fault.key) = \(fault.value) is " + fault.text
             throw complaint
         }

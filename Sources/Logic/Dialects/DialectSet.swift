@@ -13,6 +13,7 @@ package struct DialectSet: Sendable {
     private var opensmtpd: OpenSMTPD?
     private var qpsmtpd: Qpsmtpd?
     private var qmail: Qmail?
+    private var site: Site?
 
     package init(_ kinds: Set<MTA>, _ site: SiteWords) {
         if kinds.contains(.courier) { courier = Courier(rblTexts: site.rblTexts) }
@@ -22,6 +23,7 @@ package struct DialectSet: Sendable {
         if kinds.contains(.opensmtpd) { opensmtpd = OpenSMTPD(site) }
         if kinds.contains(.qpsmtpd) { qpsmtpd = Qpsmtpd(site) }
         if kinds.contains(.qmail) { qmail = Qmail(site) }
+        if kinds.contains(.site), !site.patterns.isEmpty { self.site = Site(site) }
     }
 
     /// Lines of these MTAs that were no event: many of them mean that a wording has changed.
@@ -38,5 +40,6 @@ package struct DialectSet: Sendable {
             || opensmtpd?.read(line, in: bytes, into: &event) == true
             || qpsmtpd?.read(line, in: bytes, into: &event) == true
             || qmail?.read(line, in: bytes, into: &event) == true
+            || site?.read(line, in: bytes, into: &event) == true
     }
 }

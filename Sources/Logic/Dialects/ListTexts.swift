@@ -91,7 +91,7 @@ struct ListTexts: Sendable {
 
 extension ListTexts {
     /// Replies are a few hundred bytes; Courier cuts them at 128.
-    private static let longestText = 512
+    static let longestText = 512
 
     private static func isBlanked(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: ":")

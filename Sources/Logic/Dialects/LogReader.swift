@@ -91,7 +91,9 @@ package struct LogReader: Sendable {
     private mutating func tellApart() {
         guard let ownLabel else { return }
         let isOwn = hosts.map { host in
-            host.share.host.prefix { $0 != UInt8(ascii: ".") }.elementsEqual(ownLabel) { lowercased($0) == $1 }
+            // A file of the MTA's own names no host.
+            host.share.host.isEmpty
+                || host.share.host.prefix { $0 != UInt8(ascii: ".") }.elementsEqual(ownLabel) { lowercased($0) == $1 }
         }
         let isOwnHere = isSentHere || isOwn.contains(true)
         for index in hosts.indices { hosts[index].share.isRemote = isOwnHere && !isOwn[index] }

@@ -35,8 +35,15 @@ package struct Event: Equatable, Sendable {
     /// Where a line holds several addresses in the peer's place, since a client chose some of them: all of these, and
     /// `peer` is `nil`. Which of them is the peer, only the kernel knows. Bounded by the dialect.
     package var candidates: [IPAddress] = []
+    /// What the line says if the candidate in the same place is the peer, `nil` for no event at all; empty where the
+    /// fields above hold for each of them.
+    package var readings: [Reading?] = []
     /// The line was written when the connection began; its 5xx comes as the answer to a later command.
     package var precedesReply = false
+    /// Where the line names no port: how many sessions the peer has open with this process, when the log showed a
+    /// rejection in every one of them; `nil` when it did not. A process with as many connections of the peer holds none
+    /// that was not rejected.
+    package var rejectedSessions: Int?
     /// An acceptance after SMTP AUTH.
     package var isAuthenticated = false
     /// An inner line of a multi-line reply (`517-`): shown by `parse`, judged by its last line only.
@@ -75,12 +82,50 @@ package struct Event: Equatable, Sendable {
         session = nil
         isRemote = false
         if !candidates.isEmpty { candidates = [] }
+        if !readings.isEmpty { readings = [] }
         precedesReply = false
+        rejectedSessions = nil
         isAuthenticated = false
         isContinuation = false
         isListFailure = false
         connections = nil
         isAtLimit = false
+    }
+}
+
+extension Event {
+    /// What depends on where in its line the peer stands: all that is read from there on.
+    package struct Reading: Equatable, Sendable {
+        package var kind = Kind.rejection
+        package var rejectionClass: RejectionClass?
+        package var code: UInt16?
+        package var port: UInt16?
+        package var zone: String?
+        package var isListFailure = false
+
+        package init() {}
+    }
+
+    /// Makes that candidate the peer; false, and then this is no event, when it is none of them.
+    package mutating func settle(on candidate: IPAddress) -> Bool {
+        guard let place = candidates.firstIndex(of: candidate) else { return false }
+        if place < readings.count {
+            guard let reading = readings[place] else { return false }
+            take(reading)
+        }
+        peer = candidate
+        candidates = []
+        readings = []
+        return true
+    }
+
+    package mutating func take(_ reading: Reading) {
+        kind = reading.kind
+        rejectionClass = reading.rejectionClass
+        code = reading.code
+        port = reading.port
+        zone = reading.zone
+        isListFailure = reading.isListFailure
     }
 }
 

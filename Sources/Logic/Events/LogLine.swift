@@ -144,7 +144,11 @@ extension LogLine {
             for index in (start + 1)..<(start + 25) where !isHexDigit(bytes[index]) { return false }
             return readOwn(bytes, .tai64n, start, start + 25, end)
         } else {
-            guard end - start > 16, bytes[start + 3] == 0x20 else { return false }
+            // What a program writes behind its own lines into the same file, as Exim's rejectlog has a message's
+            // header, begins with a blank or a mark and one: a month and a weekday have three letters.
+            guard end - start > 16, bytes[start + 3] == 0x20, bytes[start] &- 0x41 < 26, bytes[start + 1] &- 0x61 < 26,
+                bytes[start + 2] &- 0x61 < 26
+            else { return false }
             if bytes[start + 7] == 0x20 { return readCtime(bytes, start, end) }
             guard bytes[start + 6] == 0x20, bytes[start + 15] == 0x20,
                 bytes[start + 9] == UInt8(ascii: ":"), bytes[start + 12] == UInt8(ascii: ":"),
@@ -222,6 +226,8 @@ extension LogLine {
         if position < end {
             guard bytes[position] == 0x20 else { return false }
             position += 1
+            // rsyslog's MSG begins with the blank that stands behind a traditional tag.
+            if position < end, bytes[position] == 0x20 { position += 1 }
         }
         // The byte order mark that says "UTF-8" (6.4).
         if end - position >= 3, bytes[position] == 0xef, bytes[position + 1] == 0xbb, bytes[position + 2] == 0xbf {

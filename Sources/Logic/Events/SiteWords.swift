@@ -4,9 +4,14 @@ package struct SiteWords: Equatable, Sendable {
     package var rblTexts: [String]
     /// The class of a rejection whose line gives no reason at all: Exim's `deny` without `message`.
     package var unexplained: RejectionClass
+    /// Lines of programs that no dialect knows.
+    package var patterns: [SitePattern]
 
-    package init(rblTexts: [String] = [], unexplained: RejectionClass = .other) {
+    package init(
+        rblTexts: [String] = [], unexplained: RejectionClass = .other, patterns: [SitePattern] = []
+    ) {
         self.rblTexts = rblTexts
         self.unexplained = unexplained
+        self.patterns = patterns
     }
 }

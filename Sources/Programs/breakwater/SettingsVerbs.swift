@@ -72,7 +72,7 @@ func configuredSocketPath(_ path: String) -> String {
 /// The log that is configured, or the one found.
 func logPath(_ settings: Settings) throws -> String {
     switch settings.mta.log {
-    case .files(let paths): return paths[0]
+    case .places(let places): return places[0].description
     case .auto:
         let found = MailLog.find()
         guard found.exists else {

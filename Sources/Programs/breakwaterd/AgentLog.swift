@@ -17,7 +17,8 @@ extension Agent {
     private static let waveGap = Duration.milliseconds(6)
 
     func listen(to log: FollowedLog, _ isListening: Bool = true) throws(SystemError) {
-        try loop.add(log.follower.descriptor, forReading: isListening) { [unowned self] in attend(log) }
+        guard let descriptor = log.follower.descriptor else { return }
+        try loop.add(descriptor, forReading: isListening) { [unowned self] in attend(log) }
     }
 
     /// The log was written to, or lines have had their time to gather.

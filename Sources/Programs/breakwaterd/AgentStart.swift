@@ -86,7 +86,7 @@ extension Agent {
     }
 
     static func logPaths(_ settings: Settings, _ journal: Journal) -> [String] {
-        if case .files(let paths) = settings.mta.log { return paths }
+        if case .places(let places) = settings.mta.log { return places.map(\.description) }
         let found = MailLog.find()
         if !found.exists {
             journal.warn(

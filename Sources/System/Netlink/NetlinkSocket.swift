@@ -90,17 +90,25 @@ package final class NetlinkSocket {
             if errno == EAGAIN { return false }
             throw SystemError("netlink receive")
         }
-        buffer.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return }
-            var remaining = Int32(count)
-            var header = base.assumingMemoryBound(to: nlmsghdr.self)
-            while mnl_nlmsg_ok(header, remaining) {
-                visit(header)
-                guard let next = mnl_nlmsg_next(header, &remaining) else { return }
-                header = UnsafePointer(next)
-            }
-        }
+        buffer.withUnsafeBytes { visitMessages(in: UnsafeRawBufferPointer(rebasing: $0.prefix(count)), visit) }
         return true
+    }
+}
+
+/// Visits the messages of a datagram, each checked to lie inside it.
+///
+/// Not by libmnl's own walk: it compares lengths as signed numbers, and takes one of 2 GiB for a short one.
+package func visitMessages(in datagram: UnsafeRawBufferPointer, _ visit: (UnsafePointer<nlmsghdr>) -> Void) {
+    guard let base = datagram.baseAddress else { return }
+    let headerBytes = MemoryLayout<nlmsghdr>.size
+    var offset = 0
+    while datagram.count - offset >= headerBytes {
+        let header = (base + offset).assumingMemoryBound(to: nlmsghdr.self)
+        let length = Int(header.pointee.nlmsg_len)
+        guard length >= headerBytes, length <= datagram.count - offset else { return }
+        visit(header)
+        // NLMSG_ALIGN of linux/netlink.h.
+        offset += (length + 3) & ~3
     }
 }
 

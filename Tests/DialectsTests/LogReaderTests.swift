@@ -1,0 +1,59 @@
+import Dialects
+import Events
+import Testing
+
+/// A log that several hosts write to.
+@Suite struct LogReaderTests {
+    private static func rejection(_ host: String, _ pid: Int = 7) -> String {
+        "Nov 20 22:54:18 \(host) courieresmtpd[\(pid)]: error,relay=::ffff:192.0.2.7,port=1025,from=<a@b.example>,"
+            + "to=<c@d.example>: 511 http://www.spamhaus.org/query/bl?ip=192.0.2.7"
+    }
+
+    private func events(_ reader: inout LogReader, _ lines: [String]) -> [Event] {
+        var events: [Event] = []
+        for line in lines {
+            var event = Event()
+            if reader.read(Array(line.utf8).span, into: &event) { events.append(event) }
+        }
+        return events
+    }
+
+    @Test func `lines of another host are events and not ours`() {
+        var reader = LogReader(ownHost: "mx1.example")
+        let events = events(&reader, [Self.rejection("MX1"), Self.rejection("mx2"), Self.rejection("mx1.example")])
+        #expect(events.map(\.isRemote) == [false, true, false])
+        #expect(events.allSatisfy { $0.peer?.description == "192.0.2.7" })
+        #expect(
+            reader.shares.map { "\(String(decoding: $0.host, as: UTF8.self)) \($0.lines) \($0.events) \($0.isRemote)" }
+                .sorted() == ["MX1 1 1 false", "mx1.example 1 1 false", "mx2 1 1 true"])
+    }
+
+    @Test func `a log without our own name is ours, unless others send to it`() {
+        var file = LogReader(ownHost: "mx1")
+        #expect(events(&file, [Self.rejection("mail")]).map(\.isRemote) == [false])
+        #expect(events(&file, [Self.rejection("mx1"), Self.rejection("mail")]).map(\.isRemote) == [false, true])
+        var socket = LogReader(ownHost: "mx1", isSentHere: true)
+        #expect(events(&socket, [Self.rejection("mail")]).map(\.isRemote) == [true])
+    }
+
+    @Test func `what is remembered of one host is nothing to another`() {
+        let inner = { (host: String) in
+            Self.rejection(host).replacing("511 http", with: "511-http")
+        }
+        let last = { (host: String) in
+            "Nov 20 22:54:18 \(host) courieresmtpd[7]: error,relay=::ffff:192.0.2.7,port=1025,from=<a@b.example>,"
+                + "to=<c@d.example>: 511 Go away"
+        }
+        var reader = LogReader()
+        let found = events(&reader, [inner("mx1"), last("mx2"), last("mx1")])
+        #expect(found.map(\.rejectionClass) == [.rbl, .clientHost, .rbl])
+    }
+
+    @Test func `hosts are bounded and the stalest goes`() {
+        var reader = LogReader()
+        for number in 0..<200 { _ = events(&reader, [Self.rejection("host\(number)"), Self.rejection("mx")]) }
+        #expect(reader.shares.count == 64)
+        #expect(reader.forgottenHosts == 137)
+        #expect(reader.shares.first.map { String(decoding: $0.host, as: UTF8.self) } == "mx")
+    }
+}

@@ -1,0 +1,225 @@
+import Addresses
+import Configuration
+import ControlProtocol
+import Dialects
+import Events
+import Glibc
+import MailServer
+import ProcFS
+
+@testable import LogIntake
+
+/// The readers of foreign bytes that are no dialects: each with what must hold beside "it does not trap".
+
+/// An address and a network, against the C library's reading.
+struct AddressTarget: Target {
+    let memory = GuardedMemory()
+
+    mutating func run(_ input: [UInt8]) {
+        let place = memory.place(input)
+        let address = IPAddress(UnsafeRawBufferPointer(place).bindMemory(to: UInt8.self).span)
+        let slow = slowAddress(input)
+        require(address == slow, "\(shown(input)): \(String(describing: address)), not \(String(describing: slow))")
+        if let address {
+            require(IPAddress(address.description) == address, "\(address) is not read back")
+            require(slowAddress(Array(address.description.utf8)) == address, "\(address) is no address")
+        }
+        guard let prefix = try? Prefix(parsing: String(decoding: input, as: UTF8.self)) else { return }
+        require((try? Prefix(parsing: prefix.description)) == prefix, "\(prefix) is not read back")
+        require(prefix.contains(prefix.lastAddress), "\(prefix)")
+    }
+}
+
+/// A line's header and stamp, against the slow reading.
+struct HeaderTarget: Target {
+    let memory = GuardedMemory()
+
+    mutating func run(_ input: [UInt8]) {
+        let line = Array(input.prefix { $0 != 0x0a })
+        let place = UnsafeRawBufferPointer(memory.place(line)).bindMemory(to: UInt8.self).span
+        guard let header = LogLine(place) else { return }
+        guard let slow = SlowLine(line) else { return require(false, "a header of nothing: \(shown(line))") }
+        require(line[header.host].elementsEqual(slow.host), "host: \(shown(line))")
+        require(line[header.tag].elementsEqual(slow.tag), "tag: \(shown(line))")
+        require(line[header.message].elementsEqual(slow.message), "message: \(shown(line))")
+        let pid = slow.pid.flatMap {
+            $0.allSatisfy { (0x30...0x39).contains($0) } ? Int32(String(decoding: $0, as: UTF8.self)) : nil
+        }
+        // More than ten digits are no pid for the reader, leading zeros or not.
+        if (slow.pid?.count ?? 0) <= 10 { require(header.pid == pid, "pid: \(shown(line))") }
+
+        let reference = Instant(nanoseconds: 1_795_000_000_000_000_000)
+        guard let time = header.time(in: place, reference: reference) else { return }
+        if header.stampForm == .rfc3164 {
+            require(time <= reference + .days(1), "a stamp of the future: \(shown(line))")
+            // What was read is what is written: day and time of day.
+            let text = String(decoding: line[header.stamp], as: UTF8.self)
+            let civil = CivilTime(time)
+            require(
+                civil.day == Int(text.dropFirst(4).prefix(2).drop { $0 == " " }) || text.hasSuffix("60"),
+                "\(text) was read as day \(civil.day)")
+        } else if header.stampForm == .rfc3339 {
+            require(
+                HeaderTarget.seconds(line[header.stamp]) == time.nanoseconds / 1_000_000_000 || time.nanoseconds < 0,
+                "\(shown(line[header.stamp])) was read as \(time.nanoseconds)")
+        }
+    }
+
+    /// The stamp's seconds by timegm(3).
+    private static func seconds(_ stamp: ArraySlice<UInt8>) -> Int64? {
+        let text = Array(stamp)
+        func number(_ from: Int, _ count: Int) -> Int32 {
+            text[from..<(from + count)].reduce(0) { $0 * 10 + Int32($1 &- 0x30) }
+        }
+        var parts = tm()
+        parts.tm_year = number(0, 4) - 1900
+        parts.tm_mon = number(5, 2) - 1
+        parts.tm_mday = number(8, 2)
+        parts.tm_hour = number(11, 2)
+        parts.tm_min = number(14, 2)
+        parts.tm_sec = number(17, 2)
+        var seconds = Int64(timegm(&parts))
+        if text.last.map({ $0 | 0x20 }) != UInt8(ascii: "z") {
+            let zone = text.count - 6
+            let offset = Int64(number(zone + 1, 2)) * 3600 + Int64(number(zone + 4, 2)) * 60
+            seconds += text[zone] == UInt8(ascii: "-") ? offset : -offset
+        }
+        return seconds
+    }
+}
+
+/// Bytes of a file in pieces of any size: the lines are those between newlines.
+struct SplitterTarget: Target {
+    mutating func run(_ input: [UInt8]) {
+        guard input.count > 2 else { return }
+        let midLine = input[0] & 1 == 1
+        let handsOver = input[0] & 2 == 2
+        let step = Int(input[1]) + 1
+        // A few inputs have lines beyond the bound.
+        let stretch = input[0] == 0xa7 && input.count < 16 ? LineSplitter.longestLine / 4 : 1
+        var text: [UInt8] = []
+        for byte in input.dropFirst(2) {
+            if byte >= 0xf0, stretch > 1 { text += [UInt8](repeating: byte, count: stretch) } else { text.append(byte) }
+        }
+
+        var found: [[UInt8]] = []
+        var cut = 0
+        var splitter = LineSplitter(midLine: midLine)
+        var counters = LogCounters()
+        func take(_ line: Span<UInt8>, _ info: LineInfo) {
+            found.append(line.withUnsafeBufferPointer { Array($0) })
+            if info.isCut { cut += 1 }
+        }
+        var offset = 0
+        var size = step
+        while offset < text.count {
+            let end = min(offset + size, text.count)
+            text[offset..<end].withUnsafeBufferPointer { splitter.feed($0, &counters, take) }
+            offset = end
+            size = size * 7 % 251 + (stretch > 1 ? 4096 : 1)
+        }
+        splitter.finish(handsOver: handsOver, &counters, take)
+
+        var expected = text.split(separator: 0x0a, omittingEmptySubsequences: false).map(Array.init)
+        let last = expected.removeLast()
+        if !last.isEmpty, handsOver, !midLine || !expected.isEmpty { expected.append(last) }
+        if midLine, !expected.isEmpty, text.contains(0x0a) { expected.removeFirst() }
+        let bounded = expected.map { Array($0.prefix(LineSplitter.longestLine)) }
+        require(found == bounded, "\(found.count) lines of \(bounded.count): \(shown(input))")
+        require(counters.lines == UInt64(found.count) && counters.cutLines == UInt64(cut), "counts: \(shown(input))")
+        require(cut == expected.filter { $0.count > LineSplitter.longestLine }.count, "cut: \(shown(input))")
+    }
+}
+
+/// A saved position, which a damaged store may hand back in any shape.
+struct PositionTarget: Target {
+    mutating func run(_ input: [UInt8]) {
+        guard let record = Record(line: input), let position = LogPosition(record) else { return }
+        require(LogPosition(position.record) == position, "\(position.record) is not read back")
+        for mark in position.marks { require(mark.offset >= 0, "\(position.record)") }
+    }
+}
+
+/// The configuration: whatever the text, settings or complaints; and settings in force can be written and read again.
+struct SettingsTarget: Target {
+    mutating func run(_ input: [UInt8]) {
+        let text = String(decoding: input, as: UTF8.self)
+        let reading = SettingsReading([SettingsFile(name: "f", text: text)])
+        require(reading.complaints.count <= SettingsReading.mostComplaints, "\(reading.complaints.count) complaints")
+        for complaint in reading.complaints {
+            let line = complaint.description
+            require(
+                line.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "a complaint of several lines: \(shown(line.utf8))")
+        }
+        if reading.complaints.isEmpty, input.count % 4 == 0 {
+            let again = SettingsReading([SettingsFile(name: "g", text: reading.settings.toml)])
+            require(again.complaints.isEmpty, "\(again.complaints): \(reading.settings.toml)")
+            require(again.settings == reading.settings, "settings are not read back: \(reading.settings.toml)")
+        }
+        guard let equals = text.firstIndex(of: "=") else { return }
+        var settings = Settings()
+        try? settings.set(String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+}
+
+/// A pattern and a line for it, a newline between them: whatever pattern is taken, a word written where its free text
+/// stands changes nothing.
+struct PatternTarget: Target {
+    mutating func run(_ input: [UInt8]) {
+        let parts = input.split(separator: 0x0a, maxSplits: 1).map(Array.init)
+        guard parts.count == 2, let pattern = try? SitePattern(String(decoding: parts[0], as: UTF8.self)) else {
+            return
+        }
+        require((try? SitePattern(pattern.line)) == pattern, "a pattern is not read back: \(pattern.line)")
+        var dialect = Site(SiteWords(patterns: [pattern]))
+        let line = Array("Nov 20 22:44:29 mx ".utf8) + parts[1].filter { $0 != 0x0a }
+        guard let event = dialect.read(line.span), !pattern.endsTheLine else { return }
+        guard let peer = event.peer else { return require(false, "an event of nobody: \(shown(line))") }
+        let longer = line + Array(" 192.0.2.66 ".utf8) + parts[1]
+        require(dialect.read(longer.span)?.peer == peer, "foreign text changes the peer: \(shown(longer))")
+    }
+}
+
+/// The control socket: a request, a decision of the store, a record.
+struct ControlTarget: Target {
+    mutating func run(_ input: [UInt8]) {
+        guard let record = Record(line: input) else { return }
+        let text = record.description
+        require(text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f }, "control bytes in a record: \(shown(text.utf8))")
+        require(Record(line: text.utf8) == record, "a record is not read back: \(text)")
+        if let decision = Decision(record) {
+            require(Decision(decision.timedRecord)?.kind == decision.kind, "a decision is not read back: \(text)")
+        }
+        guard let request = try? Request(record) else { return }
+        require((try? Request(request.record)) == request, "a request is not read back: \(text)")
+    }
+}
+
+/// What processes choose themselves: names, arguments, environments in /proc, and Courier's own files.
+struct ProcTarget: Target {
+    let memory = GuardedMemory()
+
+    mutating func run(_ input: [UInt8]) {
+        let bytes = UnsafeRawBufferPointer(memory.place(input)).bindMemory(to: UInt8.self).span
+        if let stat = ProcessStat(bytes) {
+            // The parent stands behind the last parenthesis, whatever the name holds.
+            guard let close = input.lastIndex(of: UInt8(ascii: ")")) else { return require(false, shown(input)) }
+            let fields = input[close...].split(omittingEmptySubsequences: false) { $0 == 0x20 || $0 == 0x0a }
+            require(fields.count > 2 && String(decoding: fields[2], as: UTF8.self) == shown(fields[2]), shown(input))
+            require(Int32(String(decoding: fields[2], as: UTF8.self)) == stat.parent, "parent: \(shown(input))")
+        }
+        for pid in childList(bytes) { require(pid > 0, "pid \(pid)") }
+        _ = environmentValue("TCPREMOTEIP", in: bytes)
+        _ = kilobyteField("VmRSS", in: bytes)
+        _ = numberField("Uid", in: bytes)
+        _ = bitsField("CapEff", in: bytes)
+        _ = systemCallNumber(bytes)
+        let text = String(decoding: input, as: UTF8.self)
+        if let inode = socketInode(linkTarget: text) { require(text.contains("\(inode)"), text) }
+        require(!programName(linkTarget: text).contains("/"), text)
+        let settings = CourierSettings(esmtpdFile: text)
+        _ = CourierSettings(arguments: text.split(separator: "\0", omittingEmptySubsequences: false).map(String.init))
+        _ = settings.blocksThatCannotWork
+        _ = CourierSettings.span(controlFile: text)
+    }
+}
