@@ -129,6 +129,7 @@ package struct Policy {
             var shed = Shed(
                 peer: peer, extent: Policy.extent(event), mta: event.mta, why: reason(event, rejectionClass), since: now
             )
+            shed.pid = event.pid
             shed.session = event.session
             shed.precedesReply = event.precedesReply
             orders.append(.shed(shed))
