@@ -220,7 +220,8 @@ package struct Policy {
     }
 
     private mutating func noteAcceptance(_ event: Event, at now: Instant) {
-        guard let peer = event.peer, !allowlist.allows(peer, at: now) else { return }
+        // A message that is still to be judged makes nobody known.
+        guard let peer = event.peer, !event.precedesReply, !allowlist.allows(peer, at: now) else { return }
         let until = now + settings.knownFor
         let block = sourceBlock(peer).address
         if known.note(peer, block: block, until: until, authenticated: event.isAuthenticated, since: now) {
