@@ -36,6 +36,9 @@ func describe(_ event: Event?) -> String {
     if let rejectionClass = event.rejectionClass { words.append(rejectionClass.rawValue) }
     if let code = event.code { words.append("\(code)") }
     if let peer = event.peer { words.append("\(peer)" + (event.port.map { ":\($0)" } ?? "")) }
+    if !event.candidates.isEmpty {
+        words.append("candidates=" + event.candidates.map(\.description).joined(separator: ","))
+    }
     if let zone = event.zone { words.append(zone) }
     if let connections = event.connections { words.append("\(connections)") }
     if let pid = event.pid { words.append("pid=\(pid)") }
