@@ -69,11 +69,12 @@ class Files:
         os.chmod(self.path, 0o755)  # it becomes the server's /
         self._names = []
 
-    def write(self, path, text):
+    def write(self, path, text, mode=0o644):
         path = os.path.join(self.path, path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="latin-1") as file:
             file.write(text)
+        os.chmod(path, mode)
 
     def name(self, address, pointer, forward=None):
         """A PTR record, presented as DNS masters are: `a\\032b.example.`; and the A record that confirms it."""
@@ -162,16 +163,18 @@ class Corpus:
             self.lines.append(line)
             self.rows.append((peer.source if peer is not None else None, kind, code, zone))
 
-    def write(self, directory):
+    def write(self, directory, name=None):
+        """NAME.log and NAME.truth.tsv; the name is the server's when it has but one log."""
         os.makedirs(directory, exist_ok=True)
-        with open(os.path.join(directory, f"{self.kind}.log"), "wb") as file:
+        name = name or self.kind
+        with open(os.path.join(directory, f"{name}.log"), "wb") as file:
             file.write(b"".join(line + b"\n" for line in self.lines))
-        with open(os.path.join(directory, f"{self.kind}.truth.tsv"), "w") as file:
+        with open(os.path.join(directory, f"{name}.truth.tsv"), "w") as file:
             file.write("line\tpeer\tclass\tcode\tzone\n")
             for number, row in enumerate(self.rows, 1):
                 file.write("\t".join([str(number), *("-" if value is None else str(value) for value in row)]) + "\n")
         rejections = sum(row[1] == "rbl" for row in self.rows)
-        print(f"{directory}: {len(self.lines)} lines, {rejections} of them DNSBL rejections")
+        print(f"{directory}/{name}.log: {len(self.lines)} lines, {rejections} of them DNSBL rejections")
 
 
 class Peer:
@@ -251,6 +254,11 @@ class Peer:
             return False
         self._heard += data
         return bool(data)
+
+
+def in_syslog(text):
+    """As rsyslog writes these bytes."""
+    return b"".join(b"#%03o" % byte if byte < 0x20 else bytes([byte]) for byte in text)
 
 
 def _bytes(text):

@@ -2,7 +2,10 @@
 """Makes the corpus of OpenSMTPD: corpus_opensmtpd.py Tests/DialectsTests/Fixtures/corpus/opensmtpd"""
 
 import base64
+import os
 import re
+import subprocess
+import tempfile
 
 import corpus
 
@@ -19,7 +22,7 @@ def judge(line, peer, replies):
     if kind[1] == b"message":
         return ("accepted", 250, None) if replies and replies[-1][0].startswith(b"250 ") else None
     for reply in replies:
-        if line.endswith(b'result="' + reply[-1] + b'"'):
+        if line.endswith(b'result="' + corpus.in_syslog(reply[-1]) + b'"'):
             code = int(reply[-1][:3])
             is_listed = peer.listed is not None and reply[-1].endswith(b"is listed at " + peer.listed.encode())
             return ("rbl", code, peer.listed) if is_listed else ("other", code, None)
@@ -142,6 +145,45 @@ def together(run):
         client.close()
 
 
+def with_accounts():
+    """The server's files with TLS, accounts, and its filter at connect."""
+    files = corpus.Files()
+    with tempfile.TemporaryDirectory() as directory:
+        key, certificate = os.path.join(directory, "key"), os.path.join(directory, "certificate")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mx.mail.example",
+                        "-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
+        for name, path in [("key", key), ("crt", certificate)]:
+            with open(path) as file:
+                files.write(f"etc/mx.{name}", file.read(), 0o600)
+    password = subprocess.run(["openssl", "passwd", "-6", "harbour"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    files.write("etc/smtpd.conf", f"""pki mx cert "/etc/mx.crt"
+pki mx key "/etc/mx.key"
+table accounts {{ bob = "{password.strip()}" }}
+filter "dnsbl" proc-exec "/etc/opensmtpd-filter-dnsbl mail-from zen.bl.example cbl.bl.example"
+filter "site" phase connect match src {{ 198.19.40.0/24 }} reject "550 Client host rejected: Access denied"
+filter "helo" phase helo match helo {{ "listed.example" }} reject "550 Your name is not welcome"
+filter "away" phase ehlo match helo {{ "away.example" }} disconnect "550 Go away"
+filter "later" phase rcpt-to match src {{ 198.19.41.0/24 }} reject "421 try again later"
+filter "end" phase commit match src {{ 198.19.42.0/24 }} reject "554 message refused"
+filter all chain {{ "site", "helo", "away", "later", "end", "dnsbl" }}
+listen on 0.0.0.0 tls pki mx auth-optional <accounts> filter "all"
+listen on :: tls pki mx auth-optional <accounts> filter "all"
+action "local" maildir
+match from any for domain "mail.example" action "local"
+""")
+    return files
+
+
+def refused_by_filters(run):
+    """At every phase, by the words of a site that are no list's."""
+    for third, helo in [(40, "x"), (41, "x"), (42, "x"), (43, "listed.example"), (44, "away.example")]:
+        for number in (1, 2):
+            session(one := run.peer(GOOD.format(third, number)), helo=f"{'EHLO' if number == 1 else 'HELO'} {helo}")
+            message(one, ["Subject: hello"])
+            one.say("QUIT")
+            one.close()
+
+
 def make(directory):
     """the corpus of OpenSMTPD anew; some minutes."""
     files = corpus.Files()
@@ -158,6 +200,12 @@ def make(directory):
         together(run)
         together(run)
     run.write(directory)
+    run = corpus.Corpus("opensmtpd", judge, files=with_accounts())
+    with run:
+        accounts(run)
+        refused_by_filters(run)
+        together(run)
+    run.write(directory, "accounts")
 
 
 if __name__ == "__main__":
