@@ -43,10 +43,14 @@ func describe(_ event: Event?) -> String {
     if let rejectionClass = event.rejectionClass { words.append(rejectionClass.rawValue) }
     if let code = event.code { words.append("\(code)") }
     if let peer = event.peer { words.append("\(peer)" + (event.port.map { ":\($0)" } ?? "")) }
+    if !event.candidates.isEmpty {
+        words.append("candidates=" + event.candidates.map(\.description).joined(separator: ","))
+    }
     if let zone = event.zone { words.append(zone) }
     if let connections = event.connections { words.append("\(connections)") }
     if let sessions = event.rejectedSessions { words.append("sessions=\(sessions)") }
     if let pid = event.pid { words.append("pid=\(pid)") }
+    if event.precedesReply { words.append("+precedes-reply") }
     if event.isAuthenticated { words.append("+authenticated") }
     if event.isContinuation { words.append("+continuation") }
     if event.isListFailure { words.append("+list-failure") }

@@ -11,6 +11,8 @@ HOOKS = ['chroot "$1" su bob -c "maildirmake /home/bob/Maildir"']
 OPTIONS = {"slots": 300, "tarpit": 1, "starttls": 1, "blocks": ["zen.bl.example,BLOCK,*"]}
 LOG = "mail.log"
 PROGRAMS = ("courieresmtpd", "submit")
+FORKS = True
+REJECTION = re.compile(rb"courieresmtpd: error,relay=(?:::ffff:)?([^,]+),.*: 511 ")
 _LIMITS = {"MAXPERC": "50", "MAXPERIP": "5"}
 
 

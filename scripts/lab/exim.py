@@ -16,6 +16,8 @@ HOOKS = []
 OPTIONS = {"slots": 20, "zones": "zen.bl.example cbl.bl.example", "syslog": 0, "junk_helo": 0, "bare": 0}
 LOG = "exim4/mainlog"
 PROGRAMS = ("exim4",)
+FORKS = True
+REJECTION = re.compile(rb"\[([0-9a-f.:]+)\] F=[^ ]* rejected RCPT")
 
 _WORDS = "$sender_host_address is listed at $dnslist_domain ($dnslist_value: $dnslist_text)"
 

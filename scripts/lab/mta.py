@@ -5,6 +5,9 @@
     OPTIONS      its knobs and their defaults; "slots" is how many connections it serves at once
     LOG          the file below /var/log that it writes to
     PROGRAMS     how the kernel calls the processes that serve connections
+    FORKS        whether each connection has a process, which ends with it
+    REJECTION    how its log tells of a listed peer when that names a recipient; the group, if there is one, is the
+                 peer; None if the line comes at another time
     configure(root, options)   Debian's configuration, and what makes it reject listed peers
     start(root, options)       returns when port 25 greets
 """

@@ -4,6 +4,8 @@ The filter speaks smtpd-filters(7), rejects when the recipient is named (stage=c
 perl that every Debian has.
 """
 
+import re
+
 import services
 
 PACKAGES = ["opensmtpd"]
@@ -12,11 +14,13 @@ HOOKS = []
 OPTIONS = {"slots": 100, "zones": "zen.bl.example cbl.bl.example", "stage": "rcpt-to"}
 LOG = "mail.log"
 PROGRAMS = ("smtpd",)
+FORKS = False
+REJECTION = re.compile(rb'smtp failed-command command=\"RCPT TO:[^ ]*\" result=\"550')
 
 FILTER = "etc/opensmtpd-filter-dnsbl"
 # smtp.c: smtpd takes connections while more than half of its descriptors, and 5, are free.
 _RESERVED = 5
-_OTHERS = 30  # sockets between its processes, the filter's, listeners
+_OTHERS = 2
 
 
 def configure(root, options):

@@ -1,5 +1,7 @@
 """Postfix's smtpd, as Debian configures it: in its chroot, rejecting when the recipient is named."""
 
+import re
+
 import services
 
 PACKAGES = ["postfix", "libsasl2-modules", "sasl2-bin"]
@@ -13,6 +15,8 @@ HOOKS = [
 OPTIONS = {"slots": 100, "zones": "zen.bl.example cbl.bl.example"}
 LOG = "mail.log"
 PROGRAMS = ("smtpd",)
+FORKS = False
+REJECTION = re.compile(rb"reject: RCPT from [^ \[]*\[([0-9a-f.:]+)\]")
 
 SETTINGS = """
 # Below: the lab.

@@ -9,6 +9,8 @@ from errors import LabError
 PACKAGES, HOOKS, LOG = postfix.PACKAGES, postfix.HOOKS, postfix.LOG
 OPTIONS = postfix.OPTIONS
 PROGRAMS = ("postscreen", "smtpd")
+FORKS = False
+REJECTION = postfix.REJECTION
 start = postfix.start
 
 

@@ -15,6 +15,8 @@ HOOKS = []
 OPTIONS = {"slots": 40, "zones": "zen.bl.example cbl.bl.example", "rblsmtpd": "-b"}
 LOG = "qmail/smtpd/current"
 PROGRAMS = ("rblsmtpd", "mailfront")
+FORKS = True
+REJECTION = None  # rblsmtpd writes it before it greets
 
 RUN = "etc/qmail-smtpd-run"
 

@@ -12,6 +12,8 @@ HOOKS = []
 OPTIONS = {"slots": 15, "zones": "zen.bl.example cbl.bl.example", "stage": "connect", "syslog": 0, "level": "LOGINFO"}
 LOG = "qpsmtpd/qpsmtpd.log"
 PROGRAMS = ("qpsmtpd-forkserver", "perl", "qpsmtpd-forkse")
+FORKS = True
+REJECTION = re.compile(rb"\]: 550 ")
 _MAILDIR = "var/spool/qpsmtpd/Maildir"
 
 

@@ -21,6 +21,8 @@ OPTIONS = {"slots": 40, "zones": "zen.bl.example cbl.bl.example", "delay_checks"
            "pause": 1000}
 LOG = "mail.log"
 PROGRAMS = ("sendmail-mta",)
+FORKS = True
+REJECTION = re.compile(rb"ruleset=check_rcpt, arg1=[^ ]*, relay=[^\[,]*\[([0-9a-f.:]+)\], reject=550")
 
 
 def configure(root, options):

@@ -38,7 +38,8 @@ package struct Event: Equatable, Sendable {
     /// What the line says if the candidate in the same place is the peer, `nil` for no event at all; empty where the
     /// fields above hold for each of them.
     package var readings: [Reading?] = []
-    /// The line was written when the connection began; its 5xx comes as the answer to a later command.
+    /// The line was written before the reply it is about. For a rejection: when the connection began, and its 5xx comes
+    /// as the answer to a later command. For an acceptance: before the message came, which may still be refused.
     package var precedesReply = false
     /// Where the line names no port: how many sessions the peer has open with this process, when the log showed a
     /// rejection in every one of them; `nil` when it did not. A process with as many connections of the peer holds none

@@ -67,6 +67,8 @@ package struct Shed: Equatable, Sendable {
     package var extent: Extent
     /// Whose line caused it; `nil` for a ban by hand.
     package var mta: MTA?
+    /// The process that wrote the line (`Event.pid`).
+    package var pid: Int32?
     /// The session that was rejected (`Event.session`), where a process holds many connections of a peer.
     package var session: UInt64?
     /// Its 5xx comes as the answer to a later command (`Event.precedesReply`).
