@@ -229,17 +229,6 @@ extension Event {
 }
 
 extension Reader {
-    /// `5.7.1 `.
-    mutating func skipEnhancedCode(in bytes: Span<UInt8>) {
-        var step = self
-        for isLast in [false, false, true] {
-            guard let number = step.number(in: bytes), number < 1000, step.skip(isLast ? " " : ".", in: bytes) else {
-                return
-            }
-        }
-        self = step
-    }
-
     /// The bytes that stand at `range`, once more.
     mutating func skip(_ range: Range<Int>, in bytes: Span<UInt8>) -> Bool {
         guard end - position >= range.count else { return false }

@@ -45,6 +45,7 @@ final class Agent {
     var firewall: any Firewall
     private let sockets: SockDiag
     let shedder: Shedder
+    let peerSearch: PeerSearch
     /// From the first time that it is wanted.
     var early: EarlyAnswer?
     /// When a slot that a line named was last looked for (`recognise`).
@@ -120,6 +121,7 @@ final class Agent {
             mayShed: { [relay] peer in relay.agent.map { !$0.policy.allowlist.allows(peer, at: $0.clock.now) } ?? false
             },
             report: { [relay] in relay.agent?.noteShed($0) })
+        peerSearch = PeerSearch(shedder)
         let index = shedder.slots
         sampler = Sampler(sockets: sockets, ports: settings.mta.ports, clock: clock) {
             guard let index else { return nil }

@@ -81,7 +81,17 @@ extension Agent {
         tally.lines += 1
         var event = Event()
         guard log.reader.read(bytes, at: now, into: &event) else { return }
+        guard event.candidates.isEmpty else {
+            // A line with several addresses in the peer's place is one with a peer once the kernel has said which.
+            let line = excerpt(bytes)
+            peerSearch.settle(event) { [unowned self] in heed($0, line.span, at: now) }
+            return
+        }
         recognise(&event, bytes, at: now)
+        heed(event, bytes, at: now)
+    }
+
+    private func heed(_ event: Event, _ bytes: Span<UInt8>, at now: Instant) {
         tally.lastEvent = now
         tally.count(event)
         journal.event(event)

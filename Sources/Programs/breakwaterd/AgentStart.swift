@@ -86,7 +86,7 @@ extension Agent {
             case .off: .off
             }
         var shedding = Shedder.Settings(
-            model: .courier, method: method, waitsUntilTold: settings.shed.told, ports: settings.mta.ports)
+            method: method, waitsUntilTold: settings.shed.told, ports: settings.mta.ports)
         shedding.toldLimit = settings.shed.toldTimeout
         return shedding
     }
