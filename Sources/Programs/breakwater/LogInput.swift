@@ -1,5 +1,6 @@
 import Archives
 import Configuration
+import ControlProtocol
 import Events
 import Glibc
 import LogIntake
