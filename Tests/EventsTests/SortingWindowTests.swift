@@ -14,13 +14,14 @@ import Testing
         return (out, window.late)
     }
 
-    @Test(arguments: [
-        ("nothing", [], [], 0),
-        ("in order", [1, 2, 3, 30], [1, 2, 3, 30], 0),
-        ("mixed within the span", [3, 1, 2, 9, 5, 30], [1, 2, 3, 5, 9, 30], 0),
-        ("one beyond the span", [20, 25, 40, 3, 41], [20, 25, 3, 40, 41], 1),
-        ("a step back for good", [100, 200, 10, 11, 12], [100, 10, 11, 12, 200], 3),
-    ] as [(String, [Int64], [Int64], Int)])
+    @Test(
+        arguments: [
+            ("nothing", [], [], 0),
+            ("in order", [1, 2, 3, 30], [1, 2, 3, 30], 0),
+            ("mixed within the span", [3, 1, 2, 9, 5, 30], [1, 2, 3, 5, 9, 30], 0),
+            ("one beyond the span", [20, 25, 40, 3, 41], [20, 25, 3, 40, 41], 1),
+            ("a step back for good", [100, 200, 10, 11, 12], [100, 10, 11, 12, 200], 3),
+        ] as [(String, [Int64], [Int64], Int)])
     func `what comes within the span is sorted, the rest counted`(
         name: String, seconds: [Int64], expected: [Int64], late: Int
     ) {

@@ -72,7 +72,8 @@ final class LogInput {
         }
         guard !names.isEmpty else {
             throw Failure(
-                ExitStatus.noInput, "mta.log names nothing that can be read again; name a file, or - for standard input")
+                ExitStatus.noInput, "mta.log names nothing that can be read again; name a file, or - for standard input"
+            )
         }
         return names
     }

@@ -178,7 +178,8 @@ private struct ReplayRun {
                 ("slot_seconds_after", JSON(curve.secondsAfter)), ("peak_before", JSON(curve.peakBefore)),
                 ("peak_after", JSON(curve.peakAfter)),
                 ("also_accepted", .array(alsoAccepted.map { .string($0.prefix.description) })),
-                ("sources", JSON(banned.count)), ("late", JSON(window.late)), ("hold_s", .integer(hold.nanoseconds / 1_000_000_000)),
+                ("sources", JSON(banned.count)), ("late", JSON(window.late)),
+                ("hold_s", .integer(hold.nanoseconds / 1_000_000_000)),
             ])
     }
 }

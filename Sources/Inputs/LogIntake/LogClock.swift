@@ -3,17 +3,17 @@ import Posix
 
 /// The times of one log's lines. What a stamp does not say follows from the lines before it: a stamp without a zone is
 /// in this host's, and in the hour that comes twice when summer time ends, the later one once the log has gone back.
-struct LogClock {
+package struct LogClock {
     /// The time of the line read last, `distantPast` before the first.
-    private(set) var last = Instant.distantPast
+    package private(set) var last = Instant.distantPast
     private let reference: Instant
     private var hour: (of: CivilTime, offsets: LocalTime.Offsets)?
 
     /// - Parameter reference: no line is from a later time than a day after this one.
-    init(reference: Instant) { self.reference = reference }
+    package init(reference: Instant) { self.reference = reference }
 
     /// The line's time; that of the line before when it has none that can be right.
-    mutating func time(of header: LogLine, in bytes: Span<UInt8>) -> Instant {
+    package mutating func time(of header: LogLine, in bytes: Span<UInt8>) -> Instant {
         let time = header.time(in: bytes, reference: reference) { offset(showing: $0) }
         if let time, time <= reference + .days(1) { last = time }
         return last
