@@ -8,8 +8,15 @@ enum Fixtures {
     static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("Fixtures/logs")
 
-    static func lines(_ name: String) throws -> [[UInt8]] {
-        let bytes = try Data(contentsOf: directory.appendingPathComponent(name))
+    static let corpus = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("Fixtures/corpus")
+
+    static func lines(_ name: String) throws -> [[UInt8]] { try lines(of: directory.appendingPathComponent(name)) }
+
+    static func corpusLines(_ name: String) throws -> [[UInt8]] { try lines(of: corpus.appendingPathComponent(name)) }
+
+    private static func lines(of file: URL) throws -> [[UInt8]] {
+        let bytes = try Data(contentsOf: file)
         return bytes.split(separator: 0x0a, omittingEmptySubsequences: false).dropLast().map { [UInt8]($0) }
     }
 
@@ -36,9 +43,14 @@ func describe(_ event: Event?) -> String {
     if let rejectionClass = event.rejectionClass { words.append(rejectionClass.rawValue) }
     if let code = event.code { words.append("\(code)") }
     if let peer = event.peer { words.append("\(peer)" + (event.port.map { ":\($0)" } ?? "")) }
+    if !event.candidates.isEmpty {
+        words.append("candidates=" + event.candidates.map(\.description).joined(separator: ","))
+    }
     if let zone = event.zone { words.append(zone) }
     if let connections = event.connections { words.append("\(connections)") }
+    if let sessions = event.rejectedSessions { words.append("sessions=\(sessions)") }
     if let pid = event.pid { words.append("pid=\(pid)") }
+    if event.precedesReply { words.append("+precedes-reply") }
     if event.isAuthenticated { words.append("+authenticated") }
     if event.isContinuation { words.append("+continuation") }
     if event.isListFailure { words.append("+list-failure") }

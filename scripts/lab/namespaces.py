@@ -90,6 +90,11 @@ def enter(pid):
         os.close(descriptor)
 
 
+def enter_network(descriptor):
+    """Moves this thread into a network namespace and nothing else."""
+    _checked(_libc.setns(descriptor, CLONE_NEWNET), "setns")
+
+
 def end_with_parent():
     """In a new process, before its program starts: ends it when the one that started it is gone."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

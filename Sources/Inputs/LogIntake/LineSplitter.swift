@@ -34,6 +34,8 @@ package struct LogCounters: Equatable, Sendable {
     package var broken: UInt64 = 0
     /// Packets and connections of hosts that may not send, and connections beyond the bound.
     package var refused: UInt64 = 0
+    /// Syslog messages of another host in the name of this one.
+    package var misnamed: UInt64 = 0
     /// Syslog packets of a host that sent more than its share.
     package var overShare: UInt64 = 0
 

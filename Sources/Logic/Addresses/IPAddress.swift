@@ -67,6 +67,9 @@ package struct IPAddress: Hashable, Sendable, Comparable {
     /// The 32 bits of an IPv4 address in host order; `nil` for IPv6.
     package var v4: UInt32? { isIPv4 ? UInt32(truncatingIfNeeded: low) : nil }
 
+    /// 127.0.0.0/8 and ::1 (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3).
+    package var isLoopback: Bool { v4.map { $0 >> 24 == 127 } ?? (high == 0 && low == 1) }
+
     /// 4 bytes for IPv4, 16 for IPv6, in network order.
     package var networkBytes: [UInt8] {
         if let v4 { return (0..<4).map { UInt8(truncatingIfNeeded: v4 >> (24 - 8 * UInt32($0))) } }

@@ -33,14 +33,6 @@ package struct SyslogAddress: Hashable, Sendable {
         case udp = "syslog+udp"
         case tcp = "syslog+tcp"
     }
-
-    /// Only this host can reach it.
-    package var isLoopback: Bool { Prefix.loopbacks.contains { $0.contains(address) } }
-}
-
-extension Prefix {
-    /// 127.0.0.0/8 and ::1 (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3).
-    static let loopbacks = [Prefix(IPAddress(v4: 127 << 24), bits: 96 + 8), Prefix(IPAddress(high: 0, low: 1))]
 }
 
 extension SyslogAddress: CustomStringConvertible {

@@ -133,3 +133,10 @@ package struct Settings: Equatable, Sendable {
         package var every = Duration.seconds(5)
     }
 }
+
+extension Prefix {
+    /// As in `IPAddress.isLoopback`.
+    fileprivate static let loopbacks = [
+        Prefix(IPAddress(v4: 127 << 24), bits: 96 + 8), Prefix(IPAddress(high: 0, low: 1)),
+    ]
+}

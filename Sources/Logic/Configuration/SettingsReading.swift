@@ -120,8 +120,8 @@ extension Settings {
     }
 
     private func isOpenToNobody(_ place: LogPlace) -> Bool {
-        guard case .syslog(let address) = place, !address.isLoopback else { return false }
-        return mta.senders.allSatisfy { sender in Prefix.loopbacks.contains { $0.contains(sender) } }
+        guard case .syslog(let address) = place, !address.address.isLoopback else { return false }
+        return mta.senders.allSatisfy { $0.address.isLoopback }
     }
 }
 

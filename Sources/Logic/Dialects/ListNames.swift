@@ -35,6 +35,6 @@ extension ListTexts {
         zone.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }.allSatisfy(isDigit)
     }
 
-    private static let verbs: [StaticString] = ["listed ", "blocked ", "blacklisted ", "found "]
+    private static let verbs: [StaticString] = ["listed ", "blocked ", "blacklisted ", "found ", "list "]
     private static let prepositions: [StaticString] = ["using ", "at ", "in ", "by ", "on "]
 }

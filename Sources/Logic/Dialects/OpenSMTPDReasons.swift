@@ -71,14 +71,3 @@ extension OpenSMTPD {
         ("auth", .auth),
     ]
 }
-
-extension Reader {
-    /// RFC 3463: `5.7.1 `.
-    fileprivate mutating func skipEnhancedCode(in bytes: Span<UInt8>) {
-        var next = self
-        for stop: StaticString in [".", ".", " "] {
-            guard next.number(in: bytes) != nil, next.skip(stop, in: bytes) else { return }
-        }
-        self = next
-    }
-}

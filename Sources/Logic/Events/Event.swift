@@ -28,8 +28,6 @@ package struct Event: Equatable, Sendable {
     package var zone: String?
     /// The process that wrote the line: as a rule the one that holds the peer's connection, alone or among others.
     package var pid: Int32?
-    /// The MTA's own number of the session, where one process serves all peers and the line has no port (OpenSMTPD).
-    package var session: UInt64?
     /// The host that wrote the line is another than this one, so its processes and connections are not ours to touch.
     package var isRemote = false
     /// Where a line holds several addresses in the peer's place, since a client chose some of them: all of these, and
@@ -38,7 +36,8 @@ package struct Event: Equatable, Sendable {
     /// What the line says if the candidate in the same place is the peer, `nil` for no event at all; empty where the
     /// fields above hold for each of them.
     package var readings: [Reading?] = []
-    /// The line was written when the connection began; its 5xx comes as the answer to a later command.
+    /// The line was written before the reply it is about. For a rejection: when the connection began, and its 5xx comes
+    /// as the answer to a later command. For an acceptance: before the message came, which may still be refused.
     package var precedesReply = false
     /// Where the line names no port: how many sessions the peer has open with this process, when the log showed a
     /// rejection in every one of them; `nil` when it did not. A process with as many connections of the peer holds none
@@ -79,7 +78,6 @@ package struct Event: Equatable, Sendable {
         port = nil
         if zone != nil { zone = nil }
         pid = nil
-        session = nil
         isRemote = false
         if !candidates.isEmpty { candidates = [] }
         if !readings.isEmpty { readings = [] }

@@ -129,7 +129,8 @@ package struct Policy {
             var shed = Shed(
                 peer: peer, extent: Policy.extent(event), mta: event.mta, why: reason(event, rejectionClass), since: now
             )
-            shed.session = event.session
+            shed.pid = event.pid
+            shed.rejectedSessions = event.rejectedSessions
             shed.precedesReply = event.precedesReply
             orders.append(.shed(shed))
         }
@@ -220,7 +221,8 @@ package struct Policy {
     }
 
     private mutating func noteAcceptance(_ event: Event, at now: Instant) {
-        guard let peer = event.peer, !allowlist.allows(peer, at: now) else { return }
+        // A message that is still to be judged makes nobody known.
+        guard let peer = event.peer, !event.precedesReply, !allowlist.allows(peer, at: now) else { return }
         let until = now + settings.knownFor
         let block = sourceBlock(peer).address
         if known.note(peer, block: block, until: until, authenticated: event.isAuthenticated, since: now) {

@@ -100,7 +100,7 @@ private struct ReplayRun {
             nextBeat = now + ReplayRun.beat
         }
         policy.judge(event, at: now)
-        if event.kind == .acceptance, let peer = event.peer { accepted[peer, default: 0] += 1 }
+        if event.kind == .acceptance, !event.precedesReply, let peer = event.peer { accepted[peer, default: 0] += 1 }
         if event.kind == .connect, let peer = event.peer, let port = event.port {
             slots.begin(peer, port, at: now, refused: policy.ledger.ban(covering: peer) != nil)
         }

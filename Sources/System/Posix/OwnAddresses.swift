@@ -15,7 +15,7 @@ package func ownAddresses() -> [IPAddress] {
     return found.sorted()
 }
 
-private func ipAddress(_ socketAddress: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
+func ipAddress(_ socketAddress: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
     switch Int32(socketAddress.pointee.sa_family) {
     case AF_INET:
         socketAddress.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {

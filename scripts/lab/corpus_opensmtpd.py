@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+"""Makes the corpus of OpenSMTPD: corpus_opensmtpd.py Tests/DialectsTests/Fixtures/corpus/opensmtpd"""
+
+import os
+import re
+import subprocess
+import tempfile
+
+import corpus
+
+LISTED, LISTED6, OTHER_LIST = "198.18.{}.{}", "2001:db8:66::{}:{}", "198.18.100.{}"
+GOOD, GOOD6 = "198.19.{}.{}", "2001:db8:67::{}:{}"
+_SESSION = re.compile(rb"^[^ ]+ [^ ]+ smtpd\[\d+\]: [0-9a-f]{16} smtp (failed-command|bad-input|message) ")
+
+
+def judge(line, peer, replies):
+    """A line of a session is what the client was answered in that step, byte for byte."""
+    kind = _SESSION.match(line)
+    if kind is None:
+        return None
+    if kind[1] == b"message":
+        return ("accepted", 250, None) if replies and replies[-1][0].startswith(b"250 ") else None
+    for reply in replies:
+        if line.endswith(b'result="' + corpus.in_syslog(reply[-1]) + b'"'):
+            code = int(reply[-1][:3])
+            is_listed = peer.listed is not None and reply[-1].endswith(b"is listed at " + peer.listed.encode())
+            return ("rbl", code, peer.listed) if is_listed else ("other", code, None)
+    return None
+
+
+def names(files):
+    """PTR names as the owners of addresses may choose them."""
+    hosts = ["mx[192.0.2.66].evil.example.", "192.0.2.66.evil.example.", r"a\032[192.0.2.66].evil.example.",
+             r"x\032host\061192.0.2.66.evil.example.", r"x\010y.evil.example.", r"x\034\041.evil.example.", "mx.good.example.",
+             r"99749b960b4b2be7\032smtp\032connected\032address=192.0.2.66.evil.example."]
+    for number, host in enumerate(hosts):
+        files.name(f"198.18.3.{number + 1}", host, host)
+        files.name(f"198.19.3.{number + 1}", host, host)
+    return len(hosts)
+
+
+def session(peer, helo="EHLO client.example", sender="a@client.example", recipient="bob@mail.example"):
+    peer.open()
+    peer.say(helo)
+    peer.say(f"MAIL FROM:<{sender}>")
+    return peer.say(f"RCPT TO:<{recipient}>")
+
+
+def message(peer, headers):
+    replies = peer.say("DATA")
+    if replies and replies[-1][-1].startswith(b"354"):
+        peer.raw("".join(f"{header}\r\n" for header in headers) + "\r\nhello\r\n.\r\n")
+
+
+def hostile(run, source, listed):
+    """Every forgery at every place where a client can write."""
+    for number, text in enumerate(corpus.FORGERIES + corpus.ODDITIES):
+        def address(place):
+            return source.format(place, number + 1)
+        session(one := run.peer(address(10), listed), helo=f"EHLO {text}")
+        one.say("QUIT")
+        session(one := run.peer(address(11), listed), sender=f'"{text}"@client.example')
+        one.reset()
+        session(one := run.peer(address(12), listed), sender=text)
+        one.close()
+        session(one := run.peer(address(13), listed), recipient=f'"{text}"@mail.example')
+        one.say(f"RCPT TO:<{text}>")
+        one.say(f"RCPT TO:<bob@mail.example> {text}")
+        one.say(text)
+        one.say(f"AUTH {text}")
+        one.say("RCPT TO:<bob@mail.example>")
+        message(one, [f"Subject: {text}", f"Message-ID: <{text}>", f" {text}"])
+        one.say("QUIT")
+        one.close()
+
+
+def ordinary(run):
+    for number in range(1, 9):
+        session(one := run.peer(GOOD.format(2, number)))
+        message(one, ["Subject: hello", "From: a@client.example"])
+        one.say("RSET")
+        one.say("MAIL FROM:<a@client.example>")
+        one.say("RCPT TO:<nosuch@mail.example>")
+        one.say("RCPT TO:<x@elsewhere.example>")
+        one.say("VRFY bob")
+        one.say("QUIT")
+    for source, listed in [(LISTED, "zen.bl.example"), (LISTED6, "zen.bl.example"), (GOOD6, None), (GOOD, None)]:
+        one = run.peer(source.format(4, 1), listed)
+        one.open()
+        one.raw("EHLO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<bob@mail.example>\r\n", 3)
+        one.close()
+        one = run.peer(source.format(4, 2), listed)
+        one.open()
+        one.say("x" * 5000)
+        one.close()
+        session(one := run.peer(source.format(4, 3), listed), helo="HELO a")
+        one.reset()
+        one = run.peer(source.format(4, 4), listed)
+        one.open()
+        one.reset()
+        session(one := run.peer(source.format(4, 5), listed))
+        one.wait(1)
+        one.close()
+
+
+def encrypted(run):
+    """STARTTLS. The handshake fails: Debian's 6.8.0p2 cannot sign with OpenSSL 3, and without it there is no AUTH."""
+    for source, listed in [(GOOD, None), (LISTED, "zen.bl.example")]:
+        one = run.peer(source.format(20, 1), listed)
+        one.open()
+        one.say("EHLO a")
+        one.say("AUTH PLAIN AGJvYgBoYXJib3Vy")
+        one.say("AUTH LOGIN")
+        one.say("STARTTLS")
+        one.tls()
+        one.close()
+
+
+def together(run):
+    """Connections open at the same time, several of one peer, in the one process."""
+    peers = [(LISTED.format(30, 1 + number // 3), "zen.bl.example") for number in range(9)]
+    peers += [(GOOD.format(30, 1 + number // 2), None) for number in range(6)]
+    peers += [(LISTED6.format(30, 1 + number), "zen.bl.example") for number in range(3)]
+    peers += [(OTHER_LIST.format(1 + number), "zen.bl.example") for number in range(3)]
+    clients = [run.peer(source, listed) for source, listed in peers]
+    steps = ["EHLO x", "MAIL FROM:<a@client.example>", "RCPT TO:<bob@mail.example>", "RCPT TO:<nosuch@mail.example>",
+             "RCPT TO:<bob@mail.example>", "QUIT"]
+    for client in clients:
+        client.open()
+    for step in steps:
+        for client in clients:
+            client.say(step)
+    for client in clients:
+        client.close()
+
+
+def with_filters():
+    """The server's files with TLS, and filters of every phase."""
+    files = corpus.Files()
+    with tempfile.TemporaryDirectory() as directory:
+        key, certificate = os.path.join(directory, "key"), os.path.join(directory, "certificate")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mx.mail.example",
+                        "-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
+        for name, path in [("key", key), ("crt", certificate)]:
+            with open(path) as file:
+                files.write(f"etc/mx.{name}", file.read(), 0o600)
+    files.write("etc/smtpd.conf", """pki mail.example cert "/etc/mx.crt"
+pki mail.example key "/etc/mx.key"
+filter "dnsbl" proc-exec "/etc/opensmtpd-filter-dnsbl mail-from zen.bl.example cbl.bl.example"
+filter "site" phase connect match src { 198.19.40.0/24 } reject "550 Client host rejected: Access denied"
+filter "helo" phase helo match helo { "listed.example" } reject "550 Your name is not welcome"
+filter "away" phase ehlo match helo { "away.example" } disconnect "550 Go away"
+filter "later" phase rcpt-to match src { 198.19.41.0/24 } reject "421 try again later"
+filter "end" phase commit match src { 198.19.42.0/24 } reject "554 message refused"
+filter "stages" chain { "site", "helo", "away", "later", "end", "dnsbl" }
+listen on 0.0.0.0 tls pki mail.example filter "stages"
+listen on :: tls pki mail.example filter "stages"
+action "local" maildir
+match from any for domain "mail.example" action "local"
+""")
+    return files
+
+
+def refused_by_filters(run):
+    """At every phase, by the words of a site that are no list's."""
+    for third, helo in [(40, "x"), (41, "x"), (42, "x"), (43, "listed.example"), (44, "away.example")]:
+        for number in (1, 2):
+            session(one := run.peer(GOOD.format(third, number)), helo=f"{'EHLO' if number == 1 else 'HELO'} {helo}")
+            message(one, ["Subject: hello"])
+            one.say("QUIT")
+            one.close()
+
+
+def make(directory):
+    """the corpus of OpenSMTPD anew; some minutes."""
+    files = corpus.Files()
+    count = names(files)
+    run = corpus.Corpus("opensmtpd", judge, files=files)
+    with run:
+        ordinary(run)
+        for number in range(count):
+            for source, listed in [("198.18.3.{}", "zen.bl.example"), ("198.19.3.{}", None)]:
+                session(one := run.peer(source.format(number + 1), listed))
+                one.say("QUIT")
+        hostile(run, LISTED, "zen.bl.example")
+        hostile(run, GOOD, None)
+        together(run)
+        together(run)
+    run.write(directory)
+    run = corpus.Corpus("opensmtpd", judge, files=with_filters())
+    with run:
+        encrypted(run)
+        refused_by_filters(run)
+        together(run)
+    run.write(directory, "filters")
+
+
+if __name__ == "__main__":
+    corpus.main(make)
