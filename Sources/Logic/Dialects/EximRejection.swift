@@ -22,7 +22,9 @@ extension Exim {
         var reader = start
         guard let hosts = EximHosts(bytes, &reader) else { return .unread }
         if hosts.others.isEmpty {
-            guard let reading = reading(bytes, hosts.first, from: start.position, to: start.end) else { return .nothing }
+            guard let reading = reading(bytes, hosts.first, from: start.position, to: start.end) else {
+                return .nothing
+            }
             event.take(reading)
             event.peer = hosts.first.peer
             return .event
@@ -90,7 +92,7 @@ extension Exim {
             let isDeferral = reader.skip("temporarily rejected ", in: bytes)
             if isDeferral || reader.skip("rejected ", in: bytes) {
                 reading.kind = isDeferral ? .deferral : .rejection
-                guard let (stage, text) = Exim.stage(bytes, &reader) else { return nil }
+                guard let (stage, text) = Exim.stage(bytes, &reader, host.helo(bytes, from: start)) else { return nil }
                 Exim.setCode(stage, isDeferral: isDeferral, &reading)
                 judge(
                     Refusal(stage: stage, text: text, client: start..<reader.position, address: host.address), bytes,
@@ -103,13 +105,18 @@ extension Exim {
     }
 
     /// Behind `rejected `: the stage, and the text that the ACL gave for the log; the reader stands before that.
-    private static func stage(_ bytes: Span<UInt8>, _ reader: inout Reader) -> (Stage, Range<Int>?)? {
+    private static func stage(_ bytes: Span<UInt8>, _ reader: inout Reader, _ helo: Range<Int>?) -> (
+        Stage, Range<Int>?
+    )? {
         guard let known = stages.first(where: { reader.skip($0.words, in: bytes) }) else { return nil }
         var isTold = true
         switch known.argument {
         case .none: break
         case .address: isTold = reader.skipEximAddress(in: bytes)
         case .word: isTold = reader.skipEximWord(in: bytes)
+        case .helo:
+            // A HELO that was taken stands in the client's place, too, unless it is the client's name.
+            isTold = helo.map { reader.skipSame($0, in: bytes) } ?? reader.skipEximWord(in: bytes)
         }
         if isTold, reader.isAtEnd { return (known.stage, reader.rest) }
         guard isTold, reader.skip(": ", in: bytes) else { return (known.stage, nil) }
@@ -129,6 +136,7 @@ extension Exim {
         case none
         case address
         case word
+        case helo
     }
 
     /// Chains of log selectors make no more fields than this.
@@ -141,7 +149,7 @@ extension Exim {
         ("after DATA PRDR", .content, .none),
         ("after DATA", .content, .none),
         ("MAIL ", .mail, .address),
-        ("EHLO or HELO ", .helo, .word),
+        ("EHLO or HELO ", .helo, .helo),
         ("DATA", .data, .none),
         ("during MIME ACL checks", .content, .none),
         ("by local_scan()", .content, .none),
@@ -163,14 +171,18 @@ extension Reader {
         // A word with `=` in it, or `K` and `TFO*`; the words of other entries (`Warning: ...`) are none.
         let stop = find(0x20, within: 512, in: bytes) ?? end
         let isShort = stop - position <= 4 && stop > position
-        guard isShort || find(UInt8(ascii: "="), within: min(8, stop - position), in: bytes) != nil else { return false }
+        guard isShort || find(UInt8(ascii: "="), within: min(8, stop - position), in: bytes) != nil else {
+            return false
+        }
         move(to: stop)
         return true
     }
 
     /// `<...>` with an address inside, where a quoted local part may hold `>` and all else.
     mutating func skipAngled(within limit: Int, in bytes: Span<UInt8>) -> Bool {
-        guard skip("<", in: bytes), let closing = find(UInt8(ascii: ">"), within: limit, in: bytes) else { return false }
+        guard skip("<", in: bytes), let closing = find(UInt8(ascii: ">"), within: limit, in: bytes) else {
+            return false
+        }
         if bytes.firstIndex(of: UInt8(ascii: "\""), from: position, to: closing) == nil {
             move(to: closing + 1)
             return true
@@ -196,6 +208,16 @@ extension Reader {
     fileprivate mutating func skipEximAddress(in bytes: Span<UInt8>) -> Bool {
         if !isAtEnd, bytes[position] == UInt8(ascii: "<") { return skipAngled(within: 512, in: bytes) }
         return skipEximWord(in: bytes)
+    }
+
+    /// The bytes that stand in `range`, too.
+    fileprivate mutating func skipSame(_ range: Range<Int>, in bytes: Span<UInt8>) -> Bool {
+        guard range.count <= end - position else { return false }
+        for offset in 0..<range.count where bytes[range.lowerBound + offset] != bytes[position + offset] {
+            return false
+        }
+        move(to: position + range.count)
+        return true
     }
 
     /// Up to `: ` or the end, without a blank, a quote or a comment inside.
