@@ -93,15 +93,6 @@ struct Reader {
 
     mutating func port(in bytes: Span<UInt8>) -> UInt16? { number(in: bytes).flatMap { UInt16(exactly: $0) } }
 
-    /// RFC 3463: `5.7.1 `.
-    mutating func skipEnhancedCode(in bytes: Span<UInt8>) {
-        var next = self
-        for stop: StaticString in [".", ".", " "] {
-            guard next.number(in: bytes) != nil, next.skip(stop, in: bytes) else { return }
-        }
-        self = next
-    }
-
     /// Courier's message ID: hexadecimal numbers joined by dots (three of 16, 16 and 8 digits).
     mutating func skipMessageID(in bytes: Span<UInt8>) -> Bool {
         let start = position
