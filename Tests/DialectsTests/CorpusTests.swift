@@ -68,7 +68,11 @@ import Testing
             }
             if truth.rejectionClass == "accepted" {
                 accepted.true += 1
-                if isEvent && event.kind == .acceptance && isRight { accepted.found += 1 } else { complain("not found") }
+                if isEvent && event.kind == .acceptance && isRight {
+                    accepted.found += 1
+                } else {
+                    complain("not found")
+                }
             }
         }
         print(
