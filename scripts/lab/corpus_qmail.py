@@ -101,7 +101,7 @@ def together(run):
         client.close()
 
 
-def one_server(rblsmtpd):
+def one_server(rblsmtpd, is_short=False):
     files = corpus.Files()
     count = names(files)
     files.zone(ODD, "x", [])
@@ -112,7 +112,11 @@ def one_server(rblsmtpd):
         files.text(f"{number + 1}.77.19.198.{ODD}.", text)
     run = corpus.Corpus("qmail", judge, options={"rblsmtpd": rblsmtpd, "zones": f"{ZEN} {CBL} {ODD}"}, files=files, quiet=0.08)
     with run:
+        # What the lab itself asked before.
+        run.lines, run.rows = [], []
         ordinary(run)
+        if is_short:
+            return run
         for number in range(count):
             for source, listed in [("198.18.3.{}", ZEN), ("198.19.3.{}", None)]:
                 session(one := run.peer(source.format(number + 1), listed))
@@ -126,6 +130,10 @@ def one_server(rblsmtpd):
 def make(directory):
     """the corpus of tcpserver and rblsmtpd anew; some minutes."""
     whole = one_server("-b")
+    # Without -b it defers.
+    deferring = one_server("", is_short=True)
+    whole.lines += deferring.lines
+    whole.rows += deferring.rows
     whole.write(directory)
 
 

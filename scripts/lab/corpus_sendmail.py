@@ -196,6 +196,8 @@ def one_server(directory_files, count, options, texts):
         # RCPT floods are slowed down, which only takes time here.
         run.execute("sh", "-c", "sed -i 's/^O BadRcptThrottle=.*/O BadRcptThrottle=0/' /etc/mail/sendmail.cf; "
                     "/etc/init.d/sendmail reload")
+        # What the lab itself asked before.
+        run.lines, run.rows = [], []
         sources = [(LISTED, ZEN), (GOOD, None), (OTHER_LIST.replace("{}", "{1}"), CBL)]
         ordinary(run, sources)
         for number in range(count):
