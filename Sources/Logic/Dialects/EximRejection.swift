@@ -22,7 +22,9 @@ extension Exim {
         var reader = start
         guard let hosts = EximHosts(bytes, &reader) else { return .unread }
         if hosts.others.isEmpty {
-            guard let reading = reading(bytes, hosts.first, from: start.position, to: start.end) else { return .nothing }
+            guard let reading = reading(bytes, hosts.first, from: start.position, to: start.end) else {
+                return .nothing
+            }
             event.take(reading)
             event.peer = hosts.first.peer
             return .event
@@ -163,14 +165,18 @@ extension Reader {
         // A word with `=` in it, or `K` and `TFO*`; the words of other entries (`Warning: ...`) are none.
         let stop = find(0x20, within: 512, in: bytes) ?? end
         let isShort = stop - position <= 4 && stop > position
-        guard isShort || find(UInt8(ascii: "="), within: min(8, stop - position), in: bytes) != nil else { return false }
+        guard isShort || find(UInt8(ascii: "="), within: min(8, stop - position), in: bytes) != nil else {
+            return false
+        }
         move(to: stop)
         return true
     }
 
     /// `<...>` with an address inside, where a quoted local part may hold `>` and all else.
     mutating func skipAngled(within limit: Int, in bytes: Span<UInt8>) -> Bool {
-        guard skip("<", in: bytes), let closing = find(UInt8(ascii: ">"), within: limit, in: bytes) else { return false }
+        guard skip("<", in: bytes), let closing = find(UInt8(ascii: ">"), within: limit, in: bytes) else {
+            return false
+        }
         if bytes.firstIndex(of: UInt8(ascii: "\""), from: position, to: closing) == nil {
             move(to: closing + 1)
             return true

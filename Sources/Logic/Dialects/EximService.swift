@@ -26,8 +26,9 @@ extension Exim {
             guard reader.skip(" ", in: bytes), !reader.isAtEnd else { return false }
             let end = reader.find(0x20, within: 128, in: bytes) ?? reader.end
             if reader.skip("P=", in: bytes) { return end > reader.position && bytes[end - 1] == UInt8(ascii: "a") }
-            guard bytes.hasBytes(of: "I=[", at: reader.position) || bytes.hasBytes(of: "TFO", at: reader.position)
-                || bytes.hasBytes(of: "Ci=", at: reader.position)
+            guard
+                bytes.hasBytes(of: "I=[", at: reader.position) || bytes.hasBytes(of: "TFO", at: reader.position)
+                    || bytes.hasBytes(of: "Ci=", at: reader.position)
             else { return false }
             reader.move(to: end)
         }
@@ -57,7 +58,8 @@ extension Exim {
         case UInt8(ascii: "c") where reader.skip("connection from ", in: bytes):
             event.rejectionClass = .clientHost
             let found = named(bytes, &reader, &event)
-            return found == .event && !bytes.hasBytes(of: " refused (IP options)", at: reader.position) ? .nothing : found
+            return found == .event && !bytes.hasBytes(of: " refused (IP options)", at: reader.position)
+                ? .nothing : found
         case UInt8(ascii: "r") where reader.skip("refused connection from ", in: bytes):
             event.rejectionClass = .clientHost
             return named(bytes, &reader, &event)
@@ -131,7 +133,9 @@ extension Exim {
         event.kind = .disconnect
         guard named(bytes, &reader, &event) == .event else { return .unread }
         reader.skipEximInterface(in: bytes)
-        if reader.skip(" Ci=", in: bytes), let blank = reader.find(0x20, within: 64, in: bytes) { reader.move(to: blank) }
+        if reader.skip(" Ci=", in: bytes), let blank = reader.find(0x20, within: 64, in: bytes) {
+            reader.move(to: blank)
+        }
         if reader.skip(" (TCP/IP connection count = ", in: bytes) {
             event.kind = .connect
             event.pid = nil
@@ -224,8 +228,8 @@ extension Exim {
     }
 
     /// smtp_in.c and receive.c.
-    private static let bounds:
-        [(words: StaticString, kind: Event.Kind, rejectionClass: RejectionClass, code: UInt16)] = [
+    private static let bounds: [(words: StaticString, kind: Event.Kind, rejectionClass: RejectionClass, code: UInt16)] =
+        [
             ("rejected from <", .rejection, .content, 552),
             ("unqualified sender rejected: ", .rejection, .sender, 501),
             ("unqualified recipient rejected: ", .rejection, .recipient, 501),
