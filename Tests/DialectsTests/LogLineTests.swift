@@ -37,6 +37,8 @@ import Testing
         ("2026-11-20 22:44:56 H=x [192.0.2.7] text", LogLine.StampForm.dateTime, "", "H=x [192.0.2.7] text", ""),
         ("2026-11-20 22:44:56.123 +0100 [12] text", .dateTime, "", "[12] text", ""),
         ("@400000006740e5a80c5be0d4 rblsmtpd: text", .tai64n, "", "rblsmtpd: text", ""),
+        ("rblsmtpd: text", .absent, "", "rblsmtpd: text", ""),
+        ("tcpserver: text", .absent, "", "tcpserver: text", ""),
         ("Fri Nov 20 22:44:56 2026 mx1[369]: text", .ctime, "mx1", "text", "369"),
         ("Fri Nov  2 22:44:56 2026 mx1[369]: text", .ctime, "mx1", "text", "369"),
     ])

@@ -7,12 +7,14 @@ import Posix
 import Shedding
 import Testing
 
-/// The stand-in MTA of Fixtures/slots.py, a shedder for it, and the loop that drives the shedder.
+/// The stand-in MTA of Fixtures/slots.py or models.py, a shedder for it, and the loop that drives the shedder.
 final class SlotServer {
     let port: UInt16
     /// Served by the same processes, but not protected by the shedder.
     let otherPort: UInt16
     let pid: Int32
+    /// Who says that he listens: for OpenSMTPD's model a child of `pid`.
+    private(set) var listenerPid: Int32 = 0
     let loop: EventLoop
     let shedder: Shedder
     let sockets: SockDiag
@@ -25,7 +27,8 @@ final class SlotServer {
 
     private final class Box { var decisions: [Decision] = [] }
 
-    init(_ adjust: (inout Shedder.Settings) -> Void = { _ in }) throws {
+    /// - Parameter model: one of models.py; without, it is Courier's.
+    init(_ model: String? = nil, _ adjust: (inout Shedder.Settings) -> Void = { _ in }) throws {
         var template = Array("/tmp/breakwater-slots.XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -38,7 +41,11 @@ final class SlotServer {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
-        let words: [String] = ["python3", source + "/Fixtures/slots.py", directory, "\(port),\(otherPort)"]
+        var words: [String] = ["python3", source + "/Fixtures/slots.py", directory, "\(port),\(otherPort)"]
+        if let model {
+            words[1] = source + "/Fixtures/models.py"
+            words.append(model)
+        }
         let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         // The threads that run tests block all signals, which a child would inherit.
@@ -59,12 +66,14 @@ final class SlotServer {
 
         loop = try EventLoop()
         sockets = try SockDiag()
-        var settings = Shedder.Settings(model: .courier, ports: [port])
+        var settings = Shedder.Settings(ports: [port])
         adjust(&settings)
         shedder = Shedder(loop: loop, sockets: sockets, clock: clock, settings: settings) { [box] in
             box.decisions.append($0)
         }
-        try #require(nextWords().first == "ready")
+        let first = try nextWords()
+        try #require(first.count == 2 && first[0] == "ready")
+        listenerPid = try #require(Int32(first[1]))
     }
 
     deinit {
@@ -74,7 +83,10 @@ final class SlotServer {
         }) ?? [] { kill(child, SIGKILL) }
         kill(process, SIGKILL)
         waitpid(process, nil, 0)
-        for name in ["couriertcpd", "courieresmtpd", "submit", "couriertls", "other"] { unlink("\(directory)/\(name)") }
+        for name in [
+            "couriertcpd", "courieresmtpd", "submit", "couriertls", "other", "master", "smtpd", "postscreen", "exim4",
+            "tcpserver", "qmail-smtpd",
+        ] { unlink("\(directory)/\(name)") }
         rmdir(directory)
     }
 
@@ -112,6 +124,16 @@ final class SlotServer {
         return (socket, words.count == 4 ? Int32(words[3]) ?? 0 : 0)
     }
 
+    /// As `client`, past what the stand-in has said meanwhile.
+    func clientAfterOthers(_ behaviour: String, from source: String) throws -> (socket: TestSocket, pid: Int32) {
+        let socket = try TestSocket.connected(to: "127.0.0.1", port: port, from: source)
+        socket.send(behaviour + "\n")
+        while true {
+            let words = try nextWords()
+            if words.first == "line" { return (socket, words.last.flatMap { Int32($0) } ?? 0) }
+        }
+    }
+
     func order(_ client: TestSocket, from source: String = "127.0.0.1", extent: Shed.Extent? = nil) throws -> Shed {
         Shed(
             peer: try #require(IPAddress(source)), extent: extent ?? .connection(port: client.port), why: "rbl:test",
@@ -128,6 +150,11 @@ final class SlotServer {
         while box.decisions.count < wanted, !isLate { try loop.turn() }
         loop.cancel(limit)
         return box.decisions
+    }
+
+    /// A process closes its descriptors a moment before it has ended.
+    func awaitEnd(of pid: Int32) {
+        for _ in 0..<2000 where isRunning(pid) { usleep(1000) }
     }
 
     func isRunning(_ pid: Int32) -> Bool { kill(pid, 0) == 0 }

@@ -230,25 +230,9 @@ struct SheddingTests {
         #expect(client.receive() == nil, "reset")
     }
 
-    @Test("an MTA whose processes are not known: its socket is destroyed, and whether its peer was told stays open")
-    func unknown() throws {
-        let server = try SlotServer { $0.model = .unknown }
-        let (client, _) = try server.client("wait")
-        let (other, otherPid) = try server.client("wait", from: "127.0.0.3")
-        let decision = try #require(try server.decisions([server.order(client)]).first)
-        #expect(decision.outcome == .done && decision.told == nil && decision.pid == nil)
-        #expect(client.receive() == "511 no\r\n")
-        #expect(client.receive() == nil, "reset")
-        #expect(server.isRunning(otherPid))
-        _ = other
-    }
-
-    @Test("off, and a signal where there is nobody to signal, are refusals", arguments: [ShedMethod.off, .signal])
-    func refusingMethods(_ method: ShedMethod) throws {
-        let server = try SlotServer {
-            $0.method = method
-            if method == .signal { $0.model = .unknown }
-        }
+    @Test("off is a refusal")
+    func off() throws {
+        let server = try SlotServer { $0.method = .off }
         let (client, pid) = try server.client("wait")
         #expect(try server.decisions([server.order(client)]).map(\.outcome) == [.refused])
         #expect(server.isRunning(pid))
@@ -284,7 +268,7 @@ struct SheddingTests {
         let server = try SlotServer()
         let crowd = try Crowd()
         defer { crowd.end() }
-        let listeners = ListenerProcesses(sockets: server.sockets, ports: [server.port], program: "couriertcpd")
+        let listeners = ListenerProcesses(sockets: server.sockets, ports: [server.port])
         let before = clock()
         try listeners.refresh()
         #expect(listeners.listeners.map(\.pid) == [server.pid])

@@ -5,6 +5,7 @@ Reads orders from its stdin, one JSON object per line with a key that the answer
     hold     connects from `source`, says EHLO and MAIL; answers "ready" with its port
     reject   the same client names a recipient: "told" when the whole reply is there, then it stays silent: "ended"
     greet    connects and leaves when it has been greeted: "greeted" after so many seconds
+    next     the same, but as often as needed: "greeted" at that time
     deliver  delivers a message within about `seconds`: "delivered" or not
 
 Times are those of the host's monotonic clock. It ends when its stdin does.
@@ -23,7 +24,8 @@ sys.dont_write_bytecode = True
 from dialogue import Dialogue, Ended  # noqa: E402
 
 LINGER_SECONDS = 25
-ORDERS_LIMIT = 100  # clients at once
+ORDERS_LIMIT = 400  # clients at once
+NEXT_SECONDS, NEXT_EVERY = 20, 0.02
 
 
 class Held:
@@ -38,7 +40,7 @@ class Held:
 
     def _run(self):
         try:
-            {"hold": self._hold, "greet": self._greet, "deliver": self._deliver}[self.order["do"]]()
+            {"hold": self._hold, "greet": self._greet, "next": self._next, "deliver": self._deliver}[self.order["do"]]()
         except Ended as ended:
             self._say(ended=str(ended), at=time.monotonic())
         except OSError as error:
@@ -79,6 +81,23 @@ class Held:
             raise Ended(f"greeted with {self.dialogue.heard[:60]!r}")
         self._say(greeted=time.monotonic() - begin)
         self.dialogue.take("QUIT")
+
+    def _next(self):
+        """A server without a free slot lets it wait, says 421, or has closed its listening socket."""
+        deadline = time.monotonic() + NEXT_SECONDS
+        while time.monotonic() < deadline:
+            self.dialogue = Dialogue(0.0, self.order["source"], [])
+            try:
+                self.dialogue.connect()
+                self.dialogue.take("")
+                if self.dialogue.heard.startswith(b"220"):
+                    self._say(greeted_at=time.monotonic())
+                    return self.dialogue.take("QUIT")
+            except (Ended, OSError):
+                pass
+            self.dialogue.connection.close()
+            time.sleep(NEXT_EVERY)
+        raise Ended("never greeted")
 
     def _deliver(self):
         pause = self.order["seconds"] / 4

@@ -6,15 +6,16 @@ import Bytes
 /// RFC 3339 stamp (`2026-11-20T22:44:56.033783+00:00 vm tag: text`), and RFC 5424
 /// (`<22>1 2026-11-20T22:44:56Z vm app 12 - - text`); `<PRI>` may stand before each. Also what programs write that
 /// keep a file of their own, with neither host nor tag: Exim's `2026-11-20 22:44:56 text`, multilog's `@` TAI64N stamp,
-/// and qpsmtpd's `Fri Nov 20 22:44:56 2026 host[12]: text`. The values are ranges into the line's bytes, so nothing is
-/// copied and nothing is allocated; the stamp stays text until somebody asks for it.
+/// and qpsmtpd's `Fri Nov 20 22:44:56 2026 host[12]: text`; and the lines of tcpserver and rblsmtpd as they are. The
+/// values are ranges into the line's bytes, so nothing is copied and nothing is allocated; the stamp stays text until
+/// somebody asks for it.
 package struct LogLine: Equatable, Sendable {
     package enum StampForm: Sendable {
         /// `Nov 20 22:44:29`: neither year nor zone.
         case rfc3164
         /// `2026-11-20T22:44:56.033783+00:00`.
         case rfc3339
-        /// RFC 5424's `-`: the sender had no clock.
+        /// RFC 5424's `-`: the sender had no clock. Or there is no header at all.
         case absent
         /// `2026-11-20 22:44:56[.123][ +0100]`, with neither host nor tag behind (Exim).
         case dateTime
@@ -83,6 +84,15 @@ extension LogLine {
         return true
     }
 
+    /// A file of ucspi-tcp's standard error: no header at all.
+    private mutating func readBare(_ start: Int, _ end: Int) {
+        stamp = start..<start
+        stampForm = .absent
+        host = stamp
+        tag = stamp
+        message = start..<end
+    }
+
     /// `2026-11-20 22:44:56`, a fraction and a zone perhaps.
     private mutating func readDateTime(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
         guard bytes[start + 10] == 0x20, bytes[start + 13] == UInt8(ascii: ":"), bytes[start + 16] == UInt8(ascii: ":")
@@ -143,6 +153,9 @@ extension LogLine {
         } else if bytes[start] == UInt8(ascii: "@"), end - start > 25 {
             for index in (start + 1)..<(start + 25) where !isHexDigit(bytes[index]) { return false }
             return readOwn(bytes, .tai64n, start, start + 25, end)
+        } else if bytes.hasBytes(of: "rblsmtpd: ", at: start) || bytes.hasBytes(of: "tcpserver: ", at: start) {
+            readBare(start, end)
+            return true
         } else {
             // What a program writes behind its own lines into the same file, as Exim's rejectlog has a message's
             // header, begins with a blank or a mark and one: a month and a weekday have three letters.

@@ -67,8 +67,10 @@ package struct Shed: Equatable, Sendable {
     package var extent: Extent
     /// Whose line caused it; `nil` for a ban by hand.
     package var mta: MTA?
-    /// The session that was rejected (`Event.session`), where a process holds many connections of a peer.
-    package var session: UInt64?
+    /// The process that wrote the line (`Event.pid`).
+    package var pid: Int32?
+    /// So many sessions the peer has with that process, and each was rejected (`Event.rejectedSessions`).
+    package var rejectedSessions: Int?
     /// Its 5xx comes as the answer to a later command (`Event.precedesReply`).
     package var precedesReply = false
     package var why: String

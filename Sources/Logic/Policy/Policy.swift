@@ -129,7 +129,8 @@ package struct Policy {
             var shed = Shed(
                 peer: peer, extent: Policy.extent(event), mta: event.mta, why: reason(event, rejectionClass), since: now
             )
-            shed.session = event.session
+            shed.pid = event.pid
+            shed.rejectedSessions = event.rejectedSessions
             shed.precedesReply = event.precedesReply
             orders.append(.shed(shed))
         }

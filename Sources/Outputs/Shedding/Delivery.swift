@@ -17,6 +17,22 @@ enum Delivery: Equatable {
 }
 
 extension SockDiag {
+    /// By a process that is no slot of Courier's: it has to wait for the peer, not only to be asleep. `nil` where nothing can
+    /// be said.
+    ///
+    /// - Parameter precedesReply: the line was written when the connection began, and the reply is the answer to a command.
+    func delivery(
+        _ connection: Connection, by holder: Holder, precedesReply: Bool
+    ) throws(SystemError) -> Delivery? {
+        guard let before = try current(connection) else { return .gone }
+        guard before.sendQueue == 0 else { return .pending }
+        guard let waitsForPeer = holder.waitsForPeer else { return nil }
+        guard waitsForPeer, let after = try current(connection), after.sendQueue == 0,
+            let transfer = after.transfer, transfer.bytesAcknowledged == before.transfer?.bytesAcknowledged
+        else { return .pending }
+        return precedesReply && !transfer.hasAnsweredTwice ? .pending : .delivered
+    }
+
     /// - Parameters:
     ///   - carrier: the process between the slot and the network, once TLS has begun.
     ///   - isTarpitTelling: whether a process asleep in nanosleep(2) has sent its reply. True behind a log line of
@@ -39,5 +55,13 @@ extension SockDiag {
             return .pending
         }
         return .delivered
+    }
+}
+
+extension Connection.Transfer {
+    /// Greeting, a command and its answer, another command and its answer: in a dialogue each comes in a segment of its
+    /// own. The answer to HELO or EHLO is none of those that a listed peer is refused with, the one after it is.
+    fileprivate var hasAnsweredTwice: Bool {
+        dataSegmentsReceived >= 2 && dataSegmentsSent >= 3 + UInt64(retransmitted)
     }
 }

@@ -19,7 +19,7 @@ package final class EarlyAnswer {
     package var isToldOfStarts: Bool { programWatch.isWatching }
 
     private let slots: SlotIndex
-    private let programs: ProcessModel.Programs
+    private let programs: SlotPrograms
     private let judge: String
     private let loop: EventLoop
     private let programWatch: ProgramWatch
@@ -109,7 +109,7 @@ package final class EarlyAnswer {
         guard isActive, now >= nextSearch, now <= searchesUntil || !programWatch.isWatching else { return }
         do throws(SystemError) {
             try slots.refresh()
-            if !programWatch.isWatching, let listener = slots.listeners.listeners.first {
+            if !programWatch.isWatching, let listener = slots.ownListeners.first {
                 programWatch.follow(startedBy: listener.pid)
             }
         } catch {

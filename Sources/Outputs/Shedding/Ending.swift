@@ -19,21 +19,33 @@ extension Shedder {
             if one.slot == nil { finish(one, .gone, nil) } else { try end(one) }
             return
         }
-        let isLate = now - one.begun > settings.toldLimit.nanoseconds
-        if delivery == .delivered || !settings.waitsUntilTold || isLate {
+        if delivery == .delivered || !settings.waitsUntilTold || isLate(one, now) {
             // Without a line no reply was due, and without a process nothing is proved: then it is left open.
-            one.told = delivery == .delivered ? (one.isBehindLine && one.slot != nil ? true : nil) : false
+            one.told = delivery == .delivered ? (one.isBehindLine && one.isProved ? true : nil) : false
             try end(one)
         } else {
             one.lookLater(from: now)
         }
     }
 
+    /// Whether it is not waited for any longer. A peer whose reply waits for a command of his has that time anew whenever
+    /// he is heard; ten times as long in all.
+    private func isLate(_ one: PendingShed, _ now: Int64) -> Bool {
+        let limit = settings.toldLimit.nanoseconds
+        guard one.order.precedesReply else { return now - one.begun > limit }
+        return now - one.lastSign > limit || now - one.begun > 10 * limit
+    }
+
     private func look(_ one: PendingShed, _ connection: Connection) throws(SystemError) -> Delivery {
         // Most looks end here: a peer that has nothing to send acknowledges after 40 ms.
         guard let now = try sockets.current(connection) else { return .gone }
+        if let transfer = now.transfer, transfer.bytesReceived != one.bytesReceived || transfer.dataSegmentsSent == 0 {
+            one.bytesReceived = transfer.bytesReceived
+            one.lastSign = MonotonicClock.nanoseconds()
+        }
         guard now.sendQueue == 0 else { return .pending }
-        guard let slot = one.slot else { return try quietness(one, connection) }
+        guard let slot = one.slot else { return try lookAtHolder(one, connection) }
+        one.isProved = true
         if let own = slot.inode, own == connection.inode, ProcessEntry(slot.pid).socket(at: 0) == own {
             one.carrier = nil
         } else if one.carrier?.socket(at: 0) != connection.inode {
@@ -44,16 +56,30 @@ extension Shedder {
             connection, by: ProcessEntry(slot.pid), carrier: one.carrier, isTarpitTelling: one.isBehindLine)
     }
 
+    private func lookAtHolder(_ one: PendingShed, _ connection: Connection) throws(SystemError) -> Delivery {
+        if one.holder?.isStill != true {
+            one.holder = holders.holder(
+                of: connection.inode, pid: one.order.pid, mta: one.order.mta, now: MonotonicClock.nanoseconds())
+        }
+        let delivery = try one.holder.flatMap { holder throws(SystemError) in
+            try sockets.delivery(connection, by: holder, precedesReply: one.order.precedesReply)
+        }
+        one.isProved = delivery != nil
+        guard let delivery else { return try quietness(one, connection) }
+        return delivery
+    }
+
     /// Without a process to look at: an empty queue and nothing sent for a quarter of a second. That is no proof.
     private func quietness(_ one: PendingShed, _ connection: Connection) throws(SystemError) -> Delivery {
         guard let now = try sockets.current(connection) else { return .gone }
         guard now.sendQueue == 0, let transfer = now.transfer else { return .pending }
-        return transfer.lastDataSentMilliseconds >= 250 && one.looks > 0 ? .delivered : .pending
+        return transfer.lastDataSentMilliseconds >= 250 && one.looks > 0 && !one.order.precedesReply
+            ? .delivered : .pending
     }
 
     func end(_ one: PendingShed) throws(SystemError) {
         guard let slots, let prover, let slot = one.slot else {
-            try destroy(one)
+            if settings.method == .signal { try signalHolder(one) } else { try destroy(one) }
             return
         }
         // Opened before the proof: what is signalled is then the process that was proved, or nothing.
@@ -77,15 +103,39 @@ extension Shedder {
             return
         case .owner, .carried, .abandoned: break
         }
-        if !signals, one.connection != nil {
+        if settings.method == .destroy, one.connection != nil {
             try destroy(one)
             return
         }
+        try signal(one, pidfd, slot.pid)
+    }
+
+    /// `method = "signal"` where no slot of Courier's is meant.
+    private func signalHolder(_ one: PendingShed) throws(SystemError) {
+        guard let holder = one.holder else {
+            finish(one, .refused, "whoever holds its connection was not found, so nobody is signalled")
+            return
+        }
+        try listeners.refresh()
+        let pidfd = bw_pidfd_open(holder.entry.pid)
+        guard pidfd >= 0 else {
+            finish(one, errno == ESRCH ? .gone : .failed, "\(SystemError("pidfd_open", "pid \(holder.entry.pid)"))")
+            return
+        }
+        one.pidfd = Descriptor(owning: pidfd)
+        switch SlotProof.forked(holder, listeners.listeners) {
+        case .owner: try signal(one, pidfd, holder.entry.pid)
+        case .refused(let why): finish(one, .refused, why)
+        case .gone, .carried, .abandoned: finish(one, .gone, nil)
+        }
+    }
+
+    private func signal(_ one: PendingShed, _ pidfd: Int32, _ pid: Int32) throws(SystemError) {
         guard bw_pidfd_send_signal(pidfd, SIGTERM) == 0 else {
             if errno == ESRCH {
                 finish(one, .gone, nil)
             } else {
-                finish(one, .failed, "\(SystemError("pidfd_send_signal", "pid \(slot.pid)"))")
+                finish(one, .failed, "\(SystemError("pidfd_send_signal", "pid \(pid)"))")
             }
             return
         }
@@ -97,12 +147,35 @@ extension Shedder {
             finish(one, .gone, nil)
             return
         }
+        one.holder?.prepareForEnd()
         switch try sockets.destroy(connection) {
         case .gone: finish(one, .gone, nil)
         case .refused(let code): finish(one, .refused, "the kernel will not destroy it: \(errnoText(code))")
         case .done:
             one.isDestroyed = true
-            if let pidfd = one.pidfd?.number { try awaitEnd(one, pidfd) } else { finish(one, .done, nil) }
+            if let pidfd = one.pidfd?.number {
+                try awaitEnd(one, pidfd)
+            } else if one.holder != nil {
+                let now = MonotonicClock.nanoseconds()
+                one.stage = .ending
+                one.destroyed = now
+                one.nextLook = now + 1_000_000
+            } else {
+                finish(one, .done, nil)
+            }
+        }
+    }
+
+    /// After the end of its connection: the slot is free when its process has put it away. Signalled or not, with a pidfd
+    /// that is heard from the loop, and what comes here is that it took too long.
+    func awaitRelease(_ one: PendingShed, _ now: Int64) {
+        guard one.pidfd == nil, let holder = one.holder else { return giveUpWaiting(one) }
+        if holder.hasGoneOn {
+            finish(one, .done, nil)
+        } else if now - one.destroyed > settings.endLimit.nanoseconds {
+            giveUpWaiting(one)
+        } else {
+            one.nextLook = now + min(max((now - one.destroyed) / 8, 1_000_000), 20_000_000)
         }
     }
 
@@ -123,7 +196,7 @@ extension Shedder {
     func giveUpWaiting(_ one: PendingShed) {
         let limit = settings.endLimit.span
         if one.isDestroyed {
-            finish(one, .done, "its connection is destroyed; the process has not ended within \(limit)")
+            finish(one, .done, "its connection is destroyed; its process has not gone on within \(limit)")
         } else {
             finish(one, .failed, "it did not end within \(limit) of SIGTERM")
         }

@@ -7,7 +7,7 @@ import ProcFS
 /// From an order to its connection and the slot that serves it.
 extension Shedder {
     func locate(_ one: PendingShed, _ now: Int64) throws(SystemError) {
-        guard let slots else {
+        guard let slots, try mayBeSlot(one) else {
             try locateSocket(one, now)
             return
         }
@@ -41,6 +41,10 @@ extension Shedder {
             try settle(one, now)
             return
         }
+        if let connection = one.connection, !isSlotPort(connection.localPort) {
+            try locateSocket(one, now)
+            return
+        }
         // The list of children may have left one out; the second look decides, unless the socket is there.
         if one.connection == nil, one.looks >= 1 {
             finish(one, .gone, nil)
@@ -51,9 +55,24 @@ extension Shedder {
         }
     }
 
+    /// A slot of Courier's is looked for by its own lines, and where nobody said whose connection it is.
+    private func mayBeSlot(_ one: PendingShed) throws(SystemError) -> Bool {
+        if listeners.walks == 0 { try listeners.refresh() }
+        guard one.order.mta == nil || one.order.mta == .courier || one.order.mta == .site else { return false }
+        if let connection = one.connection { return isSlotPort(connection.localPort) }
+        return slots?.ownListeners.isEmpty == false
+    }
+
+    /// Whether couriertcpd listens on it.
+    func isSlotPort(_ port: UInt16) -> Bool { slots?.ownListeners.contains { $0.ports.contains(port) } == true }
+
     private func settle(_ one: PendingShed, _ now: Int64) throws(SystemError) {
         if let port = one.connection?.localPort ?? one.slot?.ends?.localPort, !settings.ports.contains(port) {
             finish(one, .refused, "port \(port) is none of ours")
+            return
+        }
+        if let connection = one.connection, !isServed(connection, by: one.order.mta) {
+            finish(one, .gone, "the connection is another mail server's")
             return
         }
         // A peer may come back from the same port, and one without a port in its line certainly does.
@@ -81,7 +100,7 @@ extension Shedder {
         return nil
     }
 
-    /// For an MTA whose processes are not known: the socket is all there is.
+    /// Where no slot of Courier's is meant: by both ends of the connection.
     private func locateSocket(_ one: PendingShed, _ now: Int64) throws(SystemError) {
         if one.connection == nil { one.connection = try lookUp(one.peer) }
         if one.connection == nil {
@@ -103,7 +122,7 @@ extension Shedder {
 
     /// The connection of a peer by both ends, over the local ends that were seen.
     private func lookUp(_ peer: Endpoint) throws(SystemError) -> Connection? {
-        for local in slots?.localEnds ?? localEnds where settings.ports.contains(local.port) {
+        for local in (slots?.localEnds ?? []) + localEnds where settings.ports.contains(local.port) {
             let found = try sockets.connection(
                 local: local.address, port: local.port, peer: peer.address, port: peer.port, withTransfer: true)
             if let found = held(found) { return found }

@@ -26,10 +26,19 @@ final class PendingShed {
     var reading: Int
     var connection: Connection?
     var slot: Slot?
+    /// Who holds the connection, where that is no slot of Courier's.
+    var holder: Holder?
     var carrier: ProcessEntry?
+    /// Its process was seen: that it was told, or was not, is more than a guess.
+    var isProved = false
     var told: Bool?
+    /// When the peer was last heard, or was not to be heard yet: for a reply that waits for a command of his.
+    var lastSign: Int64
+    var bytesReceived: UInt64 = 0
     var pidfd: Descriptor?
     var isDestroyed = false
+    /// When it was, on the monotonic clock.
+    var destroyed: Int64 = 0
     var isFinished = false
 
     init(_ order: Shed, peer: Endpoint, connection: Connection? = nil, begun: Int64, reading: Int) {
@@ -38,6 +47,7 @@ final class PendingShed {
         self.connection = connection
         self.begun = begun
         nextLook = begun
+        lastSign = begun
         self.reading = reading
     }
 

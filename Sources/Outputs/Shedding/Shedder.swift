@@ -10,7 +10,8 @@ import ProcFS
 /// from the event loop. One report for each connection an order meant, and at least one for each order.
 package final class Shedder {
     package struct Settings: Sendable {
-        package var model: ProcessModel
+        /// The processes in which slots are looked for; `nil` where there is no Courier to expect.
+        package var slotPrograms: SlotPrograms?
         package var method: ShedMethod
         /// Never end a connection before its peer has its reply, within `toldLimit`.
         package var waitsUntilTold: Bool
@@ -21,9 +22,10 @@ package final class Shedder {
         package var endLimit: Duration = .seconds(15)
 
         package init(
-            model: ProcessModel, method: ShedMethod = .auto, waitsUntilTold: Bool = true, ports: [UInt16] = [25]
+            slotPrograms: SlotPrograms? = .courier, method: ShedMethod = .auto, waitsUntilTold: Bool = true,
+            ports: [UInt16] = [25]
         ) {
-            self.model = model
+            self.slotPrograms = slotPrograms
             self.method = method
             self.waitsUntilTold = waitsUntilTold
             self.ports = ports
@@ -33,12 +35,17 @@ package final class Shedder {
     /// Orders that found `pendingLimit` connections waiting already.
     package private(set) var overflowed = 0
     package private(set) var pendingCount = 0
-    /// `nil` for an MTA whose processes are not known.
+    /// The processes that listen on our ports, whatever they are.
+    package let listeners: ListenerProcesses
+    /// Courier's slots; `nil` where there is no Courier to expect.
     package let slots: SlotIndex?
+    /// Which MTA serves a port, as far as it is known: a line of another one is about no connection there.
+    package var servers: [UInt16: MTA] = [:]
 
     let settings: Settings
     let sockets: SockDiag
     let prover: SlotProver?
+    let holders: HolderIndex
     let loop: EventLoop
     let clock: AnchoredClock
     let mayShed: (IPAddress) -> Bool
@@ -48,7 +55,7 @@ package final class Shedder {
     /// Orders that wait for a dump.
     var dumpOrders: [Shed] = []
     var nextDump: Int64 = .min
-    /// For an MTA whose processes are not known: the local ends seen in dumps.
+    /// The local ends seen in dumps.
     var localEnds: [Endpoint] = []
     private var timer: (id: Int, deadline: Int64)?
     private var isTicking = false
@@ -67,19 +74,13 @@ package final class Shedder {
         self.settings = settings
         self.mayShed = mayShed
         self.report = report
-        if case .processPerConnection(let programs) = settings.model {
-            let listeners = ListenerProcesses(sockets: sockets, ports: settings.ports, program: programs.listener)
-            slots = SlotIndex(listeners: listeners, program: programs.slot)
-            prover = SlotProver(programs: programs, carriers: programs.carrier.map { CarrierIndex(program: $0) })
-        } else {
-            slots = nil
-            prover = nil
+        let listeners = ListenerProcesses(sockets: sockets, ports: settings.ports)
+        self.listeners = listeners
+        holders = HolderIndex(listeners: listeners)
+        slots = settings.slotPrograms.map { SlotIndex(listeners: listeners, programs: $0) }
+        prover = settings.slotPrograms.map { programs in
+            SlotProver(programs: programs, carriers: programs.carrier.map { CarrierIndex(program: $0) })
         }
-    }
-
-    /// Whether connections end by SIGTERM to their process; otherwise the kernel destroys the socket.
-    var signals: Bool {
-        settings.method == .signal || settings.method == .auto && slots != nil
     }
 
     // MARK: - Taking orders
@@ -88,10 +89,6 @@ package final class Shedder {
         for order in orders {
             if settings.method == .off {
                 finish(order, port: nil, .refused, "shedding is off")
-                continue
-            }
-            if settings.method == .signal, slots == nil {
-                finish(order, port: nil, .refused, "the processes of this MTA are not known, so none is signalled")
                 continue
             }
             guard pendingCount + dumpOrders.count < settings.pendingLimit else {
@@ -168,7 +165,7 @@ package final class Shedder {
             switch one.stage {
             case .locating: try locate(one, now)
             case .telling: try tell(one, now)
-            case .ending: giveUpWaiting(one)
+            case .ending: awaitRelease(one, now)
             }
         } catch {
             finish(one, .failed, "\(error)")
@@ -186,7 +183,8 @@ package final class Shedder {
         if outcome == .done, let slot = one.slot { slots?.forget(slot.pid) }
         let early = outcome == .done && one.slot?.isAnsweredEarly == true ? "answered early" : nil
         finish(
-            one.order, port: one.peer.port, outcome, detail ?? early, pid: one.slot?.pid, told: one.told,
+            one.order, port: one.peer.port, outcome, detail ?? early, pid: one.slot?.pid ?? one.holder?.ownPid,
+            told: one.told,
             peer: one.peer.address)
     }
 

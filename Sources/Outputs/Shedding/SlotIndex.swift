@@ -10,7 +10,7 @@ import ProcFS
 /// another process.
 package final class SlotIndex {
     package let listeners: ListenerProcesses
-    private let program: String
+    private let programs: SlotPrograms
     private var slots: [Int32: Slot] = [:]
     private var byPeer: [Endpoint: Int32] = [:]
     private var byInode: [UInt32: Int32] = [:]
@@ -24,9 +24,14 @@ package final class SlotIndex {
     var noteNew: (Slot) -> Void = { _ in }
     private static let localEndLimit = 64
 
-    package init(listeners: ListenerProcesses, program: String) {
+    package init(listeners: ListenerProcesses, programs: SlotPrograms) {
         self.listeners = listeners
-        self.program = program
+        self.programs = programs
+    }
+
+    /// Those of the listeners whose slots these are: another MTA may listen beside them.
+    package var ownListeners: [ListenerProcesses.Listener] {
+        listeners.listeners.filter { $0.command == programs.listener }
     }
 
     /// Processes that hold a slot: those that serve and those about to.
@@ -46,7 +51,7 @@ package final class SlotIndex {
         try listeners.refresh()
         var seen: Set<Int32> = []
         var children: [(pid: Int32, listener: Int32)] = []
-        for listener in listeners.listeners {
+        for listener in ownListeners {
             for pid in ProcessEntry(listener.pid).children where seen.insert(pid).inserted {
                 children.append((pid, listener.pid))
             }
@@ -72,7 +77,7 @@ package final class SlotIndex {
             starting.remove(pid)
             return
         }
-        guard stat.command == program else {
+        guard stat.command == programs.slot else {
             // Still a copy of the listener, or a helper of it that never becomes a slot (courierlogger).
             if stat.command == ProcessEntry(listener).stat?.command {
                 starting.insert(pid)

@@ -17,7 +17,7 @@ enum SlotProof: Equatable {
 }
 
 struct SlotProver {
-    let programs: ProcessModel.Programs
+    let programs: SlotPrograms
     let carriers: CarrierIndex?
 
     /// - Parameter connection: `nil` when the kernel no longer has a connection between the slot's ends.

@@ -130,7 +130,7 @@ struct Examination {
             for port in settings.mta.ports where !open.contains(port) {
                 add(.warn, "mta", "nobody listens on port \(port)", "take it out of [mta] ports")
             }
-            let processes = ListenerProcesses(sockets: sockets, ports: settings.mta.ports, program: "couriertcpd")
+            let processes = ListenerProcesses(sockets: sockets, ports: settings.mta.ports)
             try processes.refresh()
             guard let found = processes.listeners.first else {
                 return add(

@@ -55,11 +55,10 @@ struct Sample: ParsableCommand {
         if let interval, interval < .seconds(1) { throw Failure(ExitStatus.usage, "--every: 1s or more") }
         let sockets = try SockDiag()
         let index = SlotIndex(
-            listeners: ListenerProcesses(sockets: sockets, ports: settings.mta.ports, program: "couriertcpd"),
-            program: "courieresmtpd")
+            listeners: ListenerProcesses(sockets: sockets, ports: settings.mta.ports), programs: .courier)
         let sampler = Sampler(sockets: sockets, ports: settings.mta.ports, clock: AnchoredClock()) {
             do { try index.refresh() } catch { return nil }
-            return index.listeners.listeners.isEmpty ? nil : index.count
+            return index.ownListeners.isEmpty ? nil : index.count
         }
         let schedule = SampleSchedule(from: MonotonicClock.nanoseconds(), every: interval ?? .seconds(5))
         while true {

@@ -89,7 +89,8 @@ enum StatusAnswer {
         let counters = [
             "lines", "unread", "rejections", "bans_made", "sheds", "told", "early", "observed", "allowed",
             "authenticated",
-            "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "tracked", "evicted", "dropped",
+            "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "unsettled", "tracked", "evicted",
+            "dropped",
             "limited",
         ]
         return .document(

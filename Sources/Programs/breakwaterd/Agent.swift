@@ -31,7 +31,11 @@ final class Agent {
 
     var settings: Settings
     var policy: Policy
-    let logs: [FollowedLog]
+    var logs: [FollowedLog] = []
+    /// Names of logs that may yet come.
+    var patterns: [PathPattern] = []
+    /// Where reading ended in those that are not followed any more.
+    var leftPositions: [String: String] = [:]
     var tally = Tally()
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
@@ -41,6 +45,7 @@ final class Agent {
     var firewall: any Firewall
     private let sockets: SockDiag
     let shedder: Shedder
+    let peerSearch: PeerSearch
     /// From the first time that it is wanted.
     var early: EarlyAnswer?
     /// When a slot that a line named was last looked for (`recognise`).
@@ -104,10 +109,9 @@ final class Agent {
         policy = memory.policy
         costs = memory.costs
         modeOverride = memory.mode
-        let reader = LogReader(settings.mta.kinds, settings.mta.siteWords, ownHost: ownHostName())
-        logs = try Agent.logPaths(settings, journal).map { path in
-            try FollowedLog(path, start: Agent.start(of: path, memory, options), reader: reader)
-        }
+        let opening = LogOpening(
+            settings: settings.mta, positions: memory.positions, isFromStart: options.fromStart)
+        logs = try Agent.openLogs(opening, &patterns, journal)
         firewall = NoFirewall()
 
         sockets = try SockDiag()
@@ -117,6 +121,7 @@ final class Agent {
             mayShed: { [relay] peer in relay.agent.map { !$0.policy.allowlist.allows(peer, at: $0.clock.now) } ?? false
             },
             report: { [relay] in relay.agent?.noteShed($0) })
+        peerSearch = PeerSearch(shedder)
         let index = shedder.slots
         sampler = Sampler(sockets: sockets, ports: settings.mta.ports, clock: clock) {
             guard let index else { return nil }
@@ -248,7 +253,7 @@ final class Agent {
         return StoredBan(ban, hits: Int(cost?.hits ?? 0), sheds: Int(cost?.shed ?? 0))
     }
 
-    var logPaths: String { logs.map(\.path).joined(separator: ", ") }
+    var logPaths: String { logs.map(\.stream.name).joined(separator: ", ") }
 
     // MARK: - Decisions
 

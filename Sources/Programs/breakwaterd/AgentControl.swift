@@ -97,7 +97,8 @@ extension Agent {
         row.add("last_line", tally.lastEvent?.nanoseconds)
         row.add("lines", tally.lines)
         row.add("unread", logs.reduce(0) { $0 + $1.reader.unread })
-        row.add("cut_lines", logs.reduce(0) { $0 + $1.follower.counters.cutLines })
+        row.add("unsettled", peerSearch.unanswered)
+        row.add("cut_lines", logs.reduce(0) { $0 + $1.stream.counters.cutLines })
         if let sample = tally.lastSample {
             row.add("connections", sample.connections)
             row.add("slots_used", sample.slots ?? sample.connections)

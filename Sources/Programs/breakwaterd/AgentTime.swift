@@ -28,8 +28,9 @@ extension Agent {
 
     private func tick() {
         let now = clock.now
-        for log in logs where log.follower.poll() { read(log) }
-        problem("log", logs.compactMap { log in log.follower.problem.map { "\(log.path): \($0)" } }.first)
+        lookForLogs()
+        for log in logs where log.stream.poll() { read(log) }
+        problem("log", logs.compactMap { log in log.stream.problem.map { "\(log.stream.name): \($0)" } }.first)
         let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
         problem("dialogue", logs.contains { $0.reader.hasDialogue } ? dialogue : nil)
         if let text = early?.problem, problems["early"] == nil { problem("early", text) }

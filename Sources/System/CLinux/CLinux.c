@@ -61,6 +61,35 @@ int bw_netlink_ignore_sender(int fd, uint32_t portid) {
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
+int bw_syscall_wait(long number) {
+    switch (number) {
+    case SYS_read:
+    case SYS_readv:
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+        return BW_WAIT_READ;
+#ifdef SYS_poll /* not on arm64 */
+    case SYS_poll:
+#endif
+    case SYS_ppoll:
+        return BW_WAIT_POLL;
+#ifdef SYS_select
+    case SYS_select:
+#endif
+    case SYS_pselect6:
+        return BW_WAIT_SELECT;
+#ifdef SYS_epoll_wait
+    case SYS_epoll_wait:
+#endif
+    case SYS_epoll_pwait:
+#ifdef SYS_epoll_pwait2
+    case SYS_epoll_pwait2:
+#endif
+        return BW_WAIT_EPOLL;
+    }
+    return BW_WAIT_OTHER;
+}
+
 int bw_syscall_sleeps(long number) {
     switch (number) {
     case SYS_nanosleep:

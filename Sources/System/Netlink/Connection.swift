@@ -34,6 +34,10 @@ package struct Connection: Equatable, Sendable {
         package var bytesAcknowledged: UInt64
         package var bytesReceived: UInt64
         package var notSentBytes: UInt32
+        /// Segments with data, those sent again counted each time.
+        package var dataSegmentsReceived: UInt32
+        package var dataSegmentsSent: UInt32
+        package var retransmitted: UInt32
         /// `nil` before Linux 4.19.
         package var bytesSent: UInt64?
     }
@@ -100,6 +104,9 @@ extension Connection.Transfer {
         bytesAcknowledged = info.loadUnaligned(fromByteOffset: 120, as: UInt64.self)
         bytesReceived = info.loadUnaligned(fromByteOffset: 128, as: UInt64.self)
         notSentBytes = info.loadUnaligned(fromByteOffset: 144, as: UInt32.self)
+        dataSegmentsReceived = info.loadUnaligned(fromByteOffset: 152, as: UInt32.self)
+        dataSegmentsSent = info.loadUnaligned(fromByteOffset: 156, as: UInt32.self)
+        retransmitted = info.loadUnaligned(fromByteOffset: 100, as: UInt32.self)
         bytesSent = info.count >= 208 ? info.loadUnaligned(fromByteOffset: 200, as: UInt64.self) : nil
     }
 }

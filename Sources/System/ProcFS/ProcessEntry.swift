@@ -41,9 +41,26 @@ package struct ProcessEntry: Hashable, Sendable {
     package var environment: [UInt8]? { text("environ", limit: 65536) }
 
     /// The number of the system call it is in; also `nil` while it runs and where ptrace(2) is forbidden.
-    package var systemCall: Int? {
-        guard let bytes = text("syscall", limit: 256) else { return nil }
-        return systemCallNumber(bytes.span)
+    package var systemCall: Int? { systemCallText.flatMap { systemCallNumber($0.span) } }
+    var systemCallText: [UInt8]? { text("syscall", limit: 256) }
+
+    /// How often it has gone to sleep so far.
+    package var sleeps: UInt64? {
+        text("status", limit: 16384).flatMap { numberField("voluntary_ctxt_switches", in: $0.span) }
+    }
+
+    /// The descriptors that an epoll set of its watches, among the first few hundred.
+    func watched(byEpoll number: Int32) -> [Int32] {
+        text("fdinfo/\(number)", limit: 65536).map { epollTargets($0.span) } ?? []
+    }
+
+    /// `count` bytes of its memory, all of them or `nil`.
+    func memory(at address: UInt64, count: Int) -> [UInt8]? {
+        guard count > 0, let offset = Int(exactly: address),
+            let file = try? Descriptor.open("/proc/\(pid)/mem", O_RDONLY)
+        else { return nil }
+        var bytes = [UInt8](repeating: 0, count: count)
+        return pread(file.number, &bytes, count, offset) == count ? bytes : nil
     }
 
     /// Bytes it has handed to write(2) and its like so far, whatever they went to (`wchar` of proc_pid_io(5)).
@@ -94,6 +111,13 @@ extension ProcessEntry {
         return numbers.compactMap { number in socket(at: number).map { (number, $0) } }
     }
 
+    /// Those among its first descriptors that are sockets, however many there are; empty when they cannot be read.
+    package func sockets(first count: Int) -> [(descriptor: Int32, inode: UInt32)] {
+        (numericNames(in: "/proc/\(pid)/fd", first: count) ?? []).compactMap { number in
+            socket(at: number).map { (number, $0) }
+        }
+    }
+
     /// Whether the socket at `number` is a TCP one, of either family, connected or listening; `nil` when it cannot
     /// be said.
     package func isTCP(at number: Int32) -> Bool? {
@@ -112,8 +136,14 @@ extension ProcessEntry {
     }
 }
 
-/// The names in a folder that are numbers.
+/// The names in a folder that are numbers; `nil` when there are more than `limit`.
 private func numericNames(in path: String, limit: Int) -> [Int32]? {
+    guard let numbers = numericNames(in: path, first: limit + 1), numbers.count <= limit else { return nil }
+    return numbers
+}
+
+/// The first `count` names in a folder that are numbers; /proc gives them in ascending order.
+private func numericNames(in path: String, first count: Int) -> [Int32]? {
     guard let folder = opendir(path) else { return nil }
     defer { closedir(folder) }
     var numbers: [Int32] = []
@@ -133,8 +163,8 @@ private func numericNames(in path: String, limit: Int) -> [Int32]? {
             value = value * 10 + Int32(digit - 0x30)
         }
         guard isNumber else { continue }
-        if numbers.count == limit { return nil }
         numbers.append(value)
+        if numbers.count == count { break }
     }
     return numbers
 }

@@ -59,6 +59,68 @@ package func systemCallNumber(_ bytes: Span<UInt8>) -> Int? {
     return nil
 }
 
+/// The number and the six arguments of the system call in /proc/PID/syscall; `nil` while the process runs, or is in none.
+func systemCall(_ bytes: Span<UInt8>) -> (number: Int, arguments: [UInt64])? {
+    guard let number = systemCallNumber(bytes) else { return nil }
+    var arguments: [UInt64] = []
+    var value: UInt64?
+    for index in 0...bytes.count {
+        guard index < bytes.count, bytes[index] > 0x20 else {
+            if let value { arguments.append(value) }
+            value = nil
+            if arguments.count == 6 { return (number, arguments) }
+            continue
+        }
+        if let digit = hexDigit(bytes[index]), let old = value {
+            value = old << 4 | UInt64(digit)
+        } else if bytes[index] == UInt8(ascii: "x") {
+            value = 0
+        }
+    }
+    return nil
+}
+
+/// The descriptors of the `tfd:        5 events:       19 ...` lines of an epoll set's fdinfo (proc_pid_fdinfo(5)) that
+/// are watched for reading.
+func epollTargets(_ bytes: Span<UInt8>) -> [Int32] {
+    var targets: [Int32] = []
+    var start = 0
+    for index in bytes.indices where bytes[index] == 0x0a {
+        let line = bytes.extracting(start..<index)
+        start = index + 1
+        guard let descriptor = numberField("tfd", in: line), let number = Int32(exactly: descriptor),
+            isWatchedForReading(line)
+        else { continue }
+        targets.append(number)
+    }
+    return targets
+}
+
+/// Whether EPOLLIN, the lowest bit of the hexadecimal word behind `events:`, is set.
+private func isWatchedForReading(_ line: Span<UInt8>) -> Bool {
+    var index = 0
+    while index + 7 <= line.count {
+        if line[index] == UInt8(ascii: "e"), line[index + 6] == UInt8(ascii: ":") { break }
+        index += 1
+    }
+    index += 7
+    while index < line.count, line[index] == 0x20 { index += 1 }
+    var last: UInt8 = 0
+    while index < line.count, let digit = hexDigit(line[index]) {
+        last = digit
+        index += 1
+    }
+    return last & 1 == 1
+}
+
+func hexDigit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case 0x30...0x39: byte - 0x30
+    case 0x61...0x66: byte - 0x61 + 10
+    default: nil
+    }
+}
+
 /// A `Name:   1234 kB` line of /proc/PID/status, in bytes.
 package func kilobyteField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt64? {
     let value = numberField(name, in: bytes)?.multipliedReportingOverflow(by: 1024)
@@ -78,11 +140,8 @@ package func bitsField(_ name: StaticString, in bytes: Span<UInt8>) -> UInt64? {
     guard let value = field(name, in: bytes), 1...16 ~= value.count else { return nil }
     var bits: UInt64 = 0
     for index in value {
-        switch bytes[index] {
-        case 0x30...0x39: bits = bits << 4 | UInt64(bytes[index] - 0x30)
-        case 0x61...0x66: bits = bits << 4 | UInt64(bytes[index] - 0x61 + 10)
-        default: return nil
-        }
+        guard let digit = hexDigit(bytes[index]) else { return nil }
+        bits = bits << 4 | UInt64(digit)
     }
     return bits
 }

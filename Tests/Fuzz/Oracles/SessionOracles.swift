@@ -74,17 +74,35 @@ struct QpsmtpdOracle: Oracle {
     private var processes: [[UInt8]: IPAddress] = [:]
 
     mutating func hear(_ line: SlowLine) -> OwnPlace {
-        guard line.tag.isText("qpsmtpd") || line.tag.isEmpty, let pid = line.pid else { return .noEvent }
-        let message = line.message
+        guard line.tag.starts(with: "qpsmtpd".utf8) || line.tag.isEmpty else { return .noEvent }
+        var message = line.message
+        if message.first == 0x20 { message.removeFirst() }
+        var pid = line.pid ?? []
+        if line.tag.count > 7 || line.pid == nil {
+            // To standard error: its own pid in front, and the plugin that speaks.
+            pid = Array(message.prefix { (0x30...0x39).contains($0) })
+            message.removeFirst(min(pid.count + 1, message.count))
+            for word in ["Accepted connection ", "Connection ", "cleaning up after ", "fail"] {
+                if let place = message.place(of: word) {
+                    message.removeFirst(place)
+                    break
+                }
+            }
+        }
+        while pid.count > 1, pid[0] == 0x30 { pid.removeFirst() }
         if message.starts(with: "Connection from ".utf8), message.last == UInt8(ascii: "]"),
-            let open = message.lastPlace(of: "[")
+            let open = message.lastPlace(of: "["), let peer = slowAddress(Array(message[(open + 1)...].dropLast()))
         {
-            processes[pid] = slowAddress(Array(message[(open + 1)...].dropLast()))
-        } else if message.starts(with: "Accepted connection ".utf8), let from = message.place(of: " from ") {
-            processes[pid] = slowAddress(Array(message[(from + 6)...].prefix { $0 != 0x20 }))
-        } else if let ended = message.behind("cleaning up after ") {
-            processes[ended] = nil
-            return .peer(nil)
+            processes[pid] = peer
+        } else if message.starts(with: "Accepted connection ".utf8), let from = message.place(of: " from "),
+            let peer = slowAddress(Array(message[(from + 6)...].prefix { $0 != 0x20 }))
+        {
+            processes[pid] = peer
+        } else if var ended = message.behind("cleaning up after ") {
+            while ended.count > 1, ended[0] == 0x30 { ended.removeFirst() }
+            return .peer(processes[ended])
+        } else if let rest = message.behind("fail: too many connections from ") {
+            return .peer(slowAddress(Array(rest.prefix { $0 != 0x20 })))
         }
         return .peer(processes[pid])
     }

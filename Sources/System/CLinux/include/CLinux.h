@@ -45,6 +45,20 @@ int bw_netlink_ignore_sender(int fd, uint32_t portid);
 /* System call numbers under which a server sleeps on purpose: nanosleep, clock_nanosleep. */
 int bw_syscall_sleeps(long number);
 
+/* What a system call waits for, by its number, as far as it waits for descriptors to be readable. */
+enum bw_wait {
+    BW_WAIT_OTHER = 0,
+    /* read(2), recv(2) and their kind: of the descriptor in argument 0. */
+    BW_WAIT_READ = 1,
+    /* poll(2), ppoll(2): of argument 1 many struct pollfd at argument 0. */
+    BW_WAIT_POLL = 2,
+    /* select(2), pselect(2): of the bits below argument 0 at argument 1. */
+    BW_WAIT_SELECT = 3,
+    /* epoll_wait(2) and its kind: of those in the set that is argument 0. */
+    BW_WAIT_EPOLL = 4,
+};
+int bw_syscall_wait(long number);
+
 /* Ending another process's sleep: trace.c. Between bw_trace_interrupt and the release (or its end) the process is this
  * thread's tracee: its pid cannot pass to another, and it goes on by itself, asleep as before, when this thread ends. */
 

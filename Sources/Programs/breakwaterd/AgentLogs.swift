@@ -1,0 +1,133 @@
+import Configuration
+import Dialects
+import Events
+import Glibc
+import LogIntake
+import MailServer
+import Posix
+import Store
+
+/// Which logs are followed: those that the configuration names, from where reading ended, and files that come later.
+extension Agent {
+    /// What opening a log needs to know.
+    struct LogOpening {
+        let settings: Settings.MTA
+        let positions: [String: String]
+        let isFromStart: Bool
+        let ownHost = ownHostName()
+
+        func reader(isSentHere: Bool = false) -> LogReader {
+            LogReader(settings.kinds, settings.siteWords, ownHost: ownHost, isSentHere: isSentHere)
+        }
+
+        func file(_ path: String, isNew: Bool = false, pattern: String? = nil) throws(SystemError) -> FollowedLog {
+            var start = isNew || isFromStart ? LogFollower.Start.beginning : .end
+            if !isFromStart, let text = positions[path], let record = Record(line: text.utf8),
+                let position = LogPosition(record)
+            {
+                start = .resume(position)
+            }
+            return FollowedLog(try LogFollower(path: path, start: start), reader(), pattern: pattern)
+        }
+
+        func journal(_ names: [String]) throws(LogProblem) -> FollowedLog {
+            let name = LogPlace.journal(names).description
+            let start: JournalStream.Start =
+                isFromStart ? .beginning : positions[name].map { .resume($0) } ?? .end
+            return FollowedLog(try JournalStream(names, start: start), reader())
+        }
+
+        func syslog(_ place: SyslogAddress) throws(SystemError) -> FollowedLog {
+            let receiver = try SyslogReceiver(
+                name: "\(place)", address: place.address, port: place.port, udp: place.transport != .tcp,
+                tcp: place.transport != .udp, senders: settings.senders, ownHost: ownHost ?? "")
+            return FollowedLog(receiver, reader(isSentHere: true))
+        }
+    }
+
+    static func openLogs(
+        _ opening: LogOpening, _ patterns: inout [PathPattern], _ journal: Journal
+    ) throws -> [FollowedLog] {
+        var logs: [FollowedLog] = []
+        for place in places(opening.settings.log, journal) {
+            do {
+                switch place {
+                case .file(let path): logs.append(try opening.file(path))
+                case .journal(let names): logs.append(try opening.journal(names))
+                case .syslog(let address): logs.append(try opening.syslog(address))
+                case .standardInput: logs.append(FollowedLog(StandardInput(), opening.reader()))
+                case .pattern(let text):
+                    var pattern = PathPattern(text)
+                    for file in pattern.files() { logs.append(try opening.file(file.path, pattern: text)) }
+                    patterns.append(pattern)
+                }
+            } catch let error as SystemError {
+                throw StartFailure(error.code == EACCES ? 77 : 69, "\(place) cannot be followed: \(error)")
+            } catch let problem as LogProblem {
+                throw StartFailure(69, "\(place) cannot be followed: \(problem)")
+            }
+        }
+        return logs
+    }
+
+    private static func places(_ log: Settings.MTA.Log, _ journal: Journal) -> [LogPlace] {
+        if case .places(let places) = log { return places }
+        let found = MailLog.find()
+        if !found.exists {
+            journal.warn(
+                "log",
+                "none of \(MailLog.usualPaths.joined(separator: ", ")) exists, and no journal; waiting for \(found.name)"
+            )
+        }
+        return [found.name == "journal" ? .journal([]) : .file(found.name)]
+    }
+
+    /// Files that a pattern names now and did not before, and those that it has not named for a while.
+    func lookForLogs() {
+        let now = clock.now
+        for index in patterns.indices {
+            let files = patterns[index].files()
+            let text = patterns[index].text
+            if patterns[index].leftOut > 0 {
+                journal.warn(
+                    "pattern \(text)",
+                    "\(text) names \(files.count + patterns[index].leftOut) files; only the \(files.count) written "
+                        + "last are followed")
+            }
+            let names = Set(files.map(\.path))
+            for log in logs where log.pattern == text {
+                noteMissing(log, isMissing: !names.contains(log.stream.name), now)
+            }
+            for file in files where !logs.contains(where: { $0.stream.name == file.path }) { follow(file, text) }
+        }
+    }
+
+    private func follow(_ file: PathPattern.File, _ pattern: String) {
+        let opening = LogOpening(settings: settings.mta, positions: leftPositions, isFromStart: false)
+        do throws(SystemError) {
+            let log = try opening.file(file.path, isNew: file.isNew, pattern: pattern)
+            logs.append(log)
+            try listen(to: log)
+            journal.note("following \(file.path)")
+            read(log)
+        } catch { journal.warn("log \(file.path)", "\(error)") }
+    }
+
+    /// A log that is being rotated may have no file for a moment; the follower itself waits for the next one.
+    private func noteMissing(_ log: FollowedLog, isMissing: Bool, _ now: Instant) {
+        guard isMissing else {
+            log.missingSince = nil
+            return
+        }
+        let since = log.missingSince ?? now
+        log.missingSince = since
+        guard now - since > .minutes(2) else { return }
+        read(log)
+        if leftPositions.count >= 1000 { leftPositions = [:] }
+        leftPositions[log.stream.name] = log.stream.positionText
+        if let descriptor = log.listened { loop.remove(descriptor) }
+        log.listened = nil
+        logs.removeAll { $0 === log }
+        journal.note("no longer following \(log.stream.name)")
+    }
+}
