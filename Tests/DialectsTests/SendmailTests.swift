@@ -211,6 +211,10 @@ extension Sendmail {
             "rejection other 554 198.51.100.9 pid=7"
         ),
         (
+            "6AL7MWUm000266: rejecting server EHLO from [198.51.100.9] [198.51.100.9] due to traffic before response",
+            "rejection other 554 198.51.100.9 pid=7"
+        ),
+        (
             "NOQUEUE: tcpwrappers (spammer.test, 198.51.100.9) rejection",
             "rejection client-host 550 198.51.100.9 pid=7 +precedes-reply"
         ),
