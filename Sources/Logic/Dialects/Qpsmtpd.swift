@@ -42,10 +42,10 @@ package struct Qpsmtpd: Dialect {
     let listTexts: ListTexts
     private var sessions: SessionTable<Int32, Session>
 
-    /// - Parameter capacity: how many sessions are remembered; each is a process.
+    /// - Parameter capacity: how many sessions are remembered; each is a process, whose pid another has some day.
     package init(_ site: SiteWords = SiteWords(), capacity: Int = 8_192) {
         listTexts = ListTexts(site.rblTexts)
-        sessions = SessionTable(capacity: capacity, longestAge: .seconds(6 * 3600))
+        sessions = SessionTable(capacity: capacity, longestAge: .seconds(3600))
     }
 
     /// Sessions that are remembered now.
