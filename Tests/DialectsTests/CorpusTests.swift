@@ -48,11 +48,11 @@ import Testing
             var event = Event()
             let isEvent = reader.read(line.span, into: &event)
             func complain(_ what: String) {
+                let text = String(decoding: line, as: UTF8.self)
                 Issue.record(
-                    "\(log.name).log:\(number + 1): \(what): \(describe(isEvent ? event : nil)), truly \(row): "
-                        + String(decoding: line, as: UTF8.self))
+                    "\(log.name).log:\(number + 1): \(what): \(describe(isEvent ? event : nil)), truly \(row): \(text)")
             }
-            let named = isEvent ? event.peer.map { [$0] } ?? event.candidates : []
+            let named = isEvent ? event.candidates + (event.peer.map { [$0] } ?? []) : []
             let isRight = named.contains { $0.description == truth.peer }
             if !named.isEmpty, !isRight { complain("another's address") }
             if isEvent, event.mta.rawValue != log.mta { complain("another server's line") }

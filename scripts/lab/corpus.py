@@ -125,6 +125,7 @@ class Corpus:
         with open(f"/proc/{self.info['client']['pid']}/ns/net", "rb") as network_namespace:
             namespaces.enter_network(network_namespace.fileno())
         self.take(None, [])
+        self.lines, self.rows = [], []  # the server's own start
         return self
 
     def __exit__(self, *_exception):

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Makes the corpus of OpenSMTPD: corpus_opensmtpd.py Tests/DialectsTests/Fixtures/corpus/opensmtpd"""
 
-import base64
 import os
 import re
 import subprocess
@@ -48,7 +47,8 @@ def session(peer, helo="EHLO client.example", sender="a@client.example", recipie
 
 
 def message(peer, headers):
-    if peer.say("DATA")[-1][-1].startswith(b"354"):
+    replies = peer.say("DATA")
+    if replies and replies[-1][-1].startswith(b"354"):
         peer.raw("".join(f"{header}\r\n" for header in headers) + "\r\nhello\r\n.\r\n")
 
 
@@ -103,28 +103,17 @@ def ordinary(run):
         one.close()
 
 
-def accounts(run):
-    """TLS, and accounts of every kind."""
-    for number, user in enumerate(["bob", "bob result=ok", "x\n99749b960b4b2be7 smtp connected address=192.0.2.66 host=x",
-                                   "bob\tresult=ok", "\x1b\xff", "a" * 200, ""]):
-        for listed, source in [(None, GOOD), ("zen.bl.example", LISTED)]:
-            for password in ("harbour", "wrong"):
-                one = run.peer(source.format(20 + (password == "wrong"), number + 1), listed)
-                one.open()
-                one.say("EHLO a")
-                one.say("STARTTLS")
-                one.tls()
-                one.say("EHLO a")
-                plain = base64.b64encode(f"\0{user}\0{password}".encode("latin-1")).decode()
-                one.say(f"AUTH PLAIN {plain}")
-                one.say("AUTH LOGIN")
-                one.say(base64.b64encode(user.encode("latin-1")).decode())
-                one.say(base64.b64encode(password.encode()).decode())
-                one.say("MAIL FROM:<bob@mail.example>")
-                one.say("RCPT TO:<bob@mail.example>")
-                message(one, ["Subject: hello"])
-                one.say("QUIT")
-                one.close()
+def encrypted(run):
+    """STARTTLS. The handshake fails: Debian's 6.8.0p2 cannot sign with OpenSSL 3, and without it there is no AUTH."""
+    for source, listed in [(GOOD, None), (LISTED, "zen.bl.example")]:
+        one = run.peer(source.format(20, 1), listed)
+        one.open()
+        one.say("EHLO a")
+        one.say("AUTH PLAIN AGJvYgBoYXJib3Vy")
+        one.say("AUTH LOGIN")
+        one.say("STARTTLS")
+        one.tls()
+        one.close()
 
 
 def together(run):
@@ -145,8 +134,8 @@ def together(run):
         client.close()
 
 
-def with_accounts():
-    """The server's files with TLS, accounts, and its filter at connect."""
+def with_filters():
+    """The server's files with TLS, and filters of every phase."""
     files = corpus.Files()
     with tempfile.TemporaryDirectory() as directory:
         key, certificate = os.path.join(directory, "key"), os.path.join(directory, "certificate")
@@ -155,19 +144,17 @@ def with_accounts():
         for name, path in [("key", key), ("crt", certificate)]:
             with open(path) as file:
                 files.write(f"etc/mx.{name}", file.read(), 0o600)
-    password = subprocess.run(["openssl", "passwd", "-6", "harbour"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    files.write("etc/smtpd.conf", f"""pki mx cert "/etc/mx.crt"
-pki mx key "/etc/mx.key"
-table accounts {{ bob = "{password.strip()}" }}
+    files.write("etc/smtpd.conf", """pki mail.example cert "/etc/mx.crt"
+pki mail.example key "/etc/mx.key"
 filter "dnsbl" proc-exec "/etc/opensmtpd-filter-dnsbl mail-from zen.bl.example cbl.bl.example"
-filter "site" phase connect match src {{ 198.19.40.0/24 }} reject "550 Client host rejected: Access denied"
-filter "helo" phase helo match helo {{ "listed.example" }} reject "550 Your name is not welcome"
-filter "away" phase ehlo match helo {{ "away.example" }} disconnect "550 Go away"
-filter "later" phase rcpt-to match src {{ 198.19.41.0/24 }} reject "421 try again later"
-filter "end" phase commit match src {{ 198.19.42.0/24 }} reject "554 message refused"
-filter all chain {{ "site", "helo", "away", "later", "end", "dnsbl" }}
-listen on 0.0.0.0 tls pki mx auth-optional <accounts> filter "all"
-listen on :: tls pki mx auth-optional <accounts> filter "all"
+filter "site" phase connect match src { 198.19.40.0/24 } reject "550 Client host rejected: Access denied"
+filter "helo" phase helo match helo { "listed.example" } reject "550 Your name is not welcome"
+filter "away" phase ehlo match helo { "away.example" } disconnect "550 Go away"
+filter "later" phase rcpt-to match src { 198.19.41.0/24 } reject "421 try again later"
+filter "end" phase commit match src { 198.19.42.0/24 } reject "554 message refused"
+filter "stages" chain { "site", "helo", "away", "later", "end", "dnsbl" }
+listen on 0.0.0.0 tls pki mail.example filter "stages"
+listen on :: tls pki mail.example filter "stages"
 action "local" maildir
 match from any for domain "mail.example" action "local"
 """)
@@ -200,12 +187,12 @@ def make(directory):
         together(run)
         together(run)
     run.write(directory)
-    run = corpus.Corpus("opensmtpd", judge, files=with_accounts())
+    run = corpus.Corpus("opensmtpd", judge, files=with_filters())
     with run:
-        accounts(run)
+        encrypted(run)
         refused_by_filters(run)
         together(run)
-    run.write(directory, "accounts")
+    run.write(directory, "filters")
 
 
 if __name__ == "__main__":

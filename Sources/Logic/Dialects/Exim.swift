@@ -28,8 +28,9 @@ package struct Exim: Dialect {
         unexplained = site.unexplained
     }
 
-    /// Entries of which pieces were lost.
+    /// Entries of which pieces were lost, and those of which some are still to come.
     package var lostEntries: Int { pieces.lost }
+    package var openEntries: Int { pieces.count }
 
     package mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool {
         switch line.tag.count {
@@ -69,7 +70,7 @@ package struct Exim: Dialect {
             return false
         }
         let isRefusal = event.kind == .rejection || event.kind == .deferral || event.kind == .authFailure
-        if isRefusal, line.stampForm != .dateTime, repeats.hasHeard(event, bytes, reader.rest, at: line.heard) {
+        if isRefusal, line.stampForm != .dateTime, repeats.hasHeard(event, bytes, text, at: line.heard) {
             return false
         }
         return true

@@ -35,6 +35,17 @@ struct EximHost {
     }
 }
 
+extension EximHost {
+    /// What stands in the parentheses before the address, in an entry whose client begins at `start`.
+    func helo(_ bytes: Span<UInt8>, from start: Int) -> Range<Int>? {
+        let close = address.lowerBound - 3
+        guard close > start, bytes[close] == UInt8(ascii: ")"),
+            let open = bytes.firstIndex(of: UInt8(ascii: "("), from: start, to: close)
+        else { return nil }
+        return (open + 1)..<close
+    }
+}
+
 /// All that could be the client in one entry, from left to right.
 struct EximHosts {
     let first: EximHost

@@ -45,6 +45,7 @@ struct EximPieces: Sendable {
 
     /// Entries that were given up: a piece was missing, or it took too long.
     var lost: Int { broken + open.evicted }
+    var count: Int { open.count }
 
     /// The entry's first line, when `piece` completes it.
     mutating func entry(with piece: Piece, of line: LogLine, _ bytes: Span<UInt8>) -> [UInt8]? {

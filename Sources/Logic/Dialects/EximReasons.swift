@@ -1,3 +1,4 @@
+import Addresses
 import Bytes
 import Events
 
@@ -40,18 +41,30 @@ extension Exim {
             if signs.namesPeer || isOwnWords(text, refusal, bytes) {
                 let isOfDomain = !signs.namesPeer && Exim.speaksOfDomain(text, bytes)
                 reading.rejectionClass = isOfDomain ? .rhsbl : .rbl
-                reading.zone =
-                    ListTexts.namedZone(bytes, in: text)
-                    ?? signs.url.flatMap { ListTexts.zone(bytes, urlHost: $0) }
+                reading.zone = zone(text, signs, bytes)
                 return
             }
         }
         if let siteText = listTexts.siteText(in: bytes, text, client: refusal.client) {
             reading.rejectionClass = .rbl
-            reading.zone =
-                ListTexts.namedZone(bytes, in: text) ?? signs.url.flatMap { ListTexts.zone(bytes, urlHost: $0) }
-                ?? siteText
+            reading.zone = zone(text, signs, bytes) ?? siteText
         }
+    }
+
+    /// `listed at zen.example`, the list's URL, or any name behind such a word.
+    private func zone(_ text: Range<Int>, _ signs: Signs, _ bytes: Span<UInt8>) -> String? {
+        if let zone = ListTexts.namedZone(bytes, in: text) { return zone }
+        if let url = signs.url { return ListTexts.zone(bytes, urlHost: url) }
+        var start = text.lowerBound
+        let end = min(text.upperBound, start + Exim.longestText)
+        while let blank = bytes.firstIndex(of: 0x20, from: start, to: end) {
+            start = blank + 1
+            for word in Exim.beforeZones where ListTexts.hasFolded(word, bytes, start, end) {
+                let name = (start + word.utf8CodeUnitCount)..<end
+                if let zone = ListTexts.zone(bytes, urlHost: name), IPAddress(zone) == nil { return zone }
+            }
+        }
+        return nil
     }
 
     /// Whether a list still speaks when the words that the client said, too, are left out: a text may repeat its HELO,
@@ -61,12 +74,16 @@ extension Exim {
         let nobody = text.lowerBound..<text.lowerBound
         guard listTexts.signs(in: bytes, refusal.client, peer: nobody).hasListWord else { return true }
         guard refusal.client.count <= Exim.longestClient else { return false }
+        if let zone = ListTexts.namedZone(bytes, in: text), !Exim.contains(Array(zone.utf8), bytes, in: refusal.client)
+        {
+            return true
+        }
         var start = text.lowerBound
         var segment = start
         let end = min(text.upperBound, start + Exim.longestText)
         while start < end {
             let blank = bytes.firstIndex(of: 0x20, from: start, to: end) ?? end
-            if Exim.contains(bytes, start..<blank, in: refusal.client) {
+            if Exim.contains(Exim.trimmed(bytes, start..<blank), bytes, in: refusal.client) {
                 if listTexts.signs(in: bytes, segment..<start, peer: nobody).hasListWord { return true }
                 segment = min(blank + 1, end)
             }
@@ -75,22 +92,36 @@ extension Exim {
         return listTexts.signs(in: bytes, segment..<end, peer: nobody).hasListWord
     }
 
-    /// What may have been repeated is compared without the marks around it.
-    private static func contains(_ bytes: Span<UInt8>, _ word: Range<Int>, in client: Range<Int>) -> Bool {
+    /// A word of a text without the marks around it, in small letters.
+    private static func trimmed(_ bytes: Span<UInt8>, _ word: Range<Int>) -> [UInt8] {
         var (start, end) = (word.lowerBound, word.upperBound)
         while start < end, !SignIndex.isWordByte(bytes[start]) { start += 1 }
         while end > start, !SignIndex.isWordByte(bytes[end - 1]) { end -= 1 }
-        let count = end - start
-        // Short words are no list's name.
-        guard count >= 3 else { return false }
+        return (start..<end).map { lowercased(bytes[$0]) }
+    }
+
+    /// Whether the client said `word`: as a name, an address, or one's half.
+    private static func contains(_ word: [UInt8], _ bytes: Span<UInt8>, in client: Range<Int>) -> Bool {
+        // Short words are no list's.
+        guard word.count >= 3 else { return false }
         var place = client.lowerBound
-        while client.upperBound - place >= count {
+        while client.upperBound - place >= word.count {
             var same = 0
-            while same < count, lowercased(bytes[place + same]) == lowercased(bytes[start + same]) { same += 1 }
-            if same == count { return true }
+            while same < word.count, lowercased(bytes[place + same]) == word[same] { same += 1 }
+            let end = place + same
+            if same == word.count, place == client.lowerBound || !isNameByte(bytes[place - 1]),
+                end == client.upperBound || !isNameByte(bytes[end])
+            {
+                return true
+            }
             place += 1
         }
         return false
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        SignIndex.isWordByte(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
+            || byte == UInt8(ascii: "_")
     }
 
     /// `found in zen.example`, a common `log_message`; in other texts the word says nothing.
@@ -134,6 +165,8 @@ extension Exim {
 
     private static let longestText = 512
     private static let longestClient = 2048
+
+    private static let beforeZones: [StaticString] = ["at ", "in ", "by ", "using ", "on "]
 
     private static let domainWords: [StaticString] = [
         "domain", "helo", "ehlo", "url", "uri", "link", "sender address", "from address", "mail from", "envelope",

@@ -92,7 +92,7 @@ extension Exim {
             let isDeferral = reader.skip("temporarily rejected ", in: bytes)
             if isDeferral || reader.skip("rejected ", in: bytes) {
                 reading.kind = isDeferral ? .deferral : .rejection
-                guard let (stage, text) = Exim.stage(bytes, &reader) else { return nil }
+                guard let (stage, text) = Exim.stage(bytes, &reader, host.helo(bytes, from: start)) else { return nil }
                 Exim.setCode(stage, isDeferral: isDeferral, &reading)
                 judge(
                     Refusal(stage: stage, text: text, client: start..<reader.position, address: host.address), bytes,
@@ -105,13 +105,18 @@ extension Exim {
     }
 
     /// Behind `rejected `: the stage, and the text that the ACL gave for the log; the reader stands before that.
-    private static func stage(_ bytes: Span<UInt8>, _ reader: inout Reader) -> (Stage, Range<Int>?)? {
+    private static func stage(_ bytes: Span<UInt8>, _ reader: inout Reader, _ helo: Range<Int>?) -> (
+        Stage, Range<Int>?
+    )? {
         guard let known = stages.first(where: { reader.skip($0.words, in: bytes) }) else { return nil }
         var isTold = true
         switch known.argument {
         case .none: break
         case .address: isTold = reader.skipEximAddress(in: bytes)
         case .word: isTold = reader.skipEximWord(in: bytes)
+        case .helo:
+            // A HELO that was taken stands in the client's place, too, unless it is the client's name.
+            isTold = helo.map { reader.skipSame($0, in: bytes) } ?? reader.skipEximWord(in: bytes)
         }
         if isTold, reader.isAtEnd { return (known.stage, reader.rest) }
         guard isTold, reader.skip(": ", in: bytes) else { return (known.stage, nil) }
@@ -131,6 +136,7 @@ extension Exim {
         case none
         case address
         case word
+        case helo
     }
 
     /// Chains of log selectors make no more fields than this.
@@ -143,7 +149,7 @@ extension Exim {
         ("after DATA PRDR", .content, .none),
         ("after DATA", .content, .none),
         ("MAIL ", .mail, .address),
-        ("EHLO or HELO ", .helo, .word),
+        ("EHLO or HELO ", .helo, .helo),
         ("DATA", .data, .none),
         ("during MIME ACL checks", .content, .none),
         ("by local_scan()", .content, .none),
@@ -202,6 +208,16 @@ extension Reader {
     fileprivate mutating func skipEximAddress(in bytes: Span<UInt8>) -> Bool {
         if !isAtEnd, bytes[position] == UInt8(ascii: "<") { return skipAngled(within: 512, in: bytes) }
         return skipEximWord(in: bytes)
+    }
+
+    /// The bytes that stand in `range`, too.
+    fileprivate mutating func skipSame(_ range: Range<Int>, in bytes: Span<UInt8>) -> Bool {
+        guard range.count <= end - position else { return false }
+        for offset in 0..<range.count where bytes[range.lowerBound + offset] != bytes[position + offset] {
+            return false
+        }
+        move(to: position + range.count)
+        return true
     }
 
     /// Up to `: ` or the end, without a blank, a quote or a comment inside.
