@@ -4,9 +4,12 @@ import ProcFS
 extension RunningServer {
     /// What listens, by the name of its program and what is read of its configuration. Several may: Postfix on one port and
     /// Exim on another.
-    package static func find(_ listeners: [Listener]) -> [RunningServer] {
-        listeners.map { listener in
+    ///
+    /// - Parameter kind: only these, and those of which nothing is known; `nil` for all.
+    package static func find(_ listeners: [Listener], _ kind: MTA? = nil) -> [RunningServer] {
+        listeners.compactMap { listener in
             var server = find(listener)
+            guard kind == nil || server.mta == nil || server.mta == kind else { return nil }
             // In a container or chroot of its own it has a syslog of its own, or ours.
             let prefix = ServerFiles(server.filesPid).prefix
             if server.logs.isEmpty, !prefix.isEmpty {

@@ -14,7 +14,9 @@ extension Agent {
         let listeners = shedder.listeners.listeners
         guard anew || listeners != listenersSeen else { return }
         listenersSeen = listeners
-        let found = runningServers(listeners, settings.mta.kind)
+        let found = RunningServer.find(
+            listeners.map { RunningServer.Listener(pid: $0.pid, command: $0.command, ports: $0.ports) },
+            MTA(rawValue: settings.mta.kind.rawValue))
         shedder.servers = [:]
         for server in found {
             guard let mta = server.mta else { continue }
@@ -47,19 +49,16 @@ extension Agent {
     /// was found. A log once followed stays: its server may come back.
     private func followServersLogs() {
         guard case .auto = settings.mta.log else { return }
-        var names = servers.flatMap(\.logs)
-        if servers.isEmpty || servers.contains(where: { $0.logs.isEmpty }) {
-            let found = MailLog.find()
-            if !found.exists {
-                journal.warn(
-                    "log",
-                    "none of \(MailLog.usualPaths.joined(separator: ", ")) exists, and no journal; waiting for \(found.name)"
-                )
-            }
-            // While nothing listens yet, the log that was found first will do.
-            if !servers.isEmpty || logs.isEmpty { names.append(found.name) }
+        let (names, usual) = MailLog.names(of: servers)
+        if let usual, !usual.exists {
+            journal.warn(
+                "log",
+                "none of \(MailLog.usualPaths.joined(separator: ", ")) exists, and no journal; waiting for \(usual.name)"
+            )
         }
-        for name in Set(names).sorted() where !logs.contains(where: { $0.stream.name == name }) {
+        // While nothing listens, what is followed already will do.
+        if servers.isEmpty, !logs.isEmpty { return }
+        for name in names where !logs.contains(where: { $0.stream.name == name }) {
             follow(name == MailLog.journal ? .journal([]) : .file(name))
         }
     }
@@ -83,14 +82,4 @@ extension Agent {
         }
         return kinds.isEmpty ? settings.mta.kind.rawValue : kinds.joined(separator: ", ")
     }
-}
-
-/// The servers behind these listeners; of the configured kind alone where one is configured.
-private func runningServers(
-    _ listeners: [ListenerProcesses.Listener], _ kind: Settings.MTA.Kind
-) -> [RunningServer] {
-    let found = RunningServer.find(
-        listeners.map { RunningServer.Listener(pid: $0.pid, command: $0.command, ports: $0.ports) })
-    guard let wanted = MTA(rawValue: kind.rawValue) else { return found }
-    return found.filter { $0.mta == nil || $0.mta == wanted }
 }
