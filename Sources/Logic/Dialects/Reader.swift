@@ -80,6 +80,17 @@ struct Reader {
         return value
     }
 
+    /// An enhanced status code (RFC 3463, 2) and the blank behind it: `5.7.1 `.
+    mutating func skipEnhancedCode(in bytes: Span<UInt8>) {
+        var step = self
+        for isLast in [false, false, true] {
+            guard let number = step.number(in: bytes), number < 1000, step.skip(isLast ? " " : ".", in: bytes) else {
+                return
+            }
+        }
+        self = step
+    }
+
     mutating func port(in bytes: Span<UInt8>) -> UInt16? { number(in: bytes).flatMap { UInt16(exactly: $0) } }
 
     /// Courier's message ID: hexadecimal numbers joined by dots (three of 16, 16 and 8 digits).
