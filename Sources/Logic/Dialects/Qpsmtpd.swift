@@ -40,10 +40,16 @@ package struct Qpsmtpd: Dialect {
     enum Stage: Sendable { case start, hello, sender, recipient, data }
 
     let listTexts: ListTexts
-    private var sessions = SessionTable<Int32, Session>(capacity: 8_192, longestAge: .seconds(6 * 3600))
+    private var sessions: SessionTable<Int32, Session>
 
-    package init(_ site: SiteWords = SiteWords()) { listTexts = ListTexts(site.rblTexts) }
+    /// - Parameter capacity: how many sessions are remembered; each is a process.
+    package init(_ site: SiteWords = SiteWords(), capacity: Int = 8_192) {
+        listTexts = ListTexts(site.rblTexts)
+        sessions = SessionTable(capacity: capacity, longestAge: .seconds(6 * 3600))
+    }
 
+    /// Sessions that are remembered now.
+    package var remembered: Int { sessions.count }
     /// Sessions that were forgotten without having been seen to end.
     package var forgotten: Int { sessions.evicted }
 

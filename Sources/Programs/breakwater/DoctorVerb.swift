@@ -69,12 +69,12 @@ extension String {
 struct Examination {
     private let common: CommonOptions
     private(set) var findings: [Finding] = []
-    private(set) var settings = Settings()
+    var settings = Settings()
     private(set) var listener: Int32?
     /// The daemon's own account of itself, or why there is none.
     private(set) var daemon: Result<Record, any Error> = .success(Record("row"))
     /// What the end of the log told of listed peers, for the price of what holds them.
-    private(set) var listings: (count: Int, first: Instant, last: Instant)?
+    var listings: (count: Int, first: Instant, last: Instant)?
 
     init(_ common: CommonOptions) { self.common = common }
 
@@ -145,45 +145,6 @@ struct Examination {
                 "Courier: couriertcpd pid \(found.pid) listens on port \(found.ports.map(String.init).joined(separator: ", "))"
             )
         } catch { add(.fail, "mta", "\(error)", "the kernel has no sock_diag: is inet_diag built or loadable?") }
-    }
-
-    private mutating func checkLog() {
-        let path: String
-        do { path = try logPath(settings) } catch {
-            return add(.fail, "log", (error as? Failure)?.text ?? "\(error)")
-        }
-        do {
-            let tail = try lastBytes(of: path, count: 1 << 18)
-            var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
-            var event = Event()
-            var (lines, events, rejections) = (0, 0, 0)
-            let now = AnchoredClock().now
-            for line in tail.split(separator: 0x0a) {
-                lines += 1
-                let copy = Array(line)
-                guard reader.read(copy.span, into: &event) else { continue }
-                events += 1
-                guard event.kind == .rejection, event.rejectionClass == .rbl, !event.isContinuation else { continue }
-                rejections += 1
-                let time = LogLine(copy.span)?.time(in: copy.span, reference: now) {
-                    LocalTime.offsetSeconds(showing: $0)
-                }
-                if let time { listings = (rejections, listings?.first ?? time, time) }
-            }
-            if events == 0 {
-                add(
-                    .warn, "log", "\(shown(path)): none of the last \(lines) lines is a mail server's",
-                    "is it the mail log? breakwater parse \(shown(path)) shows what is read; set [mta] log")
-            } else {
-                add(
-                    .ok, "log",
-                    "\(shown(path)): \(events) of the last \(lines) lines are read, \(rejections) are DNSBL rejections")
-            }
-        } catch let error as SystemError {
-            add(
-                .fail, "log", "\(shown(path)): \(errnoText(error.code))",
-                error.code == EACCES ? "run as root" : "set [mta] log; is a syslog daemon running?")
-        } catch { add(.fail, "log", "\(error)") }
     }
 
     private mutating func checkFirewall() {
@@ -284,18 +245,4 @@ struct Examination {
             add(.warn, "daemon", (error as? Failure)?.text ?? "\(error)")
         }
     }
-}
-
-/// The last `count` bytes of a file, from the first whole line on.
-private func lastBytes(of path: String, count: Int) throws -> [UInt8] {
-    let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
-    var status = stat()
-    guard fstat(file.number, &status) == 0 else { throw SystemError("fstat", path) }
-    let size = Int(status.st_size)
-    lseek(file.number, max(0, size - count), SEEK_SET)
-    var bytes = [UInt8](repeating: 0, count: min(size, count))
-    let read = try bytes.withUnsafeMutableBytes { try file.read(into: $0) } ?? 0
-    bytes.removeLast(bytes.count - read)
-    if size > count, let newline = bytes.firstIndex(of: 0x0a) { bytes.removeFirst(newline + 1) }
-    return bytes
 }
