@@ -84,6 +84,14 @@ struct Reader {
 
     /// RFC 3463: `5.7.1 `.
     mutating func skipEnhancedCode(in bytes: Span<UInt8>) {
+        // As nearly all are.
+        if end - position >= 6, bytes[position + 1] == UInt8(ascii: "."), bytes[position + 3] == UInt8(ascii: "."),
+            bytes[position + 5] == 0x20, isDigit(bytes[position]), isDigit(bytes[position + 2]),
+            isDigit(bytes[position + 4])
+        {
+            position += 6
+            return
+        }
         var next = self
         for stop: StaticString in [".", ".", " "] {
             guard next.number(in: bytes) != nil, next.skip(stop, in: bytes) else { return }
