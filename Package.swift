@@ -36,7 +36,7 @@ let package = Package(
         .ours("Inputs", "LogIntake", ["Addresses", "Events", "CJournal", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
-        .ours("Inputs", "MailServer", ["Posix", "ProcFS", "Netlink"]),
+        .ours("Inputs", "MailServer", ["Events", "Posix", "ProcFS"]),
         // What we conclude; pure.
         .ours("Logic", "Bytes"),
         .ours("Logic", "Addresses", ["Bytes"]),
@@ -60,7 +60,8 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
+                "Archives", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
+                "Configuration",
                 "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -68,12 +69,16 @@ let package = Package(
         // How we ask the kernel.
         .target(name: "CJournal", path: "Sources/System/CJournal"),
         .target(name: "CLinux", path: "Sources/System/CLinux"),
+        .ours("System", "Archives", ["CArchives", "Posix"]),
         .ours("System", "Posix", ["Addresses", "Events", "CLinux"]),
         .ours("System", "Netlink", ["Addresses", "Posix", "CLinux", "CNetfilter"]),
         .ours("System", "ProcFS", ["Addresses", "Posix", "CLinux"]),
         .systemLibrary(
             name: "CNetfilter", path: "Sources/System/CNetfilter", pkgConfig: "libnftnl libmnl",
             providers: [.apt(["libmnl-dev", "libnftnl-dev"])]),
+        .systemLibrary(
+            name: "CArchives", path: "Sources/System/CArchives", pkgConfig: "zlib liblzma libzstd",
+            providers: [.apt(["zlib1g-dev", "liblzma-dev", "libzstd-dev"])]),
         .systemLibrary(
             name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3",
             providers: [.apt(["libsqlite3-dev"])]),
@@ -87,7 +92,8 @@ let package = Package(
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
-        .tests("MailServerTests", ["MailServer"]),
+        .tests("ArchivesTests", ["Archives", "Posix"]),
+        .tests("MailServerTests", ["Events", "MailServer"]),
         .tests("StoreTests", ["Addresses", "Events", "Store", "Posix", "StoreHelper"]),
         // A process of its own, for the test that ends it with SIGKILL.
         .executableTarget(

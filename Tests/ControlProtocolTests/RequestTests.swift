@@ -41,6 +41,15 @@ import Testing
         #expect(error?.code == 64)
     }
 
+    /// In seconds, 228 years have ten digits, and a span has nine at most.
+    @Test(arguments: ["2000000h", "999999999s", "999999999ms", "106751d", "700111101h", "1500ms", "90m", "forever"])
+    func `a span comes back as it was`(text: String) throws {
+        let span = try #require(Duration(span: text))
+        let request = Request.allow(try Prefix(parsing: "192.0.2.7"), for: span, dryRun: false)
+        let record = try #require(Record(line: request.record.description.utf8))
+        #expect(try Request(record) == request, "\(request.record)")
+    }
+
     @Test(arguments: [("-1", 0), ("99999999999999999999", 100), ("20000", 10_000), ("7", 7)])
     func `events are bounded`(limit: String, taken: Int) throws {
         let record = try #require(Record(line: Array("events limit=\(limit)".utf8)))

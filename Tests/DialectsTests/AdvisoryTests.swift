@@ -170,7 +170,7 @@ import Testing
     }
 
     /// The lines themselves are read, or the test above would show nothing.
-    @Test(arguments: ["courier", "opensmtpd", "qpsmtpd", "site"])
+    @Test(arguments: ["courier", "postfix", "exim", "sendmail", "opensmtpd", "qpsmtpd", "qmail", "site"])
     func `with harmless words the peer is found`(mta: String) throws {
         var reader = Self.reader
         let lines = try #require(AdvisoryTests.sessions.first { $0.0 == mta }).1
@@ -202,7 +202,7 @@ import Testing
             "smtpd[812]: 99749b960b4b2be7 smtp connected address=198.51.100.9 host=$N",
             "qpsmtpd[812]: Connection from $N [198.51.100.9]",
             "qpsmtpd[812]: Accepted connection 0/15 from 198.51.100.9 / $N",
-            "tcpserver: ok 812 $N:203.0.113.25:25 $N:198.51.100.9::4711",
+            "smtpd: tcpserver: ok 812 $N:203.0.113.25:25 $N:198.51.100.9::4711",
         ] {
             var reader = Self.reader
             for text in [

@@ -211,6 +211,10 @@ extension Sendmail {
             "rejection other 554 198.51.100.9 pid=7"
         ),
         (
+            "6AL7MWUm000266: rejecting server EHLO from [198.51.100.9] [198.51.100.9] due to traffic before response",
+            "rejection other 554 198.51.100.9 pid=7"
+        ),
+        (
             "NOQUEUE: tcpwrappers (spammer.test, 198.51.100.9) rejection",
             "rejection client-host 550 198.51.100.9 pid=7 +precedes-reply"
         ),
@@ -321,5 +325,62 @@ extension Sendmail {
         #expect(
             Sendmail.events(of: "\(Self.id): Milter: data, reject=451 4.7.1 Try again later", Self.received)
                 == ["-", "-"])
+    }
+}
+
+@Suite struct SendmailPieceTests {
+    private static let id = "6AL7GqDr000177"
+    private static let head =
+        "ruleset=check_rcpt, arg1=<\"\\374\\374\"@mail.example>, relay=[198.51.100.9], reject=550 5.7.1  ..."
+    private static let tail = "<\"||\"@mail.example>... Rejected: 198.51.100.9 listed at zen.bl.example"
+    private static let rejection = "rejection rbl 550 198.51.100.9 zen.bl.example pid=7"
+
+    @Test func `an entry in pieces is one`() {
+        #expect(
+            Sendmail.events(of: "\(Self.id)[1]: \(Self.head)", "\(Self.id)[2]: \(Self.tail)") == ["-", Self.rejection])
+        #expect(
+            Sendmail.events(
+                of: "\(Self.id)[1]: ruleset=check_rcpt, arg1=<a@b>,  ...", "\(Self.id)[2]: relay=[198.51.100.9], ...",
+                "\(Self.id)[3]:  reject=550 5.7.1 <a@b>... No")[2] == "rejection recipient 550 198.51.100.9 pid=7")
+        #expect(
+            Sendmail.events(
+                of: "[1]: ruleset=check_relay, arg1=a.example, arg2=127.0.0.2,  ...",
+                "[2]: relay=a.example [198.51.100.9], reject=550 Listed")[1].hasPrefix("rejection rbl 550 198.51.100.9")
+        )
+    }
+
+    @Test func `pieces of two processes are not mixed`() {
+        let lines = [
+            (7, "[1]: " + Self.head), (8, "[1]: " + Self.head), (8, "[2]: <x>... No"), (7, "[2]: " + Self.tail),
+        ]
+        let events = Sendmail.events(lines.map { "Nov 20 23:09:40 mx1 sm-mta[\($0.0)]: \(Self.id)\($0.1)" })
+        #expect(events == ["-", "-", "rejection recipient 550 198.51.100.9 pid=8", Self.rejection])
+    }
+
+    @Test(arguments: [
+        ("the first is missing", ["[2]: " + tail]),
+        ("one is missing", ["[1]: " + head, "[3]: " + tail]),
+        ("they are twisted", ["[2]: " + tail, "[1]: " + head]),
+        ("another begins", ["[1]: " + head, "[1]: " + head, "[3]: " + tail]),
+        ("the last is missing", ["[1]: " + head, "[2]: x ..."]),
+    ])
+    func `what is not whole is no event`(name: String, pieces: [String]) {
+        #expect(
+            Sendmail.events(pieces.map { "Nov 20 23:09:40 mx1 sm-mta[7]: " + Self.id + $0 }).allSatisfy { $0 == "-" })
+    }
+
+    @Test func `the pieces of another entry are not taken`() {
+        let lines = ["\(Self.id)[1]: \(Self.head)", "6AL7GqDr000178[2]: \(Self.tail)", "\(Self.id)[2]: \(Self.tail)"]
+        #expect(Sendmail.events(lines.map { "Nov 20 23:09:40 mx1 sm-mta[7]: " + $0 }) == ["-", "-", "-"])
+    }
+
+    @Test func `no end of pieces is no end of memory`() {
+        var dialect = Sendmail()
+        for number in 1...100 {
+            let line = Array(
+                "Nov 20 23:09:40 mx1 sm-mta[7]: [\(number)]: \(String(repeating: "x", count: 900)) ...".utf8)
+            #expect(dialect.read(line.span) == nil)
+        }
+        #expect(dialect.open <= 1)
     }
 }

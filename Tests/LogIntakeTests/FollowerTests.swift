@@ -1,5 +1,6 @@
 import Glibc
 import LogIntake
+import Posix
 import Testing
 
 @Suite struct LineTests {
@@ -74,13 +75,24 @@ import Testing
         let directory = try LogDirectory()
         try directory.append("mail.log", "a\n\nb")
         var lines: [String] = []
-        let counters = try forEachLine(ofFileAt: directory.at("mail.log")) { line, info in
-            lines.append(line.text + (info.isUnfinished ? "(unfinished)" : ""))
-        }
+        let log = try directory.wholeLog()
+        while try log.readPiece({ lines.append($0.text + ($1.isUnfinished ? "(unfinished)" : "")) }) {}
         #expect(lines == ["a", "", "b(unfinished)"])
-        #expect(counters.lines == 3)
-        #expect(counters.bytes == 4)
-        #expect(throws: (any Error).self) { try forEachLine(ofFileAt: directory.at("none")) { _, _ in } }
+        #expect(log.counters.lines == 3)
+        #expect(log.counters.bytes == 4)
+    }
+
+    @Test func `what cannot be read to its end gives no half line`() {
+        var pieces = ["a\nb\n19", "2.0.2.7"].map { Array($0.utf8) }[...]
+        let log = WholeLog { buffer in
+            guard let piece = pieces.popFirst() else { throw SystemError("read", "x", code: EIO) }
+            _ = UnsafeMutableRawBufferPointer(buffer).initializeMemory(as: UInt8.self, from: piece)
+            return piece.count
+        }
+        var lines: [String] = []
+        #expect(throws: SystemError.self) { while try log.readPiece({ line, _ in lines.append(line.text) }) {} }
+        #expect(lines == ["a", "b"])
+        #expect(log.counters.unfinishedLines == 1)
     }
 
     @Test func `a whole file of many buffers is read like a followed one`() throws {
@@ -94,7 +106,8 @@ import Testing
             min($0.count, 65536)
         }
         var lengths: [Int] = []
-        try forEachLine(ofFileAt: directory.at("mail.log")) { line, _ in lengths.append(line.count) }
+        let log = try directory.wholeLog()
+        while try log.readPiece({ line, _ in lengths.append(line.count) }) {}
         #expect(lengths == expected)
     }
 }

@@ -46,6 +46,17 @@ final class LogDirectory {
         try move(name + ".new", name)
     }
 
+    func wholeLog(_ name: String = "mail.log") throws -> WholeLog {
+        let file = FileOwner(try Descriptor.open(at(name), O_RDONLY))
+        return WholeLog { try file.descriptor.read(into: UnsafeMutableRawBufferPointer($0)) ?? 0 }
+    }
+
+    private final class FileOwner {
+        let descriptor: Descriptor
+
+        init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+    }
+
     func follower(
         _ name: String = "mail.log", start: LogFollower.Start = .beginning, grace: Duration = .seconds(60)
     ) throws -> LogFollower {

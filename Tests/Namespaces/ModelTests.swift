@@ -122,38 +122,25 @@ struct ModelTests {
         #expect(first.receive(milliseconds: 50) == nil, "still open")
     }
 
-    @Test("all connections of a peer in one process, once as many sessions were rejected; not before")
+    @Test("all connections of a peer in one process when each was rejected; with one more, or one less, none")
     func sessions() throws {
         let model = ModelTests.models[2]
         let server = try SlotServer(model.name)
         let (first, pid) = try server.client("wait")
         let (second, _) = try server.client("wait")
-        var one = try order(server, model, first, pid: pid)
-        one.session = 0x1111
-        let unclear = try #require(try server.decisions([one, one]).first)
-        #expect(unclear.outcome == .refused && unclear.detail == "ambiguous: 2 connections of this peer")
-        var two = one
-        two.session = 0x2222
-        #expect(try server.decisions([two], count: 2).map(\.outcome) == [.done, .done])
+        let (other, _) = try server.client("wait", from: "127.0.0.3")
+        var order = try order(server, model, first, pid: pid)
+        for count in [nil, 1, 3] {
+            order.rejectedSessions = count
+            let unclear = try #require(try server.decisions([order]).first)
+            #expect(unclear.outcome == .refused && unclear.detail == "ambiguous: 2 connections of this peer")
+        }
+        order.rejectedSessions = 2
+        #expect(try server.decisions([order], count: 2).map(\.outcome) == [.done, .done])
         #expect(first.receive() == "550 no\r\n" && second.receive() == "550 no\r\n")
         #expect(first.receive() == nil && second.receive() == nil, "reset")
-    }
-
-    @Test("a session that has ended counts no more")
-    func endedSession() throws {
-        let model = ModelTests.models[2]
-        let server = try SlotServer(model.name)
-        let (first, pid) = try server.client("wait")
-        let (second, _) = try server.client("nolog")
-        var one = try order(server, model, first, pid: pid)
-        one.session = 0x1111
-        var gone = one
-        gone.session = 0x3333
-        #expect(try server.decisions([gone]).map(\.outcome) == [.refused])
-        server.shedder.noteEnd(of: 0x3333, peer: one.peer)
-        #expect(try server.decisions([one]).map(\.outcome) == [.refused])
-        second.send("wait\n")
-        #expect(second.receive() == "550 no\r\n", "still open")
+        #expect(other.receive() == "550 no\r\n")
+        #expect(other.receive(milliseconds: 50) == nil, "still open")
     }
 
     @Test("a line of one MTA is about no connection of another's port")
@@ -179,6 +166,38 @@ struct ModelTests {
         order.extent = .only
         #expect(try server.decisions([order]).map(\.outcome) == [.gone])
         #expect(server.isRunning(pid))
+    }
+
+    // MARK: - Which address
+
+    @Test("of several addresses in a line the one that its process serves; with none of them, nobody")
+    func candidates() throws {
+        let server = try SlotServer("exim")
+        let search = PeerSearch(server.shedder)
+        let (client, pid) = try server.client("wait", from: "127.0.0.7")
+        let (other, otherPid) = try server.client("wait", from: "127.0.0.8")
+        func peers(_ texts: [String], pid: Int32?, port: UInt16? = nil) throws -> [IPAddress?] {
+            var event = Event(.rejection, class: .rbl, code: 550, port: port)
+            event.mta = .exim
+            event.candidates = texts.compactMap { IPAddress($0) }
+            event.pid = pid
+            var answers: [IPAddress?] = []
+            search.settle(event) { answers.append($0.peer) }
+            var isOver = false
+            server.loop.schedule(after: .milliseconds(100)) { isOver = true }
+            while !isOver { try server.loop.turn() }
+            return answers
+        }
+        let (mine, others) = (try #require(IPAddress("127.0.0.7")), try #require(IPAddress("127.0.0.8")))
+        #expect(try peers(["9.9.9.9", "127.0.0.7"], pid: pid) == [mine])
+        #expect(try peers(["127.0.0.8", "127.0.0.7"], pid: pid) == [mine], "another's address is connected, too")
+        #expect(try peers(["127.0.0.8", "127.0.0.7"], pid: otherPid) == [others])
+        #expect(try peers(["127.0.0.8", "127.0.0.7"], pid: pid, port: client.port) == [mine])
+        #expect(try peers(["127.0.0.8", "127.0.0.7"], pid: pid, port: other.port) == [])
+        #expect(try peers(["9.9.9.9", "127.0.0.8"], pid: pid) == [])
+        #expect(try peers(["127.0.0.8", "127.0.0.7"], pid: server.pid) == [], "the daemon's pid")
+        #expect(try peers(["127.0.0.8", "127.0.0.7"], pid: nil) == [])
+        #expect(search.unanswered == 4)
     }
 
     // MARK: - The line comes before the reply

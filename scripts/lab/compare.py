@@ -26,6 +26,7 @@ BUILDS = [os.path.join(REPOSITORY, ".build", kind) for kind in ("release", "debu
 # The values: [shed] of breakwaterd.
 BUILT_IN = {"none": None, "ban-only": {"method": "off"}, "log-only": {"method": "auto", "early": "off"},
             "breakwater": {"method": "auto", "early": "always"}}
+SETTLE_SECONDS = 7  # past the guard's first sample, which tells it the local ends
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 

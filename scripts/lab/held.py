@@ -7,7 +7,7 @@ Reads orders from its stdin, one JSON object per line with a key that the answer
     greet    connects and leaves when it has been greeted: "greeted" after so many seconds
     deliver  delivers a message within about `seconds`: "delivered" or not
 
-Times are those of the host's monotonic clock. It ends when its stdin does.
+With a `patience` in seconds a client that gets no slot comes again and again. Times are those of the host's monotonic clock. It ends when its stdin does.
 """
 
 import json
@@ -23,7 +23,8 @@ sys.dont_write_bytecode = True
 from dialogue import Dialogue, Ended  # noqa: E402
 
 LINGER_SECONDS = 25
-ORDERS_LIMIT = 100  # clients at once
+ORDERS_LIMIT = 400  # clients at once
+AGAIN_SECONDS = 0.02
 
 
 class Held:
@@ -51,9 +52,25 @@ class Held:
         self.say({"key": self.order["key"], **known})
 
     def _begin(self, name):
-        self.dialogue.connect()
-        self.dialogue.take("")
+        self._wait_for_greeting()
         self.dialogue.take(f"EHLO {name}")
+
+    def _wait_for_greeting(self):
+        """A server without a free slot lets one wait, says 421, or has closed its listening socket."""
+        deadline = time.monotonic() + self.order.get("patience", 0)
+        while True:
+            self.dialogue = Dialogue(0.0, self.order["source"], [])
+            try:
+                self.dialogue.connect()
+                self.dialogue.take("")
+                if self.dialogue.heard.startswith(b"220"):
+                    return
+                raise Ended(f"greeted with {self.dialogue.heard[:60]!r}")
+            except (Ended, OSError):
+                if time.monotonic() > deadline:
+                    raise
+            self.dialogue.connection.close()
+            time.sleep(AGAIN_SECONDS)
 
     def _hold(self):
         self._begin("zombie.example")
@@ -73,11 +90,9 @@ class Held:
 
     def _greet(self):
         begin = time.monotonic()
-        self.dialogue.connect()
-        self.dialogue.take("")
-        if not self.dialogue.heard.startswith(b"220"):
-            raise Ended(f"greeted with {self.dialogue.heard[:60]!r}")
-        self._say(greeted=time.monotonic() - begin)
+        self._wait_for_greeting()
+        at = time.monotonic()
+        self._say(greeted=at - begin, at=at)
         self.dialogue.take("QUIT")
 
     def _deliver(self):

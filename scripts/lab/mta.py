@@ -4,7 +4,7 @@
     HOOKS        shell commands that complete the tree, "$1"
     OPTIONS      its knobs and their defaults; "slots" is how many connections it serves at once
     LOG          the file below /var/log that it writes to
-    PROGRAMS     how the kernel calls the processes that serve connections
+    PROGRAMS     how the names of the processes that serve connections begin, as the kernel knows them
     FORKS        whether each connection has a process, which ends with it
     REJECTION    how its log tells of a listed peer when that names a recipient; the group, if there is one, is the
                  peer; None if the line comes at another time

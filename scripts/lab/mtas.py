@@ -1,7 +1,7 @@
 """One table of all mail servers: what is read of their logs, how soon a slot is free, and what a wave comes to.
 
-Three parts per server, each with its result in a file, so that an interrupted run goes on where it was, and deleting a
-file has that part measured anew:
+Three parts per server, each with its result in a file. Those of the running servers are not measured again when they
+are there, so that an interrupted run goes on where it was:
 
     SERVER/corpus.json   `breakwater parse` on the logs of Tests/DialectsTests/Fixtures/corpus, against their truth
     SERVER/free.json     lab free
@@ -20,7 +20,9 @@ from errors import LabError
 
 CORPUS = os.path.join(compare.REPOSITORY, "Tests", "DialectsTests", "Fixtures", "corpus")
 # Where Debian's own setting ends a rejected connection by itself, there is nothing to free.
-LIVE = {"qpsmtpd": {"stage": "rcpt"}, "courier": {"tarpit": 0}}
+LIVE = {"qpsmtpd": {"stage": "rcpt"}}
+# Courier's line comes before its tarpit, and the 5xx behind it.
+FREE = {"courier": {"tarpit": 0}}
 # Who is read by the dialect of another.
 DIALECTS = {"postscreen": "postfix"}
 PARTS = ("corpus", "free", "wave")
@@ -38,7 +40,7 @@ def run(kinds, parts, count, wave, out, binaries, tell):
         measures = {
             "corpus": ("corpus.json", lambda: read(kind, binaries)),
             "free": ("free.json", lambda: free.run(
-                f"mtas-{kind}", options, compare.guards("breakwater", [], binaries)[0], count,
+                f"mtas-{kind}", {**options, **FREE.get(kind, {})}, compare.guards("breakwater", [], binaries)[0], count,
                 os.path.join(directory, "free"), binaries, tell)),
             "wave": ("compare.json", lambda: compare.run(
                 f"mtas-{kind}", compare.guards(GUARDS, [], binaries), 1, options, plan.options(wave, options),
@@ -47,7 +49,7 @@ def run(kinds, parts, count, wave, out, binaries, tell):
         for part in parts:
             name, measure = measures[part]
             path = os.path.join(directory, name)
-            if not os.path.exists(path):
+            if part == "corpus" or not os.path.exists(path):
                 tell(f"{kind}: {part}")
                 try:
                     found = measure()

@@ -79,6 +79,9 @@ package final class JournalStream: LogStream {
 
     package var descriptor: Int32? { ready.descriptor }
 
+    /// journald's POST_CHANGE_TIMER_INTERVAL_USEC.
+    package let newsDelay = Duration.milliseconds(250)
+
     package var problem: LogProblem? {
         guard bw_journal_has_files(journal) == 0 else { return nil }
         return LogProblem(

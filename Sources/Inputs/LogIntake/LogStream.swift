@@ -20,8 +20,14 @@ package protocol LogStream: AnyObject {
     /// Hands over the lines that are there, about `maxBytes` at most; a line's bytes are valid within `body`. Returns
     /// whether more is waiting. After an error a later call tries again.
     func readAvailable(maxBytes: Int, _ body: (Span<UInt8>, LineInfo) -> Void) throws(SystemError) -> Bool
+    /// How long after a line was written the descriptor may come to tell of it.
+    var newsDelay: Duration { get }
     /// For what no event told of, once in a while. Returns whether `readAvailable` should be called.
     func poll() -> Bool
+}
+
+extension LogStream {
+    package var newsDelay: Duration { .zero }
 }
 
 extension LogFollower: LogStream {

@@ -6,14 +6,22 @@ package struct PathPattern {
     /// Files left out because there were more than `most`; the least recently written.
     package private(set) var leftOut = 0
     package static let most = 64
+    /// The names there were at the first look: lines that were in them before are not news.
+    private var known: Set<String>?
+
+    package struct File: Equatable {
+        package let path: String
+        /// It came since the first look.
+        package let isNew: Bool
+    }
 
     package init(_ text: String) { self.text = text }
 
     /// Plain files, and links to them, in the order of their names. Of several names of one file the first.
-    package mutating func files() -> [String] {
+    package mutating func files() -> [File] {
         var found = glob_t()
         defer { globfree(&found) }
-        guard glob(text, GLOB_NOSORT, nil, &found) == 0 else { return [] }
+        _ = glob(text, GLOB_NOSORT, nil, &found)
         var files: [(path: String, identity: Tail.Identity, modified: timespec)] = []
         // Directories of hosts that a log server keeps for years can hold many files.
         for index in 0..<min(Int(found.gl_pathc), PathPattern.mostMatches) {
@@ -23,6 +31,8 @@ package struct PathPattern {
             files.append((String(cString: name), Tail.Identity(status), status.st_mtim))
         }
         let names = Set(files.map(\.path))
+        let before = known ?? names
+        known = before
         files.removeAll { isRotated($0.path, beside: names) }
         files.sort { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
         var seen: Set<Tail.Identity> = []
@@ -33,7 +43,7 @@ package struct PathPattern {
             files.removeLast(leftOut)
             files.sort { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
         }
-        return files.map(\.path)
+        return files.map { File(path: $0.path, isNew: !before.contains($0.path)) }
     }
 
     private static let mostMatches = 65536

@@ -30,16 +30,3 @@ package enum CourierHost {
         }
     }
 }
-
-/// The log files that syslog daemons write mail to, best first: Debian, Red Hat, then those that take everything.
-package enum MailLog {
-    package static let usualPaths = [
-        "/var/log/mail.log", "/var/log/maillog", "/var/log/mail.info", "/var/log/syslog", "/var/log/messages",
-    ]
-
-    /// The first of the usual paths that exists; when none does, the first of all, which may yet come.
-    package static func find() -> (path: String, exists: Bool) {
-        for path in usualPaths where access(path, F_OK) == 0 { return (path, true) }
-        return (usualPaths[0], false)
-    }
-}

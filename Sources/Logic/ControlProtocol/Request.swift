@@ -178,10 +178,14 @@ extension Request {
 }
 
 extension Duration {
-    /// A span that `init(span:)` reads back to the second.
+    /// A span that `init(span:)` reads back as it was: in its largest unit, as that takes nine digits at most.
     fileprivate var exactSpan: String {
         let ns = nanoseconds
         if ns == .max { return "forever" }
-        return ns % 1_000_000_000 == 0 ? "\(ns / 1_000_000_000)s" : "\(ns / 1_000_000)ms"
+        for (size, unit) in [(Int64(86400), "d"), (3600, "h"), (60, "m"), (1, "s")]
+        where ns % (size * 1_000_000_000) == 0 {
+            return "\(ns / (size * 1_000_000_000))\(unit)"
+        }
+        return "\(ns / 1_000_000)ms"
     }
 }

@@ -56,13 +56,6 @@ extension Postfix {
             }
             return .nothing
         }
-        if reader.skip("HANGUP after ", in: bytes) {
-            if let place = reader.place(behind: " from ", in: bytes) {
-                reader.move(to: place)
-                if let origin = reader.screened(in: bytes) { forgetRank(origin) }
-            }
-            return .nothing
-        }
         if reader.skip("reject: connect from ", in: bytes) {
             guard reader.screened(in: bytes) != nil, reader.skip(": all screening ports busy", in: bytes) else {
                 return .unread
@@ -74,6 +67,11 @@ extension Postfix {
             event.kind = .saturation
             event.connections = reader.number(in: bytes)
             return Reading(event.connections != nil && reader.skip(" connections", in: bytes) && reader.isAtEnd)
+        }
+        // HANGUP, COMMAND PIPELINING and others: whatever a client is noted for, it was not sent away before.
+        if screen.ranked.count > 0, let place = reader.place(behind: " from ", in: bytes) {
+            reader.move(to: place)
+            if let origin = reader.screened(in: bytes) { forgetRank(origin) }
         }
         return .nothing
     }

@@ -16,36 +16,44 @@ import Events
 /// The lines of one message are tied by its queue id: who sent it is told when it has been received, and only then.
 ///
 /// Not recognised on purpose: the client mode and the queue runners, STARTTLS failures, command floods (no reply is
-/// told), quarantined and discarded mail, and the pieces of an entry beyond syslog's 1024 bytes.
+/// told), quarantined and discarded mail.
 package struct Sendmail: Dialect {
     package private(set) var unread = 0
-    /// Messages of which the rest of the lines never came, or too late.
-    package var lost: Int { messages.evicted }
+    /// Messages and long entries of which the rest never came, or too late.
+    package var lost: Int { messages.evicted + pieces.lost }
+    /// How many of them are waited for.
+    package var open: Int { messages.count + pieces.count }
 
     let listTexts: ListTexts
     /// What is known of messages that are being received.
-    private var messages = SessionTable<QueueID, Message>(capacity: 4096, longestAge: .seconds(3600))
+    var messages = SessionTable<QueueID, Message>(capacity: 4096, longestAge: .seconds(3600))
 
     package init(_ site: SiteWords = SiteWords()) { listTexts = ListTexts(site.rblTexts) }
 
-    private struct Message: Sendable {
-        var peer: IPAddress?
-        var isAuthenticated = false
-        /// A reply of 5xx whose line named nobody.
-        var rejectionClass: RejectionClass?
-        var code: UInt16?
-    }
+    private var pieces = SendmailPieces()
 
     package mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool {
         guard Sendmail.isServer(line, bytes) else { return false }
         var reader = Reader(line.message)
-        let id = QueueID(bytes, &reader)
+        if let id = QueueID(bytes, &reader) { return read(bytes, &reader, id, line, &event) }
+        switch pieces.take(bytes, reader.rest, pid: line.pid, at: line.heard) {
+        case .whole: return read(bytes, &reader, nil, line, &event)
+        case .held: return false
+        case .complete(let id, let text):
+            var whole = Reader(0..<text.count)
+            return read(text.span, &whole, id, line, &event)
+        }
+    }
+
+    private mutating func read(
+        _ bytes: Span<UInt8>, _ reader: inout Reader, _ id: QueueID?, _ line: LogLine, _ event: inout Event
+    ) -> Bool {
         event.clear()
         event.mta = .sendmail
         event.pid = line.pid
-        if let read = readAnywhere(bytes, &reader, &event) {
-            if !read { unread += 1 }
-            return read
+        if let isEvent = readAnywhere(bytes, &reader, &event) {
+            if !isEvent { unread += 1 }
+            return isEvent
         }
         guard let id else { return readDaemon(bytes, &reader, &event) }
         if reader.skip("from=", in: bytes) {
@@ -77,18 +85,11 @@ extension Sendmail {
         switch bytes[reader.position] {
         case UInt8(ascii: "r"):
             if reader.skip("ruleset=", in: bytes) { return ruleset(bytes, &reader, &event) }
-            if reader.skip("rejecting commands from ", in: bytes) {
-                // It spoke before the greeting: 554 is the greeting.
-                event.rejectionClass = .other
-                event.code = 554
-                event.peer = reader.relay(in: bytes)
-                // Without a name the address stands twice.
-                var again = reader
-                if again.skip(" ", in: bytes), let peer = again.relay(in: bytes) {
-                    event.peer = peer
-                    reader = again
-                }
-                return event.peer != nil && reader.skip(" due to pre-greeting traffic", in: bytes)
+            // It spoke before the greeting, or before the reply to EHLO or DATA.
+            if reader.skip("rejecting commands from ", in: bytes)
+                || (reader.skip("rejecting server ", in: bytes) && reader.moveBehind(" from ", within: 8, in: bytes))
+            {
+                return haste(bytes, &reader, &event)
             }
         case UInt8(ascii: "A"):
             if reader.skip("AUTH failure (", in: bytes) {
@@ -128,6 +129,19 @@ extension Sendmail {
         default: break
         }
         return endOfIdle(bytes, reader, &event)
+    }
+
+    /// `NAME [PEER] due to ...`; without a name the address stands twice.
+    private func haste(_ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event) -> Bool {
+        event.peer = reader.relay(in: bytes)
+        var again = reader
+        if again.skip(" ", in: bytes), let peer = again.relay(in: bytes) {
+            event.peer = peer
+            reader = again
+        }
+        event.rejectionClass = .other
+        event.code = 554
+        return event.peer != nil && reader.skip(" due to ", in: bytes)
     }
 
     /// `NAME [PEER] did not issue MAIL/EXPN/VRFY/ETRN during connection to DAEMON`.
@@ -175,126 +189,5 @@ extension Sendmail {
         guard reader.skip(", reject=", in: bytes), let reply = Reply(bytes, reader.rest) else { return nil }
         event.take(judge(reply, .connection, argument: nil, peer: address, bytes))
         return true
-    }
-}
-
-// MARK: - Messages
-
-extension Sendmail {
-    /// `from=SENDER, size=N, class=N, nrcpts=N[, msgid=ID][, bodytype=B], proto=P, daemon=D, relay=PEER`: what came of a
-    /// message. `nil` when it is not of that form.
-    private mutating func sender(
-        _ bytes: Span<UInt8>, _ reader: inout Reader, _ id: QueueID, _ now: Instant, _ event: inout Event
-    ) -> Bool? {
-        let fields = reader.rest
-        var known = messages.value(id, at: now) ?? Message()
-        guard let relay = reader.lastRelayStart(in: bytes) else { return nil }
-        // Mail from this host itself has no address.
-        guard let peer = reader.relay(in: bytes), reader.isAtEnd else {
-            messages.remove(id)
-            return false
-        }
-        let (rejectionClass, code) = (known.rejectionClass, known.code)
-        if Sendmail.wasReceived(bytes, fields.lowerBound..<relay) {
-            known = Message(peer: peer, isAuthenticated: Sendmail.isAuthenticated(bytes, relay))
-            messages.set(id, known, at: now)
-        } else {
-            messages.remove(id)
-        }
-        guard let rejectionClass else { return false }
-        event.rejectionClass = rejectionClass
-        event.code = code
-        event.peer = peer
-        return true
-    }
-
-    /// `to=RECIPIENT, delay=..., stat=STATUS`, the first of a message: it was taken from its sender.
-    private mutating func delivery(
-        _ bytes: Span<UInt8>, _ reader: Reader, _ id: QueueID, _ now: Instant, _ event: inout Event
-    ) -> Bool {
-        guard let message = messages.value(id, at: now), let peer = message.peer,
-            Sendmail.wasTaken(bytes, reader.rest)
-        else { return false }
-        messages.remove(id)
-        event.kind = .acceptance
-        event.peer = peer
-        event.isAuthenticated = message.isAuthenticated
-        // The process that delivers serves no connection any more.
-        event.pid = nil
-        return true
-    }
-
-    /// A reply of 5xx without an address; its peer comes with the `from=` line.
-    private mutating func noteRejection(_ bytes: Span<UInt8>, _ reader: Reader, _ id: QueueID, _ now: Instant) {
-        guard let (rejectionClass, code) = Sendmail.unaddressed(bytes, reader) else { return }
-        var message = messages.value(id, at: now) ?? Message()
-        message.rejectionClass = rejectionClass
-        message.code = code
-        messages.set(id, message, at: now)
-    }
-
-    /// Whether every `, size=N, class=N, nrcpts=N` in the fields tells of a message with recipients: the sender and the
-    /// message's own id are the client's, and could hold one more.
-    private static func wasReceived(_ bytes: Span<UInt8>, _ fields: Range<Int>) -> Bool {
-        var reader = Reader(fields)
-        var count = 0
-        while reader.moveBehind(", size=", within: fields.count, in: bytes) {
-            guard let size = reader.number(in: bytes), reader.skip(", class=", in: bytes) else { continue }
-            _ = reader.skip("-", in: bytes)
-            guard reader.number(in: bytes) != nil, reader.skip(", nrcpts=", in: bytes) else { continue }
-            guard let recipients = reader.number(in: bytes), recipients > 0, size > 0 else { return false }
-            count += 1
-        }
-        return count > 0
-    }
-
-    /// `, proto=ESMTPA, daemon=D` or `ESMTPSA`, right before `, relay=`: the last letters tell of SMTP AUTH (RFC 3848).
-    private static func isAuthenticated(_ bytes: Span<UInt8>, _ relay: Int) -> Bool {
-        var comma = relay - 1
-        let first = max(0, relay - 64)
-        while comma >= first, bytes[comma] != UInt8(ascii: ",") { comma -= 1 }
-        guard comma > 6, bytes.hasBytes(of: ", daemon=", at: comma) else { return false }
-        return bytes.hasBytes(of: "=ESMTPA", at: comma - 7) || bytes.hasBytes(of: "=ESMTPSA", at: comma - 8)
-    }
-
-    /// Whether every `, stat=` tells of a message that was taken: a recipient and a reply could hold one more.
-    private static func wasTaken(_ bytes: Span<UInt8>, _ fields: Range<Int>) -> Bool {
-        var reader = Reader(fields)
-        var count = 0
-        while reader.moveBehind(", stat=", within: fields.count, in: bytes) {
-            guard
-                reader.skip("Sent", in: bytes) || reader.skip("queued", in: bytes)
-                    || reader.skip("Deferred", in: bytes)
-            else { return false }
-            count += 1
-        }
-        return count > 0
-    }
-}
-
-/// A message's queue id: time, sequence and pid, at most 16 letters and digits.
-struct QueueID: Hashable, Sendable {
-    private let head: UInt64
-    private let tail: UInt64
-
-    /// Moves behind `ID: ` or `NOQUEUE: ` if the message begins so; `nil` in the second case, too, and where there is
-    /// none. The pieces of an entry that was too long for syslog begin with `ID[1]: `, which is no id.
-    init?(_ bytes: Span<UInt8>, _ reader: inout Reader) {
-        let start = reader.position
-        guard let colon = reader.find(UInt8(ascii: ":"), within: 17, in: bytes), colon + 1 < reader.end,
-            bytes[colon + 1] == 0x20
-        else { return nil }
-        let length = colon - start
-        if length == 7, bytes.hasBytes(of: "NOQUEUE", at: start) {
-            reader.move(to: colon + 2)
-            return nil
-        }
-        // Eight characters of time and sequence, and a pid of six digits or more.
-        guard length >= 14 else { return nil }
-        for index in start..<(start + 8) where !SignIndex.isWordByte(bytes[index]) { return nil }
-        for index in (start + 8)..<colon where !isDigit(bytes[index]) { return nil }
-        head = bytes.word(at: start)
-        tail = bytes.word(at: start + 8) & Words.mask(length - 8)
-        reader.move(to: colon + 2)
     }
 }

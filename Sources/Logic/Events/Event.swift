@@ -28,8 +28,6 @@ package struct Event: Equatable, Sendable {
     package var zone: String?
     /// The process that wrote the line: as a rule the one that holds the peer's connection, alone or among others.
     package var pid: Int32?
-    /// The MTA's own number of the session, where one process serves all peers and the line has no port (OpenSMTPD).
-    package var session: UInt64?
     /// The host that wrote the line is another than this one, so its processes and connections are not ours to touch.
     package var isRemote = false
     /// Where a line holds several addresses in the peer's place, since a client chose some of them: all of these, and
@@ -80,7 +78,6 @@ package struct Event: Equatable, Sendable {
         port = nil
         if zone != nil { zone = nil }
         pid = nil
-        session = nil
         isRemote = false
         if !candidates.isEmpty { candidates = [] }
         if !readings.isEmpty { readings = [] }

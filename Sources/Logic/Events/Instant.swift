@@ -61,7 +61,8 @@ extension Duration {
 // MARK: - Spans as people write them: 90s 10m 1h 7d forever
 
 extension Duration {
-    /// Reads `500ms 90s 10m 1h 7d 2w forever`; `nil` for anything else (no sums, no signs, no blanks).
+    /// Reads `500ms 90s 10m 1h 7d 2w forever`; `nil` for anything else (no sums, no signs, no blanks). What is longer
+    /// than `forever` is that.
     package init?(span text: some StringProtocol) {
         if text == "forever" {
             self = .forever
@@ -78,6 +79,7 @@ extension Duration {
         case "w": self = .days(count * 7)
         default: return nil
         }
+        self = min(self, .forever)
     }
 
     /// The exact span when one unit says it (`90s`, `10m`, `7d`), else rounded to the largest unit that keeps two

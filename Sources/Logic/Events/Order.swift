@@ -69,8 +69,8 @@ package struct Shed: Equatable, Sendable {
     package var mta: MTA?
     /// The process that wrote the line (`Event.pid`).
     package var pid: Int32?
-    /// The session that was rejected (`Event.session`), where a process holds many connections of a peer.
-    package var session: UInt64?
+    /// So many sessions the peer has with that process, and each was rejected (`Event.rejectedSessions`).
+    package var rejectedSessions: Int?
     /// Its 5xx comes as the answer to a later command (`Event.precedesReply`).
     package var precedesReply = false
     package var why: String

@@ -130,7 +130,7 @@ package struct Policy {
                 peer: peer, extent: Policy.extent(event), mta: event.mta, why: reason(event, rejectionClass), since: now
             )
             shed.pid = event.pid
-            shed.session = event.session
+            shed.rejectedSessions = event.rejectedSessions
             shed.precedesReply = event.precedesReply
             orders.append(.shed(shed))
         }

@@ -89,9 +89,13 @@ final class HolderIndex {
     /// Those of `connections` that a process holds which a line of `mta` named: none of them when it has ended, or when the
     /// pid is one of another pid namespace.
     func held(_ connections: [Connection], by pid: Int32, _ mta: MTA?) -> [Connection] {
+        servesAll(ProcessEntry(pid), mta) ? connections : heldAlone(connections, by: pid, mta)
+    }
+
+    /// The same, and none of them where the process serves all peers.
+    func heldAlone(_ connections: [Connection], by pid: Int32, _ mta: MTA?) -> [Connection] {
         let entry = ProcessEntry(pid)
-        guard isOurs(entry) else { return [] }
-        if servesAll(entry, mta) { return connections }
+        guard isOurs(entry), !servesAll(entry, mta) else { return [] }
         let inodes = Set((entry.sockets() ?? []).map(\.inode))
         return connections.filter { inodes.contains($0.inode) }
     }
@@ -112,7 +116,8 @@ final class HolderIndex {
 
     /// Postfix's postscreen and OpenSMTPD's smtpd, which Postfix's shares its name with.
     private func servesAll(_ entry: ProcessEntry, _ mta: MTA?) -> Bool {
-        switch mta {
+        guard isOurs(entry) else { return false }
+        return switch mta {
         case .postfix?: entry.programName == "postscreen"
         case .opensmtpd?: entry.programName == "smtpd"
         default: false

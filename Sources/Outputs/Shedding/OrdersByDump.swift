@@ -73,10 +73,8 @@ extension Shedder {
         }
         let held = holders.held(found, by: pid, order.mta)
         if held.count == 1 { return .these(held) }
-        if held.count > 1 {
-            let isAllRejected = order.session != nil && sessions.count(of: order.peer, at: clock.now) >= held.count
-            return isAllRejected ? .these(held) : .unclear(count: held.count)
-        }
+        // By the log each of the peer's sessions was rejected, and by the kernel these are all his connections.
+        if held.count > 1 { return held.count == order.rejectedSessions ? .these(held) : .unclear(count: held.count) }
         guard found.count == 1 else { return .unclear(count: found.count) }
         // In our pid namespace the line's process would be the one that holds it. Another holds it: the connection that was
         // rejected has ended, and this is a later one or one beside it.

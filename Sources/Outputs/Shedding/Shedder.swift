@@ -46,7 +46,6 @@ package final class Shedder {
     let sockets: SockDiag
     let prover: SlotProver?
     let holders: HolderIndex
-    var sessions = RejectedSessions()
     let loop: EventLoop
     let clock: AnchoredClock
     let mayShed: (IPAddress) -> Bool
@@ -97,7 +96,6 @@ package final class Shedder {
                 finish(order, port: nil, .failed, "\(settings.pendingLimit) connections are being shed already")
                 continue
             }
-            if let session = order.session { sessions.note(session, of: order.peer, at: order.since) }
             switch order.extent {
             case .connection(let port): take(order, Endpoint(address: order.peer, port: port), nil)
             case .served, .only, .all: needDump(order)
@@ -105,9 +103,6 @@ package final class Shedder {
         }
         tick()
     }
-
-    /// A session that was rejected has ended by itself (`Event.session`).
-    package func noteEnd(of session: UInt64, peer: IPAddress) { sessions.noteEnd(of: session, peer: peer) }
 
     func take(_ order: Shed, _ peer: Endpoint, _ connection: Connection?) {
         if byPeer[peer] != nil {

@@ -31,7 +31,11 @@ final class Agent {
 
     var settings: Settings
     var policy: Policy
-    let logs: [FollowedLog]
+    var logs: [FollowedLog] = []
+    /// Names of logs that may yet come.
+    var patterns: [PathPattern] = []
+    /// Where reading ended in those that are not followed any more.
+    var leftPositions: [String: String] = [:]
     var tally = Tally()
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
@@ -41,6 +45,7 @@ final class Agent {
     var firewall: any Firewall
     private let sockets: SockDiag
     let shedder: Shedder
+    let peerSearch: PeerSearch
     /// From the first time that it is wanted.
     var early: EarlyAnswer?
     /// When a slot that a line named was last looked for (`recognise`).
@@ -53,6 +58,10 @@ final class Agent {
     var monitor: TableMonitor?
     var backend = "none (observing)"
     var slotLimit: Int?
+    /// Who listened when it was last looked, and what they are.
+    var listenersSeen: [ListenerProcesses.Listener] = []
+    var servers: [RunningServer] = []
+    var isRunning = false
     /// Networks allowed by hand.
     var allowEntries: [AllowEntry] = []
 
@@ -104,10 +113,10 @@ final class Agent {
         policy = memory.policy
         costs = memory.costs
         modeOverride = memory.mode
-        let reader = LogReader(settings.mta.kinds, settings.mta.siteWords, ownHost: ownHostName())
-        logs = try Agent.logPaths(settings, journal).map { path in
-            try FollowedLog(path, start: Agent.start(of: path, memory, options), reader: reader)
-        }
+        let opening = LogOpening(
+            settings: settings.mta, positions: memory.positions, isFromStart: options.fromStart)
+        logs = try Agent.openLogs(opening, &patterns)
+        leftPositions = memory.positions
         firewall = NoFirewall()
 
         sockets = try SockDiag()
@@ -117,11 +126,12 @@ final class Agent {
             mayShed: { [relay] peer in relay.agent.map { !$0.policy.allowlist.allows(peer, at: $0.clock.now) } ?? false
             },
             report: { [relay] in relay.agent?.noteShed($0) })
+        peerSearch = PeerSearch(shedder)
         let index = shedder.slots
         sampler = Sampler(sockets: sockets, ports: settings.mta.ports, clock: clock) {
             guard let index else { return nil }
             do { try index.refresh() } catch { return nil }
-            return index.listeners.listeners.isEmpty ? nil : index.count
+            return index.ownListeners.isEmpty ? nil : (index.count, Set(index.ownListeners.flatMap(\.ports)))
         }
         let origin = MonotonicClock.nanoseconds()
         schedule = SampleSchedule(from: origin, every: settings.sample.every)
@@ -151,7 +161,7 @@ final class Agent {
             if hasRunBefore { leaveNoRules() }
         }
         fallBack(at: until)
-        slotLimit = findSlotLimit()
+        lookForServers()
         checkRights()
         setEarly()
         let group = controlGroup()
@@ -191,6 +201,7 @@ final class Agent {
                 if signal == SIGHUP { _ = reload() } else { loop.stop() }
             }
         }
+        isRunning = true
         for log in logs { try listen(to: log) }
         loop.afterRound = { [unowned self] in
             carryOutOrders()
@@ -248,7 +259,7 @@ final class Agent {
         return StoredBan(ban, hits: Int(cost?.hits ?? 0), sheds: Int(cost?.shed ?? 0))
     }
 
-    var logPaths: String { logs.map(\.path).joined(separator: ", ") }
+    var logPaths: String { logs.map(\.stream.name).joined(separator: ", ") }
 
     // MARK: - Decisions
 

@@ -16,29 +16,38 @@ extension Agent {
     /// Lines that follow each other within this are a wave's.
     private static let waveGap = Duration.milliseconds(6)
 
+    /// Waits for the log to be written to; `isListening` false: only until its time to gather is over.
     func listen(to log: FollowedLog, _ isListening: Bool = true) throws(SystemError) {
-        guard let descriptor = log.follower.descriptor else { return }
+        if let former = log.listened, log.stream.descriptor == nil {
+            loop.remove(former)
+            log.listened = nil
+        }
+        guard let descriptor = log.stream.descriptor else { return }
         try loop.add(descriptor, forReading: isListening) { [unowned self] in attend(log) }
+        log.listened = descriptor
     }
 
     /// The log was written to, or lines have had their time to gather.
     private func attend(_ log: FollowedLog) {
+        guard log.listened != nil else { return }
         let before = tally.lines
         read(log)
-        var isWave = false
-        if tally.lines > before {
-            let now = clock.now
-            isWave = now - log.lastNews < Agent.waveGap
-            log.lastNews = now
-        }
+        let now = clock.now
+        // The journal tells of news late, and of a wave's once in 0.25 s: meanwhile it is looked at by the clock.
+        let gap = max(Agent.waveGap, log.stream.newsDelay * 2)
+        let hasNews = tally.lines > before
+        let isWave = (hasNews || log.isGathering) && now - log.lastNews < gap
+        if hasNews { log.lastNews = now }
         do throws(SystemError) {
-            if isWave != log.isGathering { try listen(to: log, !isWave) }
+            if isWave != log.isGathering || log.stream.descriptor == nil { try listen(to: log, !isWave) }
             log.isGathering = isWave
         } catch {
             // As it was: woken by each line, or reading by the clock.
             journal.warn("log", "\(error)")
         }
-        if log.isGathering { loop.schedule(after: Agent.gathering) { [unowned self] in attend(log) } }
+        guard log.isGathering, log.listened != nil else { return }
+        let span = max(Agent.gathering, log.stream.newsDelay / 12)
+        loop.schedule(after: span) { [unowned self] in attend(log) }
     }
 
     /// Read at most in one turn of the loop: some 14,000 rejections, judged in less than 0.1 s. What is read together
@@ -50,7 +59,7 @@ extension Agent {
         let now = clock.now
         var isMoreWaiting = false
         do {
-            isMoreWaiting = try log.follower.readAvailable(maxBytes: Agent.bytesPerTurn) { bytes, info in
+            isMoreWaiting = try log.stream.readAvailable(maxBytes: Agent.bytesPerTurn) { bytes, info in
                 // Half an address is another address: a line that was cut is not judged.
                 if info.isCut { tally.lines += 1 } else { hear(bytes, of: log, at: now) }
             }
@@ -72,7 +81,17 @@ extension Agent {
         tally.lines += 1
         var event = Event()
         guard log.reader.read(bytes, at: now, into: &event) else { return }
+        guard event.candidates.isEmpty else {
+            // A line with several addresses in the peer's place is one with a peer once the kernel has said which.
+            let line = excerpt(bytes)
+            peerSearch.settle(event) { [unowned self] in heed($0, line.span, at: now) }
+            return
+        }
         recognise(&event, bytes, at: now)
+        heed(event, bytes, at: now)
+    }
+
+    private func heed(_ event: Event, _ bytes: Span<UInt8>, at now: Instant) {
         tally.lastEvent = now
         tally.count(event)
         journal.event(event)
@@ -121,7 +140,7 @@ extension Agent {
     }
 
     private var positionRecords: [StoreRecord] {
-        logs.map { .logPosition(path: $0.path, text: $0.positionText) }
+        logs.compactMap { log in log.stream.positionText.map { .logPosition(path: log.stream.name, text: $0) } }
     }
 
     func postPositions() {

@@ -77,24 +77,6 @@ extension Agent {
             positions: ask { try reader.logPositions() } ?? [:])
     }
 
-    static func start(of path: String, _ memory: Memory, _ options: AgentOptions) -> LogFollower.Start {
-        if options.fromStart { return .beginning }
-        guard let text = memory.positions[path], let record = Record(line: Array(text.utf8)),
-            let position = LogPosition(record)
-        else { return .end }
-        return .resume(position)
-    }
-
-    static func logPaths(_ settings: Settings, _ journal: Journal) -> [String] {
-        if case .places(let places) = settings.mta.log { return places.map(\.description) }
-        let found = MailLog.find()
-        if !found.exists {
-            journal.warn(
-                "log", "none of \(MailLog.usualPaths.joined(separator: ", ")) exists; waiting for \(found.path)")
-        }
-        return [found.path]
-    }
-
     static func shedding(_ settings: Settings) -> Shedder.Settings {
         let method: ShedMethod =
             switch settings.shed.method {
@@ -107,14 +89,6 @@ extension Agent {
             method: method, waitsUntilTold: settings.shed.told, ports: settings.mta.ports)
         shedding.toldLimit = settings.shed.toldTimeout
         return shedding
-    }
-
-    /// What the configuration says, or what the MTA that runs says of itself.
-    func findSlotLimit() -> Int? {
-        if case .count(let count) = settings.mta.slots { return count }
-        guard let index = shedder.slots else { return nil }
-        do { try index.refresh() } catch { journal.warn("slots", "\(error)") }
-        return CourierHost.settings(listener: index.listeners.listeners.first?.pid).settings.maxDaemons
     }
 
     /// The group that may read; its absence is said once and costs only those who would be in it.

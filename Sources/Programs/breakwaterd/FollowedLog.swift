@@ -1,26 +1,28 @@
 import Dialects
 import Events
 import LogIntake
-import Posix
 
 /// One log that is followed, with the reader of its lines: what a dialect remembers of earlier ones belongs to one
 /// log's order.
 final class FollowedLog {
-    let path: String
-    let follower: LogFollower
+    let stream: any LogStream
     var reader: LogReader
+    /// The pattern that it was found by.
+    let pattern: String?
     /// A turn of the loop that will read on is scheduled.
     var isMoreWaiting = false
     /// When lines were last found in it.
     var lastNews = Instant.distantPast
     /// It is read by the clock for now, and nobody is woken when it is written to.
     var isGathering = false
+    /// The descriptor that the loop waits for.
+    var listened: Int32?
+    /// The pattern does not name it any more.
+    var missingSince: Instant?
 
-    init(_ path: String, start: LogFollower.Start, reader: LogReader) throws(SystemError) {
-        self.path = path
-        follower = try LogFollower(path: path, start: start)
+    init(_ stream: any LogStream, _ reader: LogReader, pattern: String? = nil) {
+        self.stream = stream
         self.reader = reader
+        self.pattern = pattern
     }
-
-    var positionText: String { follower.position.record.description }
 }

@@ -74,17 +74,35 @@ struct QpsmtpdOracle: Oracle {
     private var processes: [[UInt8]: IPAddress] = [:]
 
     mutating func hear(_ line: SlowLine) -> OwnPlace {
-        guard line.tag.isText("qpsmtpd") || line.tag.isEmpty, let pid = line.pid else { return .noEvent }
-        let message = line.message
+        guard line.tag.starts(with: "qpsmtpd".utf8) || line.tag.isEmpty else { return .noEvent }
+        var message = line.message
+        if message.first == 0x20 { message.removeFirst() }
+        var pid = line.pid ?? []
+        if line.tag.count > 7 || line.pid == nil {
+            // To standard error: its own pid in front, and the plugin that speaks.
+            pid = Array(message.prefix { (0x30...0x39).contains($0) })
+            message.removeFirst(min(pid.count + 1, message.count))
+            for word in ["Accepted connection ", "Connection ", "cleaning up after ", "fail"] {
+                if let place = message.place(of: word) {
+                    message.removeFirst(place)
+                    break
+                }
+            }
+        }
+        while pid.count > 1, pid[0] == 0x30 { pid.removeFirst() }
         if message.starts(with: "Connection from ".utf8), message.last == UInt8(ascii: "]"),
-            let open = message.lastPlace(of: "[")
+            let open = message.lastPlace(of: "["), let peer = slowAddress(Array(message[(open + 1)...].dropLast()))
         {
-            processes[pid] = slowAddress(Array(message[(open + 1)...].dropLast()))
-        } else if message.starts(with: "Accepted connection ".utf8), let from = message.place(of: " from ") {
-            processes[pid] = slowAddress(Array(message[(from + 6)...].prefix { $0 != 0x20 }))
-        } else if let ended = message.behind("cleaning up after ") {
-            processes[ended] = nil
-            return .peer(nil)
+            processes[pid] = peer
+        } else if message.starts(with: "Accepted connection ".utf8), let from = message.place(of: " from "),
+            let peer = slowAddress(Array(message[(from + 6)...].prefix { $0 != 0x20 }))
+        {
+            processes[pid] = peer
+        } else if var ended = message.behind("cleaning up after ") {
+            while ended.count > 1, ended[0] == 0x30 { ended.removeFirst() }
+            return .peer(processes[ended])
+        } else if let rest = message.behind("fail: too many connections from ") {
+            return .peer(slowAddress(Array(rest.prefix { $0 != 0x20 })))
         }
         return .peer(processes[pid])
     }
@@ -120,9 +138,9 @@ struct QmailOracle: Oracle {
 
     mutating func hear(_ line: SlowLine) -> OwnPlace {
         var message = line.message
-        if line.tag.isText("rblsmtpd") || line.tag.isText("tcpserver") {
-            message = line.tag + Array(": ".utf8) + message
-        }
+        // splogger's own stamp.
+        let stamp = message.prefix { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+        if !stamp.isEmpty, message.dropFirst(stamp.count).first == 0x20 { message.removeFirst(stamp.count + 1) }
         if let rest = message.behind("rblsmtpd: ") { return .peer(slowAddress(Array(rest.prefix { $0 != 0x20 }))) }
         if let rest = message.behind("tcpserver: ") {
             let words = rest.split(separator: 0x20).map(Array.init)
@@ -150,7 +168,9 @@ struct QmailOracle: Oracle {
                 (tag + "rblsmtpd: $P pid 812: 451 $t", .peer),
                 (begin + tag + "tcpserver: ok 812 mx.example:203.0.113.25:25 $n:$P::37809", .peerOrNothing),
                 (begin + tag + "tcpserver: end 812 status 256", .peerOrNothing),
-                ("rblsmtpd|$P pid 812: 553 $t", .peerOrNothing),
+                ("smtpd|rblsmtpd: $P pid 812: 553 $t", .peer),
+                ("qmail|123456.123456 rblsmtpd: $P pid 812: 553 $t", .peer),
+                ("qmail|123456.123456 info msg 7: bytes 812 from <$t> qp 9 uid 64011", .nothing),
                 (tag + "tcpserver: status: 40/40", .peerOrNothing),
                 (tag + "qmail-smtpd: $t", .nothing),
             ], cleaning: ["n": hostName])
