@@ -65,6 +65,8 @@ package struct LogReader: Sendable {
     package var unread: Int { hosts.reduce(0) { $0 + $1.dialects.unread } }
     /// By lines, the most first.
     package var shares: [Share] { hosts.map(\.share).sorted { $0.lines > $1.lines } }
+    /// Clients can have written lines of qpsmtpd's own log (`Qpsmtpd.hasClientLines`).
+    package var hasClientLines: Bool { hosts.contains { $0.dialects.qpsmtpd?.hasClientLines == true } }
     /// Courier's dialogue logging was seen (`Courier.hasDialogue`).
     package var hasDialogue: Bool { hosts.contains { $0.dialects.courier?.hasDialogue == true } }
 

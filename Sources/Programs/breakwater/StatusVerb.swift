@@ -44,6 +44,7 @@ enum StatusAnswer {
         lines.append(
             "mta        \(row["mta"] ?? "?"), \(row["log"] ?? "?"), \(lastLine), "
                 + "\(number("unread")) unread lines of \(number("lines"))")
+        if let servers = row["servers"], !servers.isEmpty { lines.append("servers    \(servers)") }
         for host in HostShare.all(in: row) {
             lines.append(
                 "host       \(host.name)\(host.isRemote ? " (remote)" : ""): \(grouped(host.lines)) lines, "
@@ -104,7 +105,9 @@ enum StatusAnswer {
             verb,
             [
                 ("mode", JSON(row["mode"])), ("mode_until", time("mode_until")), ("backend", JSON(row["backend"])),
-                ("since", time("since")), ("mta", JSON(row["mta"])), ("log", JSON(row["log"])),
+                ("since", time("since")), ("mta", JSON(row["mta"])),
+                ("servers", .array((row["servers"] ?? "").split(separator: "; ").map { .string(String($0)) })),
+                ("log", JSON(row["log"])),
                 ("last_line", time("last_line")),
                 ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
                 ("connections", integer("connections")), ("new_per_second", integer("new_per_second")),

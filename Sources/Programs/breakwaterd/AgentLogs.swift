@@ -46,10 +46,10 @@ extension Agent {
     }
 
     static func openLogs(
-        _ opening: LogOpening, _ patterns: inout [PathPattern], _ journal: Journal
+        _ opening: LogOpening, _ patterns: inout [PathPattern]
     ) throws -> [FollowedLog] {
         var logs: [FollowedLog] = []
-        for place in places(opening.settings.log, journal) {
+        for place in places(opening.settings.log) {
             do {
                 switch place {
                 case .file(let path): logs.append(try opening.file(path))
@@ -70,16 +70,28 @@ extension Agent {
         return logs
     }
 
-    private static func places(_ log: Settings.MTA.Log, _ journal: Journal) -> [LogPlace] {
+    /// With "auto" they are those of the servers found (AgentServers).
+    private static func places(_ log: Settings.MTA.Log) -> [LogPlace] {
         if case .places(let places) = log { return places }
-        let found = MailLog.find()
-        if !found.exists {
-            journal.warn(
-                "log",
-                "none of \(MailLog.usualPaths.joined(separator: ", ")) exists, and no journal; waiting for \(found.name)"
-            )
-        }
-        return [found.name == "journal" ? .journal([]) : .file(found.name)]
+        return []
+    }
+
+    /// Follows a log that was found by its server, from where reading ended when it was followed before.
+    func follow(_ place: LogPlace) {
+        let opening = LogOpening(settings: settings.mta, positions: leftPositions, isFromStart: options.fromStart)
+        do {
+            let log: FollowedLog
+            switch place {
+            case .file(let path): log = try opening.file(path)
+            case .journal(let names): log = try opening.journal(names)
+            case .pattern, .syslog, .standardInput: return
+            }
+            logs.append(log)
+            journal.note("following \(place)")
+            guard isRunning else { return }
+            try listen(to: log)
+            read(log)
+        } catch { journal.warn("log \(place)", "\(place) cannot be followed: \(error)") }
     }
 
     /// What came in and how, for `status`: by host where there are several, and what was not taken.
