@@ -13,6 +13,18 @@ package struct LogReader: Sendable {
         package var isRemote: Bool
         package var lines = 0
         package var events = 0
+
+        package init(host: [UInt8], isRemote: Bool) {
+            self.host = host
+            self.isRemote = isRemote
+        }
+
+        /// Counts what the same host wrote to another log.
+        package mutating func add(_ other: Share) {
+            isRemote = isRemote && other.isRemote
+            lines += other.lines
+            events += other.events
+        }
     }
 
     /// Of the line that was read last.

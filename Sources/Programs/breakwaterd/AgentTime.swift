@@ -28,6 +28,7 @@ extension Agent {
 
     private func tick() {
         let now = clock.now
+        lookForServers()
         lookForLogs()
         for log in logs where log.stream.poll() { read(log) }
         problem("log", logs.compactMap { log in log.stream.problem.map { "\(log.stream.name): \($0)" } }.first)
@@ -211,6 +212,7 @@ extension Agent {
     }
 
     private func eachMinute() {
+        lookForServers(anew: true)
         startSweep()
         postCounters()
         refreshAllowlist()
