@@ -4,6 +4,7 @@
 import base64
 import re
 import socket
+import time
 
 import corpus
 import network
@@ -181,11 +182,14 @@ def together(run, count=6):
         client.close()
 
 
-def set_up(run, settings, program="/usr/sbin/postconf"):
-    """Settings of main.cf, taken over."""
-    run.execute(program, "-e", *settings)
+def set_up(run, settings):
+    """Settings of main.cf, taken over. What the lab itself asked the server before the first client is left out."""
+    if all(row[0] is None for row in run.rows):
+        run.lines, run.rows = [], []
+    run.execute("/usr/sbin/postconf", "-e", *settings)
     run.execute("/usr/sbin/postfix", "reload")
-    run.peer("198.19.255.1").wait(1.5)
+    time.sleep(1)
+    run.take(None, [])
 
 
 def standard(directory, listed_texts, good_texts):

@@ -6,9 +6,10 @@ import re
 
 import corpus
 
-LISTED, LISTED6, OTHER_LIST = "198.18.{}.{}", "2001:db8:66::{}:{}", "198.18.100.{}"
+LISTED, OTHER_LIST = "198.18.{}.{}", "198.18.100.{}"
 GOOD, GOOD6 = "198.19.{}.{}", "2001:db8:67::{}:{}"
-ZEN, CBL = "zen.bl.example", "cbl.bl.example"
+# The other list has 198.18.100.0/24 as well, but this one is asked first.
+ZEN = "zen.bl.example"
 _LINE = re.compile(rb"^[^ ]+ [^ ]+ sm-mta\[\d+\]: (?:[0-9A-Za-z]{14,16}|NOQUEUE|)(\[\d+\])?(?:: )?(.*)$", re.DOTALL)
 # Queue ids of messages that were answered with 250 behind their data, until a line tells of their delivery.
 _taken = {}
@@ -191,14 +192,15 @@ def together(run):
 
 
 def one_server(directory_files, count, options, texts):
-    run = corpus.Corpus("sendmail", judge, options={"rate": 200, "slots": 100, **options}, files=directory_files, quiet=0.08)
+    run = corpus.Corpus("sendmail", judge, options={"rate": 200, "slots": 100, **options}, files=directory_files, quiet=0.2)
     with run:
-        # RCPT floods are slowed down, which only takes time here.
-        run.execute("sh", "-c", "sed -i 's/^O BadRcptThrottle=.*/O BadRcptThrottle=0/' /etc/mail/sendmail.cf; "
+        # RCPT floods are slowed down, which only takes time here; and Debian listens for IPv4 only.
+        run.execute("sh", "-c", "sed -i 's/^O BadRcptThrottle=.*/O BadRcptThrottle=0/; /Name=MTA-v4/a "
+                    "O DaemonPortOptions=Family=inet6, Name=MTA-v6, Port=smtp, Addr=2001:db8:25::25' /etc/mail/sendmail.cf; "
                     "/etc/init.d/sendmail reload")
         # What the lab itself asked before.
         run.lines, run.rows = [], []
-        sources = [(LISTED, ZEN), (GOOD, None), (OTHER_LIST.replace("{}", "{1}"), CBL)]
+        sources = [(LISTED, ZEN), (GOOD, None), (OTHER_LIST.replace("{}", "{1}"), ZEN), (GOOD6, None)]
         ordinary(run, sources)
         for number in range(count):
             for source, listed in [("198.18.3.{}", ZEN), ("198.19.3.{}", None)]:
@@ -206,7 +208,7 @@ def one_server(directory_files, count, options, texts):
                 one.say("QUIT")
                 one.close()
         hostile(run, LISTED, ZEN, texts)
-        hostile(run, GOOD, None, texts)
+        hostile(run, GOOD, None, texts[::2])
         accounts(run)
         together(run)
     return run

@@ -99,7 +99,7 @@ extension Agent {
         row.add("lines", tally.lines)
         row.add("unread", logs.reduce(0) { $0 + $1.reader.unread })
         row.add("unsettled", peerSearch.unanswered)
-        row.add("cut_lines", logs.reduce(0) { $0 + $1.stream.counters.cutLines })
+        addIntake(to: &row)
         if let sample = tally.lastSample {
             row.add("connections", sample.connections)
             row.add("slots_used", sample.slots ?? sample.connections)

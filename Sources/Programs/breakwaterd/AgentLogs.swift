@@ -94,6 +94,28 @@ extension Agent {
         } catch { journal.warn("log \(place)", "\(place) cannot be followed: \(error)") }
     }
 
+    /// What came in and how, for `status`: by host where there are several, and what was not taken.
+    func addIntake(to row: inout Record) {
+        func sum(_ counter: KeyPath<LogCounters, UInt64>) -> UInt64 {
+            logs.reduce(0) { $0 &+ $1.stream.counters[keyPath: counter] }
+        }
+        row.add("cut_lines", sum(\.cutLines))
+        row.add("untrusted", sum(\.untrusted))
+        row.add("broken", sum(\.broken))
+        row.add("misnamed", sum(\.misnamed))
+        row.add("refused", sum(\.refused))
+        row.add("over_share", sum(\.overShare))
+        var hosts: [[UInt8]: LogReader.Share] = [:]
+        for share in logs.flatMap(\.reader.shares) {
+            hosts[share.host, default: LogReader.Share(host: share.host, isRemote: share.isRemote)].add(share)
+        }
+        guard hosts.count > 1 || hosts.values.contains(where: \.isRemote) else { return }
+        for share in hosts.values.sorted(by: { $0.lines > $1.lines }).prefix(64) {
+            let name = share.host.isEmpty ? "-" : Record.escaped(share.host, limit: 64)
+            row.add("host", "\(share.lines) \(share.events) \(share.isRemote ? "remote" : "here") \(name)")
+        }
+    }
+
     /// Files that a pattern names now and did not before, and those that it has not named for a while.
     func lookForLogs() {
         let now = clock.now
