@@ -1,3 +1,4 @@
+import Addresses
 import Dialects
 import Events
 import Foundation
@@ -46,7 +47,7 @@ import Testing
         for (number, (line, row)) in zip(lines, rows).enumerated() {
             let truth = try Truth(row)
             var event = Event()
-            let isEvent = reader.read(line.span, into: &event)
+            var isEvent = reader.read(line.span, into: &event)
             func complain(_ what: String) {
                 let text = String(decoding: line, as: UTF8.self)
                 Issue.record(
@@ -55,6 +56,10 @@ import Testing
             let named = isEvent ? event.candidates + (event.peer.map { [$0] } ?? []) : []
             let isRight = named.contains { $0.description == truth.peer }
             if !named.isEmpty, !isRight { complain("another's address") }
+            // Where the line alone cannot tell, the kernel will.
+            if isRight, event.peer == nil, let peer = truth.peer.flatMap({ IPAddress($0) }) {
+                isEvent = event.settle(on: peer)
+            }
             if isEvent, event.mta.rawValue != log.mta { complain("another server's line") }
 
             let isRBL = isEvent && event.rejectionClass == .rbl && !event.isContinuation
