@@ -5,10 +5,9 @@ Reads orders from its stdin, one JSON object per line with a key that the answer
     hold     connects from `source`, says EHLO and MAIL; answers "ready" with its port
     reject   the same client names a recipient: "told" when the whole reply is there, then it stays silent: "ended"
     greet    connects and leaves when it has been greeted: "greeted" after so many seconds
-    next     the same, but as often as needed: "greeted" at that time
     deliver  delivers a message within about `seconds`: "delivered" or not
 
-Times are those of the host's monotonic clock. It ends when its stdin does.
+With a `patience` in seconds a client that gets no slot comes again and again. Times are those of the host's monotonic clock. It ends when its stdin does.
 """
 
 import json
@@ -25,7 +24,7 @@ from dialogue import Dialogue, Ended  # noqa: E402
 
 LINGER_SECONDS = 25
 ORDERS_LIMIT = 400  # clients at once
-NEXT_SECONDS, NEXT_EVERY = 20, 0.02
+AGAIN_SECONDS = 0.02
 
 
 class Held:
@@ -40,7 +39,7 @@ class Held:
 
     def _run(self):
         try:
-            {"hold": self._hold, "greet": self._greet, "next": self._next, "deliver": self._deliver}[self.order["do"]]()
+            {"hold": self._hold, "greet": self._greet, "deliver": self._deliver}[self.order["do"]]()
         except Ended as ended:
             self._say(ended=str(ended), at=time.monotonic())
         except OSError as error:
@@ -53,9 +52,25 @@ class Held:
         self.say({"key": self.order["key"], **known})
 
     def _begin(self, name):
-        self.dialogue.connect()
-        self.dialogue.take("")
+        self._wait_for_greeting()
         self.dialogue.take(f"EHLO {name}")
+
+    def _wait_for_greeting(self):
+        """A server without a free slot lets one wait, says 421, or has closed its listening socket."""
+        deadline = time.monotonic() + self.order.get("patience", 0)
+        while True:
+            self.dialogue = Dialogue(0.0, self.order["source"], [])
+            try:
+                self.dialogue.connect()
+                self.dialogue.take("")
+                if self.dialogue.heard.startswith(b"220"):
+                    return
+                raise Ended(f"greeted with {self.dialogue.heard[:60]!r}")
+            except (Ended, OSError):
+                if time.monotonic() > deadline:
+                    raise
+            self.dialogue.connection.close()
+            time.sleep(AGAIN_SECONDS)
 
     def _hold(self):
         self._begin("zombie.example")
@@ -75,29 +90,10 @@ class Held:
 
     def _greet(self):
         begin = time.monotonic()
-        self.dialogue.connect()
-        self.dialogue.take("")
-        if not self.dialogue.heard.startswith(b"220"):
-            raise Ended(f"greeted with {self.dialogue.heard[:60]!r}")
-        self._say(greeted=time.monotonic() - begin)
+        self._wait_for_greeting()
+        at = time.monotonic()
+        self._say(greeted=at - begin, at=at)
         self.dialogue.take("QUIT")
-
-    def _next(self):
-        """A server without a free slot lets it wait, says 421, or has closed its listening socket."""
-        deadline = time.monotonic() + NEXT_SECONDS
-        while time.monotonic() < deadline:
-            self.dialogue = Dialogue(0.0, self.order["source"], [])
-            try:
-                self.dialogue.connect()
-                self.dialogue.take("")
-                if self.dialogue.heard.startswith(b"220"):
-                    self._say(greeted_at=time.monotonic())
-                    return self.dialogue.take("QUIT")
-            except (Ended, OSError):
-                pass
-            self.dialogue.connection.close()
-            time.sleep(NEXT_EVERY)
-        raise Ended("never greeted")
 
     def _deliver(self):
         pause = self.order["seconds"] / 4

@@ -80,24 +80,18 @@ struct Reader {
         return value
     }
 
-    mutating func port(in bytes: Span<UInt8>) -> UInt16? { number(in: bytes).flatMap { UInt16(exactly: $0) } }
-
-    /// RFC 3463: `5.7.1 `.
+    /// An enhanced status code (RFC 3463, 2) and the blank behind it: `5.7.1 `.
     mutating func skipEnhancedCode(in bytes: Span<UInt8>) {
-        // As nearly all are.
-        if end - position >= 6, bytes[position + 1] == UInt8(ascii: "."), bytes[position + 3] == UInt8(ascii: "."),
-            bytes[position + 5] == 0x20, isDigit(bytes[position]), isDigit(bytes[position + 2]),
-            isDigit(bytes[position + 4])
-        {
-            position += 6
-            return
+        var step = self
+        for isLast in [false, false, true] {
+            guard let number = step.number(in: bytes), number < 1000, step.skip(isLast ? " " : ".", in: bytes) else {
+                return
+            }
         }
-        var next = self
-        for stop: StaticString in [".", ".", " "] {
-            guard next.number(in: bytes) != nil, next.skip(stop, in: bytes) else { return }
-        }
-        self = next
+        self = step
     }
+
+    mutating func port(in bytes: Span<UInt8>) -> UInt16? { number(in: bytes).flatMap { UInt16(exactly: $0) } }
 
     /// Courier's message ID: hexadecimal numbers joined by dots (three of 16, 16 and 8 digits).
     mutating func skipMessageID(in bytes: Span<UInt8>) -> Bool {
