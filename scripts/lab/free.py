@@ -109,6 +109,6 @@ def table(rows):
     text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     for row in rows:
-        for rule in ("failures", "neighbours_harmed", "alarm_lines"):
+        for rule in ("untold_clients", "failures", "neighbours_harmed", "alarm_lines"):
             text += [f"{row['mta']}, {rule.replace('_', ' ')}: {entry}" for entry in row[rule]]
     return "\n".join(text)
