@@ -35,11 +35,15 @@ struct Grammar {
     private let peers: [(address: IPAddress, text: [UInt8])]
     /// What the MTA makes of a foreign text, by the letter of its field; without an entry it stays as it is.
     private let cleaning: [UInt8: ([UInt8]) -> [UInt8]]
+    /// Nothing foreign stands before the peer, so that half a line names him or nobody. Where it does, a line must be
+    /// whole, and the readers of logs see to that.
+    private let canBeCut: Bool
 
     init(
         _ templates: [(String, Expected)], spelled: (IPAddress) -> String = { "\($0)" },
-        cleaning: [Character: ([UInt8]) -> [UInt8]] = [:]
+        cleaning: [Character: ([UInt8]) -> [UInt8]] = [:], canBeCut: Bool = true
     ) {
+        self.canBeCut = canBeCut
         shapes = templates.map { (Grammar.lines($0.0), $0.1) }
         peers = ["198.51.100.9", "203.0.113.255", "10.0.0.1", "2001:db8::9", "2001:db8:66:0:1::"].compactMap { text in
             IPAddress(text).map { ($0, Array(spelled($0).utf8)) }
@@ -98,7 +102,7 @@ struct Grammar {
             }
             made.lines.append(Grammar.header(line.tag, Int(input[2])) + message)
         }
-        if made.expected != .nothing, input[3] >= 128, let last = made.lines.last, !endsInPeer {
+        if canBeCut, made.expected != .nothing, input[3] >= 128, let last = made.lines.last, !endsInPeer {
             // Cut somewhere: then it may be no event, but never another one's.
             made.lines[made.lines.count - 1] = Array(last.prefix(last.count * Int(input[3] - 128) / 128))
             made.expected = .peerOrNothing

@@ -34,6 +34,10 @@ struct SlowLine {
             message = Array(line.dropFirst(26))
             return true
         }
+        if ["rblsmtpd: ", "tcpserver: "].contains(where: { line.starts(with: $0.utf8) }) {
+            message = line
+            return true
+        }
         if line.count > 20, line[10] == 0x20, (0x30...0x39).contains(first), !line[..<10].contains(0x20) {
             readDateTime(line)
             return true

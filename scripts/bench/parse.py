@@ -4,10 +4,15 @@ Each program runs alone and once for warmth, then in turn, so that what else the
 on all of them alike. `breakwater parse --count` reads every line into its event; its counts must be
 those of what was written. `rg` has one thread, as breakwater has; it counts what looks like a
 rejection, the forged ones in a client's command among them.
+
+Then the same with every mail server's lines: real ones of the tests, those of one server after those
+of another, read by all dialects; beside Courier's log read by its dialect alone, line for line and
+byte for byte, in CPU time.
 """
 
 import json
 import os
+import pathlib
 import shutil
 import statistics
 import subprocess
@@ -21,6 +26,8 @@ EXPRESSION = (r"courieresmtpd: error,relay=(?:::ffff:)?([0-9A-Fa-f.:]+),port=[0-
               r"from=<[^>]*>(?:,to=<[^>]*>)?: 511 ")
 GROWTH = (1_000, 10_000, 100_000)
 TURNS = 5
+SAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / "Tests/DialectsTests/Fixtures/logs"
+MIXED_GOAL = 1.3  # times what Courier's dialect alone takes
 
 
 def add_options(parser):
@@ -57,10 +64,51 @@ def measure(found, chosen):
         found.add("parse.log", log.size / 1e6, "MB")
         found.add("parse.rejections", log.truth.get("rejection rbl", 0), "")
         found.add("parse.rg_expression.counted", int(subprocess.check_output(programs["rg_expression"])), "")
+        _mix(found, chosen, breakwater, directory, log)
         os.unlink(log.path)
         for count in GROWTH:
             if count < chosen.log_lines:
                 _grow(found, chosen, breakwater, directory, count)
+
+
+def _mix(found, chosen, breakwater, directory, log):
+    path = os.path.join(directory, "mixed.log")
+    count, size = _write_mixed(path, log.count)
+    programs = {
+        "courier_alone": ([*breakwater, "parse", "--count", "--mta", "courier", log.path], log.count, log.size),
+        "courier_by_all": ([*breakwater, "parse", "--count", log.path], log.count, log.size),
+        "mixed_by_all": ([*breakwater, "parse", "--count", path], count, size),
+    }
+    runs, busy = load.measured(
+        chosen, found.tell, f"parse: {count} lines of every mail server, {chosen.runs * TURNS} times", lambda: [
+            {name: _run(arguments)[1] for name, (arguments, _, _) in programs.items()}
+            for _ in range(chosen.runs * TURNS)])
+    least = {name: min(run[name] for run in runs) for name in programs}
+    for name, (_, lines, size) in programs.items():
+        found.add(f"parse.{name}.per_line", least[name] / lines * 1e9, "ns", load=busy)
+        found.add(f"parse.{name}.per_byte", least[name] / size * 1e9, "ns", load=busy)
+    alone = least["courier_alone"]
+    found.add("parse.courier_by_all.times_alone", least["courier_by_all"] / alone, "", MIXED_GOAL, busy)
+    for unit, index in (("lines", 1), ("bytes", 2)):
+        times = least["mixed_by_all"] / programs["mixed_by_all"][index] / (alone / programs["courier_alone"][index])
+        found.add(f"parse.mixed_by_all.times_alone_by_{unit}", times, "", MIXED_GOAL, busy)
+    os.unlink(path)
+
+
+def _write_mixed(path, count):
+    """Real lines with RFC 3339 stamps, a server's sessions together, as often as it takes."""
+    logs = [sample.read_bytes().splitlines(keepends=True) for sample in sorted(SAMPLES.glob("*/*.iso.log"))]
+    if len(logs) < 2:
+        raise BenchError(f"no logs of other mail servers in {SAMPLES}")
+    # As many lines of each, or those with the longest log would stand for all.
+    longest = max(len(log) for log in logs)
+    block = b"".join(line for log in logs for line in (log * (longest // len(log) + 1))[:longest])
+    lines = longest * len(logs)
+    blocks = max(1, count // lines)
+    with open(path, "wb") as file:
+        for _ in range(blocks):
+            file.write(block)
+    return lines * blocks, len(block) * blocks
 
 
 def _in_turn(programs, count):

@@ -30,12 +30,19 @@ package struct OpenSMTPD: Dialect {
     }
 
     let listTexts: ListTexts
-    // A silent session ends after five minutes; a busy server may begin as many in that time.
-    private var sessions = SessionTable<UInt64, Session>(capacity: 65_536, longestAge: .seconds(6 * 3600))
-    private var presences = SessionTable<IPAddress, Presence>(capacity: 65_536, longestAge: .seconds(6 * 3600))
+    private var sessions: SessionTable<UInt64, Session>
+    private var presences: SessionTable<IPAddress, Presence>
 
-    package init(_ site: SiteWords = SiteWords()) { listTexts = ListTexts(site.rblTexts) }
+    /// - Parameter capacity: how many sessions are remembered. A silent one ends after five minutes, and a busy server
+    ///   may begin as many in that time.
+    package init(_ site: SiteWords = SiteWords(), capacity: Int = 65_536) {
+        listTexts = ListTexts(site.rblTexts)
+        sessions = SessionTable(capacity: capacity, longestAge: .seconds(6 * 3600))
+        presences = SessionTable(capacity: capacity, longestAge: .seconds(6 * 3600))
+    }
 
+    /// Sessions and peers that are remembered now.
+    package var remembered: Int { sessions.count + presences.count }
     /// Sessions and peers that were forgotten without having been seen to end.
     package var forgotten: Int { sessions.evicted + presences.evicted }
 

@@ -19,6 +19,8 @@ package struct Qmail: Dialect {
     package private(set) var unread = 0
     /// Connections whose end was never logged, or too late.
     package var lost: Int { connections.evicted }
+    /// Connections whose end is waited for.
+    package var open: Int { connections.count }
 
     private let listTexts: ListTexts
     /// Who is served by which child, for its end and its port.

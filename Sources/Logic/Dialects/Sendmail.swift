@@ -85,18 +85,11 @@ extension Sendmail {
         switch bytes[reader.position] {
         case UInt8(ascii: "r"):
             if reader.skip("ruleset=", in: bytes) { return ruleset(bytes, &reader, &event) }
-            if reader.skip("rejecting commands from ", in: bytes) {
-                // It spoke before the greeting: 554 is the greeting.
-                event.rejectionClass = .other
-                event.code = 554
-                event.peer = reader.relay(in: bytes)
-                // Without a name the address stands twice.
-                var again = reader
-                if again.skip(" ", in: bytes), let peer = again.relay(in: bytes) {
-                    event.peer = peer
-                    reader = again
-                }
-                return event.peer != nil && reader.skip(" due to pre-greeting traffic", in: bytes)
+            // It spoke before the greeting, or before the reply to EHLO or DATA.
+            if reader.skip("rejecting commands from ", in: bytes)
+                || (reader.skip("rejecting server ", in: bytes) && reader.moveBehind(" from ", within: 8, in: bytes))
+            {
+                return haste(bytes, &reader, &event)
             }
         case UInt8(ascii: "A"):
             if reader.skip("AUTH failure (", in: bytes) {
@@ -136,6 +129,19 @@ extension Sendmail {
         default: break
         }
         return endOfIdle(bytes, reader, &event)
+    }
+
+    /// `NAME [PEER] due to ...`; without a name the address stands twice.
+    private func haste(_ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event) -> Bool {
+        event.peer = reader.relay(in: bytes)
+        var again = reader
+        if again.skip(" ", in: bytes), let peer = again.relay(in: bytes) {
+            event.peer = peer
+            reader = again
+        }
+        event.rejectionClass = .other
+        event.code = 554
+        return event.peer != nil && reader.skip(" due to ", in: bytes)
     }
 
     /// `NAME [PEER] did not issue MAIL/EXPN/VRFY/ETRN during connection to DAEMON`.

@@ -69,12 +69,12 @@ extension String {
 struct Examination {
     private let common: CommonOptions
     private(set) var findings: [Finding] = []
-    private(set) var settings = Settings()
-    private(set) var listener: Int32?
+    var settings = Settings()
+    private(set) var servers: [RunningServer] = []
     /// The daemon's own account of itself, or why there is none.
     private(set) var daemon: Result<Record, any Error> = .success(Record("row"))
     /// What the end of the log told of listed peers, for the price of what holds them.
-    private(set) var listings: (count: Int, first: Instant, last: Instant)?
+    var listings: (count: Int, first: Instant, last: Instant)?
 
     init(_ common: CommonOptions) { self.common = common }
 
@@ -84,7 +84,7 @@ struct Examination {
         checkRights()
         checkMailServer()
         checkLog()
-        checkCourier()
+        for server in servers { check(server) }
         checkFirewall()
         checkKernel()
         checkState()
@@ -130,60 +130,25 @@ struct Examination {
             for port in settings.mta.ports where !open.contains(port) {
                 add(.warn, "mta", "nobody listens on port \(port)", "take it out of [mta] ports")
             }
-            let processes = ListenerProcesses(sockets: sockets, ports: settings.mta.ports)
-            try processes.refresh()
-            guard let found = processes.listeners.first else {
-                return add(
-                    .fail, "mta", "port \(ports) is served, but not by a couriertcpd that can be seen",
+            let found = try runningServers(settings)
+            servers = found.servers
+            for server in servers {
+                let ports = server.listener.ports.map(String.init).joined(separator: ", ")
+                add(
+                    .ok, "mta",
+                    "\(server.name): \(server.listener.command) pid \(server.listener.pid) listens on port \(ports)")
+            }
+            for port in found.unknownPorts {
+                add(
+                    .warn, "mta", "port \(port) is served, but not by a mail server that can be seen",
                     geteuid() == 0
-                        ? "this version knows Courier only; bans work from a Courier log all the same"
+                        ? "bans work from its log all the same: set [mta] log and slots; is it a proxy, or on another host?"
                         : "run as root to see it")
             }
-            listener = found.pid
-            add(
-                .ok, "mta",
-                "Courier: couriertcpd pid \(found.pid) listens on port \(found.ports.map(String.init).joined(separator: ", "))"
-            )
+            if servers.isEmpty, found.unknownPorts.isEmpty {
+                add(.fail, "mta", "a mail server of another kind listens", "set [mta] kind to \"auto\" or to its kind")
+            }
         } catch { add(.fail, "mta", "\(error)", "the kernel has no sock_diag: is inet_diag built or loadable?") }
-    }
-
-    private mutating func checkLog() {
-        let path: String
-        do { path = try logPath(settings) } catch {
-            return add(.fail, "log", (error as? Failure)?.text ?? "\(error)")
-        }
-        do {
-            let tail = try lastBytes(of: path, count: 1 << 18)
-            var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
-            var event = Event()
-            var (lines, events, rejections) = (0, 0, 0)
-            let now = AnchoredClock().now
-            for line in tail.split(separator: 0x0a) {
-                lines += 1
-                let copy = Array(line)
-                guard reader.read(copy.span, into: &event) else { continue }
-                events += 1
-                guard event.kind == .rejection, event.rejectionClass == .rbl, !event.isContinuation else { continue }
-                rejections += 1
-                let time = LogLine(copy.span)?.time(in: copy.span, reference: now) {
-                    LocalTime.offsetSeconds(showing: $0)
-                }
-                if let time { listings = (rejections, listings?.first ?? time, time) }
-            }
-            if events == 0 {
-                add(
-                    .warn, "log", "\(shown(path)): none of the last \(lines) lines is a mail server's",
-                    "is it the mail log? breakwater parse \(shown(path)) shows what is read; set [mta] log")
-            } else {
-                add(
-                    .ok, "log",
-                    "\(shown(path)): \(events) of the last \(lines) lines are read, \(rejections) are DNSBL rejections")
-            }
-        } catch let error as SystemError {
-            add(
-                .fail, "log", "\(shown(path)): \(errnoText(error.code))",
-                error.code == EACCES ? "run as root" : "set [mta] log; is a syslog daemon running?")
-        } catch { add(.fail, "log", "\(error)") }
     }
 
     private mutating func checkFirewall() {
@@ -225,7 +190,7 @@ struct Examination {
     }
 
     private mutating func checkKernel() {
-        if let listener {
+        if let listener = servers.first?.listener.pid {
             let entry = ProcessEntry(listener)
             if entry.sockets() == nil {
                 add(
@@ -284,18 +249,4 @@ struct Examination {
             add(.warn, "daemon", (error as? Failure)?.text ?? "\(error)")
         }
     }
-}
-
-/// The last `count` bytes of a file, from the first whole line on.
-private func lastBytes(of path: String, count: Int) throws -> [UInt8] {
-    let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
-    var status = stat()
-    guard fstat(file.number, &status) == 0 else { throw SystemError("fstat", path) }
-    let size = Int(status.st_size)
-    lseek(file.number, max(0, size - count), SEEK_SET)
-    var bytes = [UInt8](repeating: 0, count: min(size, count))
-    let read = try bytes.withUnsafeMutableBytes { try file.read(into: $0) } ?? 0
-    bytes.removeLast(bytes.count - read)
-    if size > count, let newline = bytes.firstIndex(of: 0x0a) { bytes.removeFirst(newline + 1) }
-    return bytes
 }

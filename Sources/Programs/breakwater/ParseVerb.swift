@@ -31,16 +31,16 @@ struct Parse: ParsableCommand {
         do throws(Complaint) {
             if let mta { try settings.set("mta.kind", "\"\(mta)\"") }
         } catch { throw Failure(ExitStatus.usage, "--mta \(shown(mta ?? "")): \(error.text)") }
-        let path = try file ?? logPath(settings)
+        let names = try file.map { [$0] } ?? LogInput.configured(settings)
         var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
-        let now = LocalTime.now
         var listing = JSONListing("parse", "events")
         var counts = EventCounts()
         let shape: Shape = common.quiet || count ? .counts : common.json ? .document : jsonl ? .objects : .lines
         var (lines, events) = (0, 0)
         var output = ""
         var event = Event()
-        try eachLine(of: path) { bytes, info in
+        var reference = LocalTime.now
+        func hear(_ bytes: Span<UInt8>, _ info: LineInfo) {
             lines += 1
             // Half an address is another address: a line that was cut is not judged.
             guard !info.isCut, reader.read(bytes, into: &event) else {
@@ -49,8 +49,8 @@ struct Parse: ParsableCommand {
             events += 1
             switch shape {
             case .counts: return counts.add(event.kind, event.rejectionClass)
-            case .document: return listing.add(Parse.json(event, lines, reader.header, bytes, now))
-            case .objects: output += Parse.json(event, lines, reader.header, bytes, now).description
+            case .document: return listing.add(Parse.json(event, lines, reader.header, bytes, reference))
+            case .objects: output += Parse.json(event, lines, reader.header, bytes, reference).description
             case .lines: output += Parse.line(event, lines)
             }
             output += "\n"
@@ -58,6 +58,15 @@ struct Parse: ParsableCommand {
                 Terminal.write(output, to: 1)
                 output = ""
             }
+        }
+        var failure: Failure?
+        for name in names {
+            // What was read of a damaged file counts; that it is damaged is said at the end.
+            do {
+                let input = try LogInput(name)
+                reference = input.reference
+                while try input.readPiece(hear) {}
+            } catch let error as Failure { failure = failure ?? error }
         }
         Terminal.write(output, to: 1)
         if !common.quiet {
@@ -70,12 +79,13 @@ struct Parse: ParsableCommand {
                     "\(grouped(lines)) lines, \(grouped(events)) read, \(grouped(lines - events)) of no concern")
             }
         }
+        if let failure { throw failure }
         if events == 0 {
             throw Failure(
                 ExitStatus.no,
                 common.quiet
                     ? ""
-                    : "\(shown(path)): not one line of a mail server's; is it the mail log? (Debian: /var/log/mail.log)"
+                    : "\(names.map(shown).joined(separator: ", ")): not one line of a mail server's; is it the mail log? (Debian: /var/log/mail.log)"
             )
         }
     }
@@ -196,14 +206,5 @@ private struct EventCounts {
         return zip(names, figures).map { name, figure in
             name + String(repeating: " ", count: width - name.utf8.count + 2 + figureWidth - figure.utf8.count) + figure
         }
-    }
-}
-
-/// Calls `body` with each line of a file or of standard input (`-`).
-func eachLine(of path: String, _ body: (Span<UInt8>, LineInfo) -> Void) throws {
-    do throws(SystemError) {
-        try forEachLine(ofFileAt: path, body)
-    } catch {
-        throw Failure(ExitStatus.noInput, "\(shown(path)): \(errnoText(error.code))")
     }
 }

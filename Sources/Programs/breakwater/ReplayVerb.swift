@@ -14,7 +14,7 @@ struct Replay: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What if: old logs against the policy, nothing touched.",
         discussion: """
-            Lines are judged by the dates they carry. Files are read in the order given: oldest first.
+            Lines are judged by the dates they carry, of all files together; files packed by gzip, xz or zstd are unpacked.
             --set changes a setting for this run: --set ban.first=1h --set 'ban.classes={rbl=1.0, unknown-user=0.2}'
             """)
     @Argument(help: "Log files, - for standard input.")
@@ -37,15 +37,19 @@ struct Replay: ParsableCommand {
                 try settings.set(String(change[..<equals]), String(change[change.index(after: equals)...]))
             } catch { throw Failure(ExitStatus.usage, error.description) }
         }
-        let paths = try files.isEmpty ? [logPath(settings)] : files
+        let names = try files.isEmpty ? LogInput.configured(settings) : files
         guard let held = try readSpan(hold) else { return }
         var run = ReplayRun(settings, hold: held)
-        for path in paths { try eachLine(of: path) { run.hear($0, isCut: $1.isCut) } }
+        var logs = try MergedLogs(names)
+        while logs.next({ run.hear($0, isCut: $1.isCut, at: $2) }) {}
+        run.finish()
         guard run.lines > run.unread else {
+            if let failure = logs.failures.first { throw failure }
             throw Failure(
-                ExitStatus.no, "not one line of a mail server's in \(paths.map(shown).joined(separator: ", "))")
+                ExitStatus.no, "not one line of a mail server's in \(names.map(shown).joined(separator: ", "))")
         }
         if common.json { common.say(run.json.description) } else { for line in run.report { common.say(line) } }
+        if let failure = logs.failures.first { throw failure }
     }
 }
 
@@ -56,7 +60,8 @@ private struct ReplayRun {
     private var reader: LogReader
     private var policy: Policy
     private var event = Event()
-    private let reference = LocalTime.now
+    /// Clocks of several hosts, and the ways of their lines, differ by seconds; a minute is an event's age in no rule.
+    private var window = SortingWindow<Event>(span: .minutes(1), most: 50_000)
     private(set) var lines = 0
     private(set) var unread = 0
     /// As often as the daemon lets ended bans go: to do so line by line took a look at every ban for every line.
@@ -84,15 +89,22 @@ private struct ReplayRun {
         policy = Policy(settings.ban, allowlist: Allowlist(configured: settings.allow.nets))
     }
 
-    mutating func hear(_ bytes: Span<UInt8>, isCut: Bool) {
+    mutating func hear(_ bytes: Span<UInt8>, isCut: Bool, at time: Instant) {
         lines += 1
-        guard !isCut, reader.read(bytes, at: last, into: &event) else {
+        guard !isCut, reader.read(bytes, at: time, into: &event) else {
             unread += 1
             return
         }
-        // A stamp that is not understood, or runs backwards, counts as the time of the line before.
-        let stamp = reader.header.time(in: bytes, reference: reference) { LocalTime.offsetSeconds(showing: $0) } ?? last
-        let now = max(stamp, last)
+        window.add(event, at: time)
+        while let next = window.next() { judge(next.value, at: next.time) }
+    }
+
+    /// Judges what still waits for its turn.
+    mutating func finish() {
+        while let next = window.next(isEnd: true) { judge(next.value, at: next.time) }
+    }
+
+    private mutating func judge(_ event: Event, at now: Instant) {
         if first == nil { first = now }
         last = now
         if now >= nextBeat {
@@ -146,6 +158,7 @@ private struct ReplayRun {
             + "slot-seconds of rejected connections at most \(grouped(curve.secondsBefore)) -> \(grouped(curve.secondsAfter)), "
             + "peak \(grouped(curve.peakBefore)) -> \(grouped(curve.peakAfter))"
         let both = alsoAccepted
+        if window.late > 0 { text += "; \(grouped(window.late)) events more than a minute out of order" }
         text += both.isEmpty ? "; none of them sent accepted mail" : "; \(both.count) of them also sent accepted mail:"
         return [text]
             + both.prefix(50).map {
@@ -165,7 +178,8 @@ private struct ReplayRun {
                 ("slot_seconds_after", JSON(curve.secondsAfter)), ("peak_before", JSON(curve.peakBefore)),
                 ("peak_after", JSON(curve.peakAfter)),
                 ("also_accepted", .array(alsoAccepted.map { .string($0.prefix.description) })),
-                ("sources", JSON(banned.count)), ("hold_s", .integer(hold.nanoseconds / 1_000_000_000)),
+                ("sources", JSON(banned.count)), ("late", JSON(window.late)),
+                ("hold_s", .integer(hold.nanoseconds / 1_000_000_000)),
             ])
     }
 }

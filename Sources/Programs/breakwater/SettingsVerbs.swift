@@ -68,19 +68,3 @@ func configuredSocketPath(_ path: String) -> String {
     }
     return reading.settings.controlSocket
 }
-
-/// The log that is configured, or the one found.
-func logPath(_ settings: Settings) throws -> String {
-    switch settings.mta.log {
-    case .places(let places): return places[0].description
-    case .auto:
-        let found = MailLog.find()
-        guard found.exists else {
-            throw Failure(
-                ExitStatus.noInput,
-                "no mail log found (looked for \(MailLog.usualPaths.joined(separator: ", "))); set [mta] log. "
-                    + "Without a syslog daemon there is none: apt-get install rsyslog")
-        }
-        return found.path
-    }
-}

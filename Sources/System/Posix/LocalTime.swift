@@ -10,6 +10,36 @@ package enum LocalTime {
         return localtime_r(&time, &parts) == nil ? 0 : parts.tm_gmtoff
     }
 
+    /// Seconds east of UTC when the host's clocks show a time; two different ones of an hour that comes twice.
+    package struct Offsets: Equatable {
+        package var first: Int
+        package var second: Int
+    }
+
+    /// What the clocks showed first, and second.
+    package static func offsets(showing time: CivilTime) -> Offsets {
+        let usual = offsetSeconds(showing: time)
+        let both = [1, 0].compactMap { offset(showing: time, isSummer: $0) }
+        // The greater offset is the earlier instant.
+        return Offsets(first: both.max() ?? usual, second: both.min() ?? usual)
+    }
+
+    /// `nil` when the clocks never show this time so.
+    private static func offset(showing time: CivilTime, isSummer: Int32) -> Int? {
+        var parts = tm()
+        parts.tm_year = Int32(clamping: time.year - 1900)
+        parts.tm_mon = Int32(clamping: time.month - 1)
+        parts.tm_mday = Int32(clamping: time.day)
+        parts.tm_hour = Int32(clamping: time.hour)
+        parts.tm_min = Int32(clamping: time.minute)
+        parts.tm_sec = Int32(clamping: time.second)
+        parts.tm_isdst = isSummer
+        guard mktime(&parts) != -1, parts.tm_isdst == isSummer, parts.tm_hour == Int32(clamping: time.hour) else {
+            return nil
+        }
+        return parts.tm_gmtoff
+    }
+
     /// Seconds east of UTC when the host's clocks show `time`; of an hour that comes twice, either.
     package static func offsetSeconds(showing time: CivilTime) -> Int {
         var parts = tm()

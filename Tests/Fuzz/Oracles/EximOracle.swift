@@ -78,6 +78,6 @@ struct EximOracle: Oracle {
                 ("exim[4408]|no host name found for IP address $P", .peerOrNothing),
                 ("@mainlog|H=$n ($h) [$P] F=<$s> rejected RCPT <$r>: found in zen.example", .peerOrNothing),
                 ("@mainlog|\(mail) <= $s H=$n ($h) [$P]:4711 P=esmtps X=TLS1.3 A=login:$t S=812", .peerOrNothing),
-            ], cleaning: ["n": hostName])
+            ], cleaning: ["n": hostName], canBeCut: false)
     }
 }

@@ -4,12 +4,15 @@ import Addresses
 struct PostfixOracle: Oracle {
     /// Whose message a queue id is, from `QUEUEID: client=NAME[IP]`.
     private var clients: [[UInt8]: IPAddress] = [:]
+    /// Who was named last by which smtpd, for what the filter before the queue says.
+    private var processes: [[UInt8]: IPAddress] = [:]
 
     mutating func hear(_ line: SlowLine) -> OwnPlace {
         let programs = ["smtpd", "postscreen", "master", "cleanup", "qmgr", "submission", "dnsblog"]
         let isPostfix = line.tag.place(of: "postfix") != nil || programs.contains { line.tag.lastPlace(of: $0) != nil }
         guard isPostfix else { return .noEvent }
         var message = line.message
+        if message.starts(with: "proxy-".utf8) { return .peer(line.pid.flatMap { processes[$0] }) }
         var queueID: [UInt8]?
         let first = message.prefix { (0x30...0x39).contains($0) || (0x61...0x7a).contains($0 | 0x20) }
         if !first.isEmpty, message.dropFirst(first.count).starts(with: ": ".utf8), !first.elementsEqual("warning".utf8)
@@ -26,19 +29,27 @@ struct PostfixOracle: Oracle {
                 || (words.count == 1 && name.starts(with: "client=".utf8))
         else { return .peer(queueID.flatMap { clients[$0] }) }
         if let queueID, name.starts(with: "client=".utf8) { clients[queueID] = address }
+        if let pid = line.pid { processes[pid] = address }
         return .peer(address)
     }
 
     private static func isLead(_ lead: [String], _ words: [[UInt8]]) -> Bool {
-        lead.count == words.count && zip(lead, words).allSatisfy { $0 == "*" ? !$1.isEmpty : $1.isText($0) }
+        lead.count == words.count
+            && zip(lead, words).allSatisfy { lead, word in
+                switch lead {
+                case "*": !word.isEmpty
+                case "^": word.allSatisfy { (0x41...0x5a).contains($0) || $0 == UInt8(ascii: "-") }
+                default: word.isText(lead)
+                }
+            }
     }
 
-    /// What stands before `NAME[IP]`, word by word; `*` is any one word.
+    /// What stands before `NAME[IP]`, word by word; `*` is any one word, `^` one in capitals.
     private static let leads: [[String]] = [
         "connect from", "disconnect from", "lost connection after * from", "lost connection after * (* bytes) from",
         "timeout after * from", "timeout after * (* bytes) from", "too many errors after * from",
         "too many errors after * (* bytes) from",
-        "improper command pipelining after * from", "reject: * from", "reject: * * from", "milter-reject: * from",
+        "improper command pipelining after * from", "reject: ^ from", "reject: ^ content from", "milter-reject: ^ from",
         "reject_warning: * from", "warning:", "warning: Connection concurrency limit exceeded: * from",
         "warning: Connection rate limit exceeded: * from",
         "warning: Message delivery request rate limit exceeded: * from",
@@ -51,7 +62,7 @@ struct PostfixOracle: Oracle {
         "ALLOWLIST VETO", "WHITELIST VETO",
         "HANGUP after * from", "PREGREET * after * from", "DNSBL rank * for", "COMMAND TIME LIMIT from",
         "COMMAND COUNT LIMIT from", "COMMAND LENGTH LIMIT from", "COMMAND PIPELINING from", "BARE NEWLINE from",
-        "NON-SMTP COMMAND from", "SSL_accept error from", "reject: header * from", "reject: body * from",
+        "NON-SMTP COMMAND from", "SSL_accept error from",
     ].map { $0.split(separator: " ").map(String.init) }
 
     static var grammar: Grammar {

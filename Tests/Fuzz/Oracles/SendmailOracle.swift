@@ -38,7 +38,7 @@ struct SendmailOracle: Oracle {
                 (
                     tag
                         + "ruleset=check_relay, arg1=[$P], arg2=127.0.0.4, relay=[$P], reject=554 5.7.1 see https://zen.example/$t",
-                    .peer
+                    .peerOrNothing
                 ),
                 (
                     tag
@@ -79,7 +79,8 @@ struct SendmailOracle: Oracle {
                 ("sm-mta[9406]|$n [$P] did not issue MAIL/EXPN/VRFY/ETRN during connection to MTA-v4", .peerOrNothing),
                 ("sm-mta[9406]|\(id): lost input channel from $n [$P] to MTA-v4 after rcpt", .peerOrNothing),
             ], spelled: { $0.isIPv4 ? "\($0)" : "IPv6:\($0)" },
-            cleaning: ["n": hostName, "r": clean, "s": clean, "t": clean, "m": { Array(clean($0).prefix(100)) }])
+            cleaning: ["n": hostName, "r": clean, "s": clean, "t": clean, "m": { Array(clean($0).prefix(100)) }],
+            canBeCut: false)
     }
 
     /// Seven bits, control characters as `^X`.

@@ -138,9 +138,9 @@ struct QmailOracle: Oracle {
 
     mutating func hear(_ line: SlowLine) -> OwnPlace {
         var message = line.message
-        if line.tag.isText("rblsmtpd") || line.tag.isText("tcpserver") {
-            message = line.tag + Array(": ".utf8) + message
-        }
+        // splogger's own stamp.
+        let stamp = message.prefix { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+        if !stamp.isEmpty, message.dropFirst(stamp.count).first == 0x20 { message.removeFirst(stamp.count + 1) }
         if let rest = message.behind("rblsmtpd: ") { return .peer(slowAddress(Array(rest.prefix { $0 != 0x20 }))) }
         if let rest = message.behind("tcpserver: ") {
             let words = rest.split(separator: 0x20).map(Array.init)
@@ -168,7 +168,9 @@ struct QmailOracle: Oracle {
                 (tag + "rblsmtpd: $P pid 812: 451 $t", .peer),
                 (begin + tag + "tcpserver: ok 812 mx.example:203.0.113.25:25 $n:$P::37809", .peerOrNothing),
                 (begin + tag + "tcpserver: end 812 status 256", .peerOrNothing),
-                ("rblsmtpd|$P pid 812: 553 $t", .peerOrNothing),
+                ("smtpd|rblsmtpd: $P pid 812: 553 $t", .peer),
+                ("qmail|123456.123456 rblsmtpd: $P pid 812: 553 $t", .peer),
+                ("qmail|123456.123456 info msg 7: bytes 812 from <$t> qp 9 uid 64011", .nothing),
                 (tag + "tcpserver: status: 40/40", .peerOrNothing),
                 (tag + "qmail-smtpd: $t", .nothing),
             ], cleaning: ["n": hostName])
