@@ -52,7 +52,7 @@ extension Sendmail {
     /// Sendmail shortens an address of 203 bytes and more to its first and last hundred before it writes it into a reply
     /// (`shortenstring`), and takes the eighth bit off; only then both are made printable (`str2prt`).
     static func behindRepeated(_ bytes: Span<UInt8>, _ argument: Range<Int>, _ text: Range<Int>) -> Range<Int>? {
-        guard !argument.isEmpty else { return nil }
+        guard !argument.isEmpty, argument.count <= longestArgument else { return nil }
         var wanted = Printable(argument)
         var length = 0
         while wanted.next(bytes) != nil { length += 1 }
@@ -105,6 +105,9 @@ extension Sendmail {
             return true
         }
     }
+
+    /// More than any address of 255 bytes takes, escaped to four each.
+    private static let longestArgument = 2048
 
     /// How an address of the client's may begin.
     private static let quotes = Array("<\"(".utf8)
