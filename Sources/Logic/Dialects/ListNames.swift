@@ -11,7 +11,7 @@ extension ListTexts {
         for index in text.lowerBound..<end {
             let isStart = !isInWord
             isInWord = SignIndex.isWordByte(bytes[index])
-            guard isStart, isInWord, isFirstOfVerb(lowercased(bytes[index])) else { continue }
+            guard isStart, isInWord, isVerbLetter(bytes[index]) else { continue }
             for verb in verbs where hasFolded(verb, bytes, index, end) {
                 let behind = index + verb.utf8CodeUnitCount
                 for word in prepositions where hasFolded(word, bytes, behind, end) {
@@ -35,10 +35,10 @@ extension ListTexts {
         zone.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }.allSatisfy(isDigit)
     }
 
-    /// Few words get further than this.
-    @inline(__always)
-    private static func isFirstOfVerb(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "l") || byte == UInt8(ascii: "b") || byte == UInt8(ascii: "f")
+    /// The verbs' first ones.
+    private static func isVerbLetter(_ byte: UInt8) -> Bool {
+        let letter = lowercased(byte)
+        return letter == UInt8(ascii: "l") || letter == UInt8(ascii: "b") || letter == UInt8(ascii: "f")
     }
 
     private static let verbs: [StaticString] = ["listed ", "blocked ", "blacklisted ", "found ", "list "]
