@@ -42,6 +42,8 @@ INPUTS = (
     ("sendmail", _ISO + "sm-mta[1]: ruleset=check_rcpt, arg1=<", ", relay="),
     ("sendmail", _ISO + "sm-mta[1]: ruleset=check_rcpt, arg1=<", ", relay=" + "a" * 600),
     ("sendmail", _ISO + "sm-mta[1]: ruleset=check_rcpt, arg1=<", ", relay=x [192.0.2.7], reject=550 listed at a.b "),
+    ("sendmail", _ISO + "sm-mta[1]: ruleset=check_rcpt, arg1=<",
+     "".join(f", relay=[192.0.2.{last}], reject=550 x" for last in range(1, 10))),
     ("sendmail", _ISO + "sm-mta[1]: 6AKNALRr009406: from=<", ", size=1, class=0, nrcpts=1"),
     ("sendmail", _ISO + "sm-mta[1]: 6AKNALRr009406: to=<", ", stat="),
     ("opensmtpd", _ISO + "smtpd[1]: 99749b960b4b2be7 smtp failed-command command=\"", "\" result=\"550 "),

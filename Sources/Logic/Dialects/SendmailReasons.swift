@@ -54,10 +54,16 @@ extension Sendmail {
     static func behindRepeated(_ bytes: Span<UInt8>, _ argument: Range<Int>, _ text: Range<Int>) -> Range<Int>? {
         guard !argument.isEmpty, argument.count <= longestArgument else { return nil }
         var wanted = Printable(argument)
+        var given = Printable(text)
+        // As a rule it is seen by the first byte.
+        guard let one = wanted.next(bytes), let another = given.next(bytes), one & 0x7f == another & 0x7f else {
+            return nil
+        }
+        wanted = Printable(argument)
         var length = 0
         while wanted.next(bytes) != nil { length += 1 }
         wanted = Printable(argument)
-        var given = Printable(text)
+        given = Printable(text)
         for index in 0..<length {
             guard let byte = wanted.next(bytes) else { return nil }
             if length >= 203 {
