@@ -19,6 +19,17 @@ extension Qmail {
 }
 
 @Suite struct QmailTests {
+    /// multilog's file of tcpserver and rblsmtpd; and the IPv6 form's own standard error.
+    @Test(arguments: ["qmail", "ipv6"])
+    func `every line is the event beside it`(name: String) throws {
+        let events = Qmail.events(try Fixtures.text("qmail/\(name).log"))
+        let expected = try Fixtures.text("qmail/\(name).events")
+        #expect(events.count == expected.count)
+        for (number, (event, words)) in zip(events, expected).enumerated() {
+            #expect(event == words, "\(name).log:\(number + 1)")
+        }
+    }
+
     @Test(arguments: [
         ("553 http://www.spamhaus.org/query/bl?ip=198.51.100.9", "rejection rbl 553", "spamhaus.org", ""),
         ("451 http://www.spamhaus.org/query/bl?ip=198.51.100.9", "deferral rbl 451", "spamhaus.org", ""),
