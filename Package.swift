@@ -36,7 +36,7 @@ let package = Package(
         .ours("Inputs", "LogIntake", ["Addresses", "Events", "CJournal", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
-        .ours("Inputs", "MailServer", ["Posix", "ProcFS", "Netlink"]),
+        .ours("Inputs", "MailServer", ["Events", "Posix", "ProcFS"]),
         // What we conclude; pure.
         .ours("Logic", "Bytes"),
         .ours("Logic", "Addresses", ["Bytes"]),
@@ -93,7 +93,7 @@ let package = Package(
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
         .tests("ArchivesTests", ["Archives", "Posix"]),
-        .tests("MailServerTests", ["MailServer"]),
+        .tests("MailServerTests", ["Events", "MailServer"]),
         .tests("StoreTests", ["Addresses", "Events", "Store", "Posix", "StoreHelper"]),
         // A process of its own, for the test that ends it with SIGKILL.
         .executableTarget(

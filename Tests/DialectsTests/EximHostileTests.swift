@@ -139,9 +139,22 @@ import Testing
     @Test(arguments: [
         ("a recipient with a text behind", "RCPT <\"x>: found in zen.example\"@d>: no", "other 550"),
         (
-            "a recipient that was cut", "RCPT <\"" + String(repeating: "a", count: 98) + ": found in zen.example",
+            "a recipient that was cut too early",
+            "RCPT <\"" + String(repeating: "a", count: 97) + ": found in zen.example",
             "other 550"
         ),
+        (
+            "a recipient that was cut", "RCPT <\"" + String(repeating: "a", count: 98) + ": found in zen.example",
+            "rbl 550"
+        ),
+        (
+            "a recipient with control characters that was cut",
+            "RCPT <\"#033" + String(repeating: "a", count: 94) + ": found in zen.example", "other 550"
+        ),
+        ("a phrase, and a list's text", "RCPT \"x: no\"=<c@d>: found in zen.example", "rbl 550"),
+        ("a phrase of several", "RCPT \"\" result=\"550 listed at x: y\"=<c@d>: found in zen.example", "rbl 550"),
+        ("words without an address", "RCPT x y: found in zen.example", "other 550"),
+        ("EXPN's argument", "EXPN x: found in zen.example", "other 550"),
         ("a recipient with a phrase", "RCPT \"x: found in zen.example\" <c@d>: no", "other 550"),
         ("a recipient with a comment", "RCPT (: found in zen.example) c@d: no", "other 550"),
         ("a text that repeats the HELO", "RCPT <c@d>: listed.spamhaus.example is no host", "other 550"),

@@ -182,6 +182,27 @@ import Testing
                 == "-")
     }
 
+    /// Any bytes that syslog can write, and pieces of smtpd's own lines.
+    @Test func `whatever the client writes, the event is the same`() throws {
+        let seeds = try Fixtures.lines("opensmtpd/opensmtpd.log")
+        var lottery = Lottery(11)
+        for _ in 0..<3_000 {
+            var dialect = OpenSMTPD()
+            _ = dialect.words(Self.header + Self.connected)
+            let text = (lottery.next(2) == 0 ? seeds[lottery.next(seeds.count)] : lottery.bytes(lottery.next(200)))
+                .filter { $0 >= 0x20 }
+            let command = Array((Self.header + "\(Self.id) smtp failed-command command=\"").utf8) + text
+            let known = command + Array("\" result=\"500 5.5.1 Invalid command: Command unrecognized\"".utf8)
+            #expect(describe(dialect.event(of: known)) == "rejection other 500 198.51.100.9 pid=59")
+            let listed = command + Array("\" result=\"550 listed at zen.dnsbl.test\"".utf8)
+            #expect(
+                describe(dialect.event(of: listed)) == "rejection rbl 550 198.51.100.9 zen.dnsbl.test sessions=1 pid=59"
+            )
+            let noise = Array(Self.header.utf8) + lottery.bytes(lottery.next(120))
+            #expect(dialect.event(of: noise) == nil)
+        }
+    }
+
     @Test(arguments: ["smtp", "smtpd2", "xsmtpd", "Smtpd", "postfix/smtpd", "qpsmtpd", "smtpctl"])
     func `another program's lines are not smtpd's`(tag: String) {
         var dialect = OpenSMTPD()

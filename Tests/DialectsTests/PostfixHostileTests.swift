@@ -371,15 +371,18 @@ import Testing
         #expect(PostscreenTests.events(messages).last == last, "\(name)")
     }
 
-    @Test func `a postscreen that rejects recipients sends nobody away, until another one runs`() {
+    @Test(arguments: [
+        "NOQUEUE: reject: RCPT from [198.51.100.9]:1: 550 5.7.1 Service unavailable; client [198.51.100.9] blocked using z.example; from=<a>, to=<b>, proto=SMTP, helo=<x>",
+        "HANGUP after 0.2 from [198.51.100.9]:1 in tests after SMTP handshake",
+        "COMMAND PIPELINING from [198.51.100.9]:1 after EHLO: DISCONNECT [192.0.2.66]:1",
+    ])
+    func `a postscreen that lets listed clients in sends nobody away, until another one runs`(stay: String) {
         var dialect = Postfix()
         func event(_ pid: Int, _ message: String) -> String {
             describe(dialect.event("Nov 20 22:54:18 mx postfix/postscreen[\(pid)]: " + message))
         }
-        _ = event(
-            4,
-            "NOQUEUE: reject: RCPT from [198.51.100.9]:1: 550 5.7.1 Service unavailable; client [198.51.100.9] blocked using z.example; from=<a>, to=<b>, proto=SMTP, helo=<x>"
-        )
+        _ = event(4, "DNSBL rank 3 for [198.51.100.9]:1")
+        _ = event(4, stay)
         for (pid, expected) in [(4, "disconnect 198.51.100.9:2 pid=4"), (5, "rejection rbl 198.51.100.9:2 pid=5")] {
             _ = event(pid, "DNSBL rank 3 for [198.51.100.9]:2")
             #expect(event(pid, "DISCONNECT [198.51.100.9]:2") == expected)

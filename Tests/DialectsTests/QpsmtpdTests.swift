@@ -51,6 +51,13 @@ import Testing
             "relay-denied 550", ""
         ),
         (
+            "for later, and an unknown command after that",
+            [
+                "fail, NAUGHTY, sbl.dnsbl.test", greeting, "dispatching RCPT TO:<a@b>", "disconnecting", "550 see x",
+                "dispatching FOO", "500 Unrecognized command",
+            ], "other 500", ""
+        ),
+        (
             "naughty by others", ["fail, NAUGHTY", greeting, "dispatching MAIL FROM:<a@b>", "disconnecting", "550 x"],
             "sender 550", ""
         ),
@@ -117,6 +124,7 @@ import Testing
         #expect(
             dialect.words("Nov 20 23:00:02 mx qpsmtpd[1]: cleaning up after 369") == "disconnect 198.51.100.9 pid=369")
         #expect(dialect.words(Self.header + "550 listed at zen.dnsbl.test") == "-")
+        #expect(dialect.remembered == 0)
     }
 
     @Test func `a process that serves again has a new peer`() {
@@ -177,6 +185,26 @@ import Testing
                 == "rejection \(isAnswer ? "helo 550 198.51.100.9" : "rbl 550 198.51.100.9 zen.dnsbl.test") pid=369")
     }
 
+    /// Any bytes that syslog can write, and pieces of qpsmtpd's own lines.
+    @Test func `whatever the client writes, the peer is the same`() throws {
+        let seeds = try Fixtures.lines("qpsmtpd/qpsmtpd.log")
+        var lottery = Lottery(12)
+        for _ in 0..<2_000 {
+            var dialect = Qpsmtpd()
+            _ = dialect.words(Self.header, Self.begin)
+            for head in ["dispatching ", "220 ", "250 ", "pass, ", "fail, ", "502 command unrecognized: '"] {
+                let text = (lottery.next(2) == 0 ? seeds[lottery.next(seeds.count)] : lottery.bytes(lottery.next(200)))
+                    .filter { $0 >= 0x20 }
+                let event = dialect.event(of: Array((Self.header + head).utf8) + text)
+                #expect(event?.peer.map { $0.description == "198.51.100.9" } ?? true)
+                #expect(event == nil || head.hasPrefix("5"))
+            }
+            #expect(
+                dialect.words(Self.header, ["dispatching DATA", "550 no"]).last
+                    == "rejection content 550 198.51.100.9 pid=369")
+        }
+    }
+
     @Test(arguments: ["qpsmtp", "qpsmtpd2", "smtpd", "Qpsmtpd", "qpsmtpd-forkservex"])
     func `another program's lines are not qpsmtpd's`(tag: String) {
         var dialect = Qpsmtpd()
@@ -225,6 +253,20 @@ import Testing
         #expect(
             dialect.words("Nov 20 23:00:02 mx qpsmtpd[371]: ", [Self.begin, "fail, sbl.dnsbl.test", "550 no"]).last
                 == "rejection rbl 550 198.51.100.9 sbl.dnsbl.test pid=371", "syslog escapes line ends")
+    }
+
+    /// A real server's own log of clients whose accounts were whole lines (scripts/lab/corpus_qpsmtpd.py).
+    @Test func `lines that clients wrote name nobody`() throws {
+        var dialect = Qpsmtpd()
+        let lines = try Fixtures.lines("qpsmtpd/accounts.log")
+        let named = lines.compactMap { dialect.event(of: $0)?.peer?.description }
+        #expect(!named.isEmpty)
+        #expect(!named.contains("192.0.2.66"))
+        #expect(
+            lines.contains {
+                String(decoding: $0, as: UTF8.self).contains(
+                    "2026 mx[99]: Accepted connection 0/15 from 192.0.2.66 / x")
+            })
     }
 
     @Test func `in syslog's an AUTH changes nothing`() {

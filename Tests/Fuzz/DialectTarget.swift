@@ -17,6 +17,14 @@ enum OwnPlace {
     /// Which of several the slow reading cannot tell; whom the MTA meant is then seen in lines of its grammar only.
     case oneOf([IPAddress])
 
+    func allows(_ event: Event) -> Bool {
+        switch self {
+        case .noEvent: false
+        case .peer(let own): event.peer == nil || event.peer == own
+        case .oneOf(let addresses): (event.candidates + (event.peer.map { [$0] } ?? [])).allSatisfy(addresses.contains)
+        }
+    }
+
     /// The address that `text` is, or that it cannot be an event.
     static func named(_ text: [UInt8]?) -> OwnPlace {
         guard let text, let peer = slowAddress(text) else { return .noEvent }
@@ -67,18 +75,10 @@ struct DialectTarget<D: Dialect, O: Oracle>: Target {
         guard let event else { return }
         if let port = event.port { require(port > 0 || event.peer != nil, "a port without a peer: \(shown(line))") }
         if let code = event.code { require((400...599).contains(code), "code \(code): \(shown(line))") }
-        switch place {
-        case .noEvent:
-            require(false, "an event \(event.kind) of \(event.peer?.description ?? "nobody"): \(shown(line))")
-        case .peer(let own):
-            require(
-                event.peer == nil || event.peer == own,
-                "\(event.peer?.description ?? ""), not \(own?.description ?? "nobody"): \(shown(line))")
-        case .oneOf(let addresses):
-            for address in event.candidates + (event.peer.map { [$0] } ?? []) {
-                require(addresses.contains(address), "\(address), not one of \(addresses): \(shown(line))")
-            }
-        }
+        require(
+            place.allows(event),
+            "an event \(event.kind) of \(event.peer?.description ?? "nobody") \(event.candidates), not \(place): \(shown(line))"
+        )
         require(event.candidates.count <= 8, "\(event.candidates.count) candidates: \(shown(line))")
     }
 

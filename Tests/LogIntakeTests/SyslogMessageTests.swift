@@ -59,6 +59,10 @@ import Testing
         ("no stamp", "<22>postfix/smtpd[12]: \(reject)", nil),
         ("a stamp of a file without hosts", "<22>2026-11-20 22:44:56 H=(x) [192.0.2.7] rejected RCPT", nil),
         ("a multilog stamp", "<22>@400000006920a1b20000000000 tcpserver: pid 1 from 192.0.2.7", nil),
+        (
+            "a stamp that is of two forms, with a host of its own in each",
+            "<22>Nov 20  x: x::x :xx 2026 ours[1]: Connection from x [192.0.2.66]", nil
+        ),
         ("nothing behind the host", "<22>Nov 20 22:44:29 mx", nil),
         ("a stamp only", "<22>2026-11-20T22:44:56.033783+00:00", nil),
         ("RFC 5424, cut", "<22>1 2026-11-20T22:44:56Z", nil),

@@ -77,7 +77,7 @@ struct ModelTests {
         #expect(client.receive() == "550 no\r\n", "\(name)")
     }
 
-    @Test("however it waits for the next command", arguments: ["wait", "poll", "select", "epoll"])
+    @Test("however it waits for the next command", arguments: ["wait", "poll", "select", "epoll", "elsewhere"])
     func waits(_ behaviour: String) throws {
         let model = ModelTests.models[3]
         let server = try SlotServer(model.name)
@@ -202,27 +202,35 @@ struct ModelTests {
 
     // MARK: - The line comes before the reply
 
-    @Test("a line written when the connection began: its peer is told with the answer to its second command")
-    func precedesReply() throws {
-        let model = ModelTests.models[3]
-        let server = try SlotServer(model.name)
+    @Test(
+        "a line written when the connection began: its peer is told with the answer to a later command",
+        arguments: [
+            ("Sendmail refuses MAIL", MTA.sendmail, ["EHLO a\r\n", "MAIL FROM:<>\r\n"], "250 hello\r\n550 no\r\n"),
+            (
+                "rblsmtpd refuses RCPT", .qmail, ["EHLO a\r\n", "MAIL FROM:<>\r\n", "RCPT TO:<b>\r\n"],
+                "250 hello\r\n550 no\r\n550 no\r\n"
+            ),
+        ])
+    func precedesReply(_ name: String, mta: MTA, commands: [String], answers: String) throws {
+        let server = try SlotServer("exim")
         let (client, pid) = try server.client("early")
         #expect(client.receive() == "220 hello\r\n")
-        var order = try order(server, model, client, pid: pid)
+        var order = try server.order(client, extent: .served(by: pid))
+        order.mta = mta
+        order.pid = pid
         order.precedesReply = true
-        var words = [("EHLO a\r\n", "250 hello\r\n"), ("MAIL FROM:<>\r\n", "550 no\r\n")]
-        let speaker = server.loop
+        var rest = commands
         func speak() {
-            guard !words.isEmpty else { return }
-            let (word, _) = words.removeFirst()
-            client.send(word)
-            speaker.schedule(after: .milliseconds(150)) { speak() }
+            guard !rest.isEmpty else { return }
+            client.send(rest.removeFirst())
+            server.loop.schedule(after: .milliseconds(150)) { speak() }
         }
-        speaker.schedule(after: .milliseconds(150)) { speak() }
+        server.loop.schedule(after: .milliseconds(150)) { speak() }
         let decision = try #require(try server.decisions([order]).first)
-        #expect(words.isEmpty, "both commands were answered")
-        #expect(decision.outcome == .done && decision.told == true, "\(decision)")
-        #expect(client.receive() == "250 hello\r\n550 no\r\n")
+        #expect(rest.isEmpty, "\(name): all commands were answered")
+        #expect(decision.outcome == .done && decision.told == true, "\(name): \(decision)")
+        #expect(client.receive() == answers, "\(name)")
+        server.awaitEnd(of: pid)
         #expect(!server.isRunning(pid))
     }
 

@@ -68,7 +68,9 @@ struct SamplerTests {
     @Test("connections count from the first, waiting ones included; new ones as the log or the kernel has them")
     func sample() throws {
         let listener = try TestSocket.listener("::")
-        let sampler = Sampler(sockets: try SockDiag(), ports: [listener.port, 1], clock: AnchoredClock()) { 7 }
+        let sampler = Sampler(sockets: try SockDiag(), ports: [listener.port, 1], clock: AnchoredClock()) {
+            (7, [listener.port, 1])
+        }
         let clients = try (0..<4).map { _ in try TestSocket.connected(to: "127.0.0.1", port: listener.port) }
         let first = try sampler.sample()
         #expect(first.connectionsByPort == [listener.port: 4, 1: 0] && first.connections == 4)

@@ -11,7 +11,8 @@ belongs to the client whose socket took that step. Many connections may be open 
     corpus.write("Tests/DialectsTests/Fixtures/corpus/opensmtpd")
 
 `judge(line, peer, replies)` says what a line is, knowing the replies that the client was given in that very step:
-(class, code, zone), or None for a line that says nothing. It belongs to the server's own module.
+(class, code, zone), or None for a line that says nothing. It belongs to the server's own module. Where the server says
+something late, it adds the source whose line it is.
 """
 
 import json
@@ -119,14 +120,21 @@ class Corpus:
             chosen += ["--files", self.files.path]
         done = subprocess.run([LAB, "up", "--mta", self.kind, "--name", self._name, "--json", *chosen],
                               stdout=subprocess.PIPE, check=True)
-        self.info = json.loads(done.stdout)
-        self.log = os.path.join(os.path.dirname(self.info["log"]), self.log) if self.log else self.info["log"]
+        try:
+            self._begin(json.loads(done.stdout))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _begin(self, info):
+        self.info = info
+        self.log = os.path.join(info["root"], "var/log", self.log) if self.log else info["log"]
         # The log is read from outside, the sockets are the client's.
-        with open(f"/proc/{self.info['client']['pid']}/ns/net", "rb") as network_namespace:
+        with open(f"/proc/{info['client']['pid']}/ns/net", "rb") as network_namespace:
             namespaces.enter_network(network_namespace.fileno())
         self.take(None, [])
         self.lines, self.rows = [], []  # the server's own start
-        return self
 
     def __exit__(self, *_exception):
         subprocess.run([LAB, "down", "--name", self._name], stdout=subprocess.DEVNULL, check=False)
@@ -160,9 +168,9 @@ class Corpus:
         *lines, self._cut = self._cut.split(b"\n")
         for line in lines:
             what = self.judge(line, peer, replies) if peer is not None else None
-            kind, code, zone = what or (None, None, None)
+            kind, code, zone, *other = what or (None, None, None)
             self.lines.append(line)
-            self.rows.append((peer.source if peer is not None else None, kind, code, zone))
+            self.rows.append((other[0] if other else peer.source if peer is not None else None, kind, code, zone))
 
     def write(self, directory, name=None):
         """NAME.log and NAME.truth.tsv; the name is the server's when it has but one log."""

@@ -30,13 +30,16 @@ package final class Sampler {
     private let sockets: SockDiag
     private let ports: [UInt16]
     private let clock: AnchoredClock
-    private let slots: () -> Int?
+    private let slots: () -> SlotCount?
     private var started: Int?
     private var passiveOpens: UInt64?
     private var hasSampled = false
 
-    /// - Parameter slots: counts the processes that hold a slot; asked once for each sample.
-    package init(sockets: SockDiag, ports: [UInt16], clock: AnchoredClock, slots: @escaping () -> Int?) {
+    /// Processes that hold a slot, and the ports that they serve; on others each connection counts as one.
+    package typealias SlotCount = (slots: Int, ports: Set<UInt16>)
+
+    /// - Parameter slots: counts the processes that hold a slot, where that is possible; asked once for each sample.
+    package init(sockets: SockDiag, ports: [UInt16], clock: AnchoredClock, slots: @escaping () -> SlotCount?) {
         self.sockets = sockets
         self.ports = ports
         self.clock = clock
@@ -48,7 +51,10 @@ package final class Sampler {
 
     package func sample() throws(SystemError) -> Sample {
         let counts = try sockets.count(ports: ports)
-        var sample = Sample(time: clock.now, connectionsByPort: counts, slots: slots())
+        let held = slots().map { held in
+            counts.reduce(held.slots) { held.ports.contains($1.key) ? $0 : $0 + $1.value }
+        }
+        var sample = Sample(time: clock.now, connectionsByPort: counts, slots: held)
         let opens = Sampler.passiveOpens()
         if hasSampled {
             if let started {

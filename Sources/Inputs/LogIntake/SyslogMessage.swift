@@ -83,7 +83,9 @@ extension SyslogMessage {
             guard message[start + 10] | 0x20 == UInt8(ascii: "t") else { return nil }
             return blank(message, start, end)
         }
-        guard message[start + 3] == 0x20, message[start + 6] == 0x20, message[start + 9] == UInt8(ascii: ":"),
+        // The hour tells it from ctime(3)'s stamp, behind which `LogLine` reads the host elsewhere.
+        guard message[start + 3] == 0x20, message[start + 6] == 0x20, (0x30...0x39).contains(message[start + 7]),
+            message[start + 9] == UInt8(ascii: ":"),
             message[start + 12] == UInt8(ascii: ":"), message[start + 15] == 0x20
         else { return nil }
         return start + 15

@@ -10,6 +10,16 @@ package enum MailLog {
     /// The systemd journal, as `mta.log` calls it.
     package static let journal = "journal"
 
+    /// The logs of these servers, as `mta.log` names them. One that logs to syslog, or no server at all, means the host's own
+    /// mail log; `usual` is that one, where it is asked for.
+    package static func names(of servers: [RunningServer]) -> (names: [String], usual: (name: String, exists: Bool)?) {
+        var names = Set(servers.flatMap(\.logs))
+        guard servers.isEmpty || servers.contains(where: { $0.logs.isEmpty }) else { return (names.sorted(), nil) }
+        let usual = find()
+        names.insert(usual.name)
+        return (names.sorted(), usual)
+    }
+
     /// The first of the usual files that is written to still; else the journal; else the file that may yet come.
     ///
     /// A host that went over to the journal keeps its last mail.log lying there: a file without a line for two days is

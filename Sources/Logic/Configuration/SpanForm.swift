@@ -18,7 +18,7 @@ extension SettingForm where Value == Duration {
                 }
                 // Beyond a century a number is a slip of the key; whoever means it writes "forever".
                 let longest = most == .forever ? Duration.days(36_500) : most
-                guard span >= least, span <= longest || span == most else {
+                guard span >= least, span <= longest || span == most && (most != .forever || text == "forever") else {
                     let end = most == .forever ? "\"36500d\", or \"forever\"" : "\"\(exact(most))\""
                     faults.append(Fault("out of range: \"\(exact(least))\" to \(end)"))
                     return nil

@@ -11,7 +11,7 @@ package struct DialectSet: Sendable {
     private var exim: Exim?
     private var sendmail: Sendmail?
     private var opensmtpd: OpenSMTPD?
-    private var qpsmtpd: Qpsmtpd?
+    package private(set) var qpsmtpd: Qpsmtpd?
     private var qmail: Qmail?
     private var site: Site?
 

@@ -13,6 +13,18 @@ package struct LogReader: Sendable {
         package var isRemote: Bool
         package var lines = 0
         package var events = 0
+
+        package init(host: [UInt8], isRemote: Bool) {
+            self.host = host
+            self.isRemote = isRemote
+        }
+
+        /// Counts what the same host wrote to another log.
+        package mutating func add(_ other: Share) {
+            isRemote = isRemote && other.isRemote
+            lines += other.lines
+            events += other.events
+        }
     }
 
     /// Of the line that was read last.
@@ -53,6 +65,8 @@ package struct LogReader: Sendable {
     package var unread: Int { hosts.reduce(0) { $0 + $1.dialects.unread } }
     /// By lines, the most first.
     package var shares: [Share] { hosts.map(\.share).sorted { $0.lines > $1.lines } }
+    /// Clients can have written lines of qpsmtpd's own log (`Qpsmtpd.hasClientLines`).
+    package var hasClientLines: Bool { hosts.contains { $0.dialects.qpsmtpd?.hasClientLines == true } }
     /// Courier's dialogue logging was seen (`Courier.hasDialogue`).
     package var hasDialogue: Bool { hosts.contains { $0.dialects.courier?.hasDialogue == true } }
 

@@ -30,6 +30,7 @@ package struct Postfix: Dialect {
     /// The same by smtpd's pid, where a filter before the queue decides and there is no queue id.
     var proxied = SessionTable<Int32, Client>(capacity: 1024, longestAge: .hours(1))
     var screen = Screen()
+    var listings = PostfixListings()
 
     package init(_ site: SiteWords = SiteWords()) { listTexts = ListTexts(site.rblTexts) }
 
@@ -166,7 +167,11 @@ extension Reader {
         // A name has 255 bytes at most, and none but these (valid_hostname.c).
         let limit = min(end, position + 256)
         var index = position
-        while index < limit, Postfix.isNameByte(bytes[index]) { index += 1 }
+        while index < limit {
+            let count = (~Postfix.nameBytes(bytes.word(at: index)) & Words.highs).trailingZeroBitCount / 8
+            index += count
+            if count < 8 { break }
+        }
         guard index < limit, bytes[index] == UInt8(ascii: "[") else { return nil }
         step.move(to: index + 1)
         guard let peer = step.address(upTo: UInt8(ascii: "]"), in: bytes) else { return nil }
@@ -184,8 +189,12 @@ extension Reader {
 }
 
 extension Postfix {
-    static func isNameByte(_ byte: UInt8) -> Bool {
-        SignIndex.isWordByte(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
-            || byte == UInt8(ascii: "_")
+    /// The highest bit of each byte that may stand in a host's name.
+    @inline(__always)
+    static func nameBytes(_ word: UInt64) -> UInt64 {
+        Words.within(UInt8(ascii: "a"), UInt8(ascii: "z"), Words.lowercased(word))
+            | Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word)
+            | Words.within(UInt8(ascii: "-"), UInt8(ascii: "."), word)
+            | Words.within(UInt8(ascii: "_"), UInt8(ascii: "_"), word)
     }
 }

@@ -31,7 +31,7 @@ extension Postfix {
         event.kind = code < 500 ? .deferral : .rejection
         event.code = code
         reader.skipEnhancedCode(in: bytes)
-        judge(text(in: reader.rest, bytes), origin, bytes, &event)
+        judge(reader.rest, origin, bytes, &event)
         if isScreened { judgeScreened(origin, line, &event) }
         return .event
     }
@@ -57,11 +57,10 @@ extension Postfix {
     }
 
     /// Postfix's own texts go first, from their first byte on.
-    private func judge(
-        _ text: ReplyText, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event
-    ) {
-        var reader = Reader(text.range)
-        if reader.skip("Service unavailable; ", in: bytes), judgeListing(reader, text, origin, bytes, &event) { return }
+    private mutating func judge(_ reply: Range<Int>, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event) {
+        var reader = Reader(reply)
+        if reader.skip("Service unavailable; ", in: bytes), judgeListing(reader, origin, bytes, &event) { return }
+        let text = text(in: reply, bytes)
         reader = Reader(text.range)
         if reader.skip("<", in: bytes) {
             judgeQuoted(reader, text, origin, bytes, &event)
@@ -82,7 +81,7 @@ extension Postfix {
         event.isListFailure = signs.isListFailure
         if signs.hasListWord || signs.namesPeer {
             event.rejectionClass = .rbl
-            event.zone = signs.url.flatMap { ListTexts.zone(bytes, urlHost: $0) }
+            event.zone = ListTexts.namedZone(bytes, in: own) ?? signs.url.flatMap { ListTexts.zone(bytes, urlHost: $0) }
         } else {
             judgeSiteText(text, origin, bytes, &event)
         }
@@ -91,17 +90,18 @@ extension Postfix {
     /// `Client host [IP] blocked using ZONE[; TXT]` (smtpd), `client [IP] blocked using ZONE` (postscreen): a listing of
     /// the peer only if the address in brackets is the peer's. Otherwise a name was listed: its PTR name, or what the
     /// client said.
-    private func judgeListing(
-        _ place: Reader, _ text: ReplyText, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event
+    private mutating func judgeListing(
+        _ place: Reader, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event
     ) -> Bool {
         var reader = place
         if reader.skip("Client host [", in: bytes) || reader.skip("client [", in: bytes) {
             var behind = reader
             if behind.skip(origin.address, in: bytes), behind.skip("] blocked using ", in: bytes) {
                 event.rejectionClass = .rbl
-                event.zone = behind.zone(in: bytes)
-                let signs = listTexts.signs(in: bytes, behind.rest, peer: origin.address)
-                event.isListFailure = signs.isListFailure
+                if listings.recall(behind.rest, address: origin.address, bytes, into: &event) { return true }
+                let text = text(in: behind.rest, bytes)
+                noteListing(text.range, origin, bytes, &event)
+                listings.keep(text.range, address: origin.address, bytes, event)
                 return true
             }
         } else {
@@ -109,15 +109,19 @@ extension Postfix {
             else { return false }
         }
         // Twice in the line: one of them is the client's, so neither zone can be believed.
-        var line = Reader(reader.position..<text.envelope.upperBound)
-        guard let listing = line.place(behind: "] blocked using ", in: bytes) else { return false }
+        guard let listing = reader.place(behind: "] blocked using ", in: bytes) else { return false }
         event.rejectionClass = .rhsbl
-        line.move(to: listing)
-        guard line.place(behind: "] blocked using ", in: bytes) == nil else { return true }
-        reader = Reader(self.text(in: line.rest, bytes).range)
+        reader.move(to: listing)
+        guard reader.place(behind: "] blocked using ", in: bytes) == nil else { return true }
+        noteListing(text(in: reader.rest, bytes).range, origin, bytes, &event)
+        return true
+    }
+
+    /// `ZONE[; TXT]`.
+    private func noteListing(_ text: Range<Int>, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event) {
+        var reader = Reader(text)
         event.zone = reader.zone(in: bytes)
         event.isListFailure = listTexts.signs(in: bytes, reader.rest, peer: origin.address).isListFailure
-        return true
     }
 
     /// `<NAME>: Helo command rejected: REASON`. NAME and the envelope are the client's and may hold all of this again, or
@@ -256,7 +260,11 @@ extension Reader {
     mutating func zone(in bytes: Span<UInt8>) -> String? {
         var index = position
         let limit = min(end, position + 254)
-        while index < limit, Postfix.isNameByte(bytes[index]) { index += 1 }
+        while index < limit {
+            let count = (~Postfix.nameBytes(bytes.word(at: index)) & Words.highs).trailingZeroBitCount / 8
+            index = min(index + count, limit)
+            if count < 8 { break }
+        }
         let name = position..<index
         guard !name.isEmpty, name.count <= 253, index == end || bytes[index] == UInt8(ascii: ";") else { return nil }
         move(to: index)

@@ -32,6 +32,7 @@ package struct Qpsmtpd: Dialect {
         var zone: String?
         /// The list that it named to have the peer refused later, by the naughty plugin.
         var laterZone: String?
+        /// The naughty plugin is about to answer this command.
         var isNaughty = false
         var stage = Stage.start
     }
@@ -42,10 +43,10 @@ package struct Qpsmtpd: Dialect {
     let listTexts: ListTexts
     private var sessions: SessionTable<Int32, Session>
 
-    /// - Parameter capacity: how many sessions are remembered; each is a process.
+    /// - Parameter capacity: how many sessions are remembered; each is a process, whose pid another has some day.
     package init(_ site: SiteWords = SiteWords(), capacity: Int = 8_192) {
         listTexts = ListTexts(site.rblTexts)
-        sessions = SessionTable(capacity: capacity, longestAge: .seconds(6 * 3600))
+        sessions = SessionTable(capacity: capacity, longestAge: .seconds(3600))
     }
 
     /// Sessions that are remembered now.
@@ -88,39 +89,6 @@ package struct Qpsmtpd: Dialect {
 }
 
 extension Qpsmtpd {
-    enum Writer {
-        case syslog
-        /// A file of its own, by logging/file.
-        case file
-        /// `PID text` or `PID (hook) plugin: text`, through multilog or the journal.
-        case standardError
-
-        init?(_ line: LogLine, _ bytes: Span<UInt8>) {
-            switch line.tag.count {
-            case 0 where line.stampForm == .ctime: self = .file
-            case 0 where line.stampForm == .tai64n: self = .standardError
-            case 7 where bytes.hasBytes(of: "qpsmtpd", at: line.tag.lowerBound): self = .syslog
-            case 15 where bytes.hasBytes(of: "qpsmtpd-prefork", at: line.tag.lowerBound): self = .standardError
-            case 18 where bytes.hasBytes(of: "qpsmtpd-forkserver", at: line.tag.lowerBound): self = .standardError
-            default: return nil
-            }
-        }
-    }
-
-    /// `(connect) dnsbl: ` of logging/warn, `dnsbl plugin: ` of logging/adaptive, "` " before the latter's accepted ones.
-    private static func skipPlugin(_ bytes: Span<UInt8>, _ reader: inout Reader) {
-        _ = reader.skip("` ", in: bytes)
-        var next = reader
-        if next.skip("(", in: bytes) {
-            guard next.skipName(in: bytes), next.skip(") ", in: bytes) else { return }
-            guard next.skip("running plugin: ", in: bytes) || (next.skipName(in: bytes) && next.skip(": ", in: bytes))
-            else { return }
-            reader = next
-        } else if next.skipName(in: bytes), next.skip(" plugin: ", in: bytes) {
-            reader = next
-        }
-    }
-
     /// `Accepted connection 0/15 from 192.0.2.7 / NAME`, `Connection from NAME [192.0.2.7]`, `Connection Timed Out`.
     private mutating func beginning(
         _ pid: Int32, _ bytes: Span<UInt8>, _ reader: inout Reader, _ now: Instant, _ event: inout Event
@@ -191,7 +159,10 @@ extension Qpsmtpd {
         case Qpsmtpd.verb("data"): stage = .data
         default: stage = .hello
         }
-        sessions.update(pid) { $0.stage = stage }
+        sessions.update(pid) {
+            $0.stage = stage
+            $0.isNaughty = false
+        }
     }
 
     private static func verb(_ text: StaticString) -> UInt64 {
@@ -253,22 +224,6 @@ extension Qpsmtpd {
 }
 
 extension Reader {
-    /// The name of a hook or a plugin: `auth-login`, `virus::clamdscan`, `auth::auth_flat_file`.
-    fileprivate mutating func skipName(in bytes: Span<UInt8>) -> Bool {
-        var index = position
-        while index < min(end, position + 64) {
-            let byte = bytes[index]
-            let isPair = byte == UInt8(ascii: ":") && index + 1 < end && bytes[index + 1] == byte
-            guard SignIndex.isWordByte(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || isPair else {
-                break
-            }
-            index += isPair ? 2 : 1
-        }
-        guard index > position else { return false }
-        move(to: index)
-        return true
-    }
-
     /// The address in the group `[...]` that ends the line.
     fileprivate func addressInLastBrackets(in bytes: Span<UInt8>) -> IPAddress? {
         guard end - position >= 4, bytes[end - 1] == UInt8(ascii: "]") else { return nil }

@@ -20,9 +20,10 @@ extension SockDiag {
     /// By a process that is no slot of Courier's: it has to wait for the peer, not only to be asleep. `nil` where nothing can
     /// be said.
     ///
-    /// - Parameter precedesReply: the line was written when the connection began, and the reply is the answer to a command.
+    /// - Parameter answers: the line was written when the connection began, and the reply is this answer to a command: the
+    ///   second, as a rule. `nil` where it follows the line.
     func delivery(
-        _ connection: Connection, by holder: Holder, precedesReply: Bool
+        _ connection: Connection, by holder: Holder, answers: UInt32?
     ) throws(SystemError) -> Delivery? {
         guard let before = try current(connection) else { return .gone }
         guard before.sendQueue == 0 else { return .pending }
@@ -30,7 +31,7 @@ extension SockDiag {
         guard waitsForPeer, let after = try current(connection), after.sendQueue == 0,
             let transfer = after.transfer, transfer.bytesAcknowledged == before.transfer?.bytesAcknowledged
         else { return .pending }
-        return precedesReply && !transfer.hasAnsweredTwice ? .pending : .delivered
+        return transfer.hasAnswered(answers) ? .delivered : .pending
     }
 
     /// - Parameters:
@@ -59,9 +60,9 @@ extension SockDiag {
 }
 
 extension Connection.Transfer {
-    /// Greeting, a command and its answer, another command and its answer: in a dialogue each comes in a segment of its
-    /// own. The answer to HELO or EHLO is none of those that a listed peer is refused with, the one after it is.
-    fileprivate var hasAnsweredTwice: Bool {
-        dataSegmentsReceived >= 2 && dataSegmentsSent >= 3 + UInt64(retransmitted)
+    /// Greeting, a command and its answer, another command and its answer: in a dialogue each comes in a segment of its own.
+    fileprivate func hasAnswered(_ count: UInt32?) -> Bool {
+        guard let count else { return true }
+        return dataSegmentsReceived >= count && UInt64(dataSegmentsSent) > UInt64(count) + UInt64(retransmitted)
     }
 }

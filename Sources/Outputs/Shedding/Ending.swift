@@ -62,7 +62,7 @@ extension Shedder {
                 of: connection.inode, pid: one.order.pid, mta: one.order.mta, now: MonotonicClock.nanoseconds())
         }
         let delivery = try one.holder.flatMap { holder throws(SystemError) in
-            try sockets.delivery(connection, by: holder, precedesReply: one.order.precedesReply)
+            try sockets.delivery(connection, by: holder, answers: one.answersUntilTold)
         }
         one.isProved = delivery != nil
         guard let delivery else { return try quietness(one, connection) }

@@ -47,7 +47,7 @@ struct Holder {
     /// Waiting for something else says nothing: between its line and its reply Postfix may ask a milter, or sleep. A loop
     /// for all peers never waits in between, so there any sleep will do, also one that is over.
     var waitsForPeer: Bool? {
-        if let descriptor { return isStill ? entry.waits(toRead: descriptor) : false }
+        if let descriptor { return isStill ? entry.waits(toRead: inode, descriptor: descriptor) : false }
         if let before = sleeps, let now = entry.sleeps, now > before { return true }
         switch entry.wait {
         case .events?, .reading?: return true

@@ -51,6 +51,13 @@ final class PendingShed {
         self.reading = reading
     }
 
+    /// Where the line was written when the connection began: which answer is the refusal. Every server takes HELO or EHLO;
+    /// Sendmail refuses the command after it, rblsmtpd takes MAIL too and refuses RCPT.
+    var answersUntilTold: UInt32? {
+        guard order.precedesReply else { return nil }
+        return order.mta == .qmail ? 3 : 2
+    }
+
     /// Whether the order names a connection by the log line of its rejection, so that a reply was due.
     var isBehindLine: Bool { !order.namesAll }
 

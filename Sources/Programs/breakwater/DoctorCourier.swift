@@ -8,9 +8,8 @@ import ProcFS
 
 /// What `doctor` finds in a Courier's own settings: what holds its slots, what that costs, what changing it would save.
 extension Examination {
-    mutating func checkCourier() {
-        guard let listener else { return }
-        let (courier, file) = CourierHost.settings(listener: listener)
+    mutating func checkCourier(_ server: RunningServer) {
+        let (courier, file) = CourierHost.settings(listener: server.listener.pid)
         if let file {
             add(.ok, "courier", "read \(file) and the arguments of couriertcpd")
         } else {

@@ -70,7 +70,7 @@ struct Examination {
     private let common: CommonOptions
     private(set) var findings: [Finding] = []
     var settings = Settings()
-    private(set) var listener: Int32?
+    private(set) var servers: [RunningServer] = []
     /// The daemon's own account of itself, or why there is none.
     private(set) var daemon: Result<Record, any Error> = .success(Record("row"))
     /// What the end of the log told of listed peers, for the price of what holds them.
@@ -84,7 +84,7 @@ struct Examination {
         checkRights()
         checkMailServer()
         checkLog()
-        checkCourier()
+        for server in servers { check(server) }
         checkFirewall()
         checkKernel()
         checkState()
@@ -130,20 +130,24 @@ struct Examination {
             for port in settings.mta.ports where !open.contains(port) {
                 add(.warn, "mta", "nobody listens on port \(port)", "take it out of [mta] ports")
             }
-            let processes = ListenerProcesses(sockets: sockets, ports: settings.mta.ports)
-            try processes.refresh()
-            guard let found = processes.listeners.first else {
-                return add(
-                    .fail, "mta", "port \(ports) is served, but not by a couriertcpd that can be seen",
+            let found = try runningServers(settings)
+            servers = found.servers
+            for server in servers {
+                let ports = server.listener.ports.map(String.init).joined(separator: ", ")
+                add(
+                    .ok, "mta",
+                    "\(server.name): \(server.listener.command) pid \(server.listener.pid) listens on port \(ports)")
+            }
+            for port in found.unknownPorts {
+                add(
+                    .warn, "mta", "port \(port) is served, but not by a mail server that can be seen",
                     geteuid() == 0
-                        ? "this version knows Courier only; bans work from a Courier log all the same"
+                        ? "bans work from its log all the same: set [mta] log and slots; is it a proxy, or on another host?"
                         : "run as root to see it")
             }
-            listener = found.pid
-            add(
-                .ok, "mta",
-                "Courier: couriertcpd pid \(found.pid) listens on port \(found.ports.map(String.init).joined(separator: ", "))"
-            )
+            if servers.isEmpty, found.unknownPorts.isEmpty {
+                add(.fail, "mta", "a mail server of another kind listens", "set [mta] kind to \"auto\" or to its kind")
+            }
         } catch { add(.fail, "mta", "\(error)", "the kernel has no sock_diag: is inet_diag built or loadable?") }
     }
 
@@ -186,7 +190,7 @@ struct Examination {
     }
 
     private mutating func checkKernel() {
-        if let listener {
+        if let listener = servers.first?.listener.pid {
             let entry = ProcessEntry(listener)
             if entry.sockets() == nil {
                 add(

@@ -57,9 +57,9 @@ final class LogInput {
         }
     }
 
-    /// The logs that are configured, or the one found.
+    /// The logs that are configured, or those found.
     static func configured(_ settings: Settings) throws -> [String] {
-        guard case .places(let places) = settings.mta.log else { return [try found()] }
+        guard case .places(let places) = settings.mta.log else { return try found(settings) }
         let names = places.flatMap { place -> [String] in
             switch place {
             case .file(let path): return [path]
@@ -78,14 +78,14 @@ final class LogInput {
         return names
     }
 
-    private static func found() throws -> String {
-        let found = MailLog.find()
-        guard found.exists else {
+    private static func found(_ settings: Settings) throws -> [String] {
+        let (names, usual) = MailLog.names(of: try runningServers(settings).servers)
+        guard usual?.exists ?? true else {
             throw Failure(
                 ExitStatus.noInput,
                 "no mail log found (looked for \(MailLog.usualPaths.joined(separator: ", ")) and the journal); "
                     + "set [mta] log")
         }
-        return found.name
+        return names
     }
 }

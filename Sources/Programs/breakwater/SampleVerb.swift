@@ -58,7 +58,7 @@ struct Sample: ParsableCommand {
             listeners: ListenerProcesses(sockets: sockets, ports: settings.mta.ports), programs: .courier)
         let sampler = Sampler(sockets: sockets, ports: settings.mta.ports, clock: AnchoredClock()) {
             do { try index.refresh() } catch { return nil }
-            return index.ownListeners.isEmpty ? nil : index.count
+            return index.ownListeners.isEmpty ? nil : (index.count, Set(index.ownListeners.flatMap(\.ports)))
         }
         let schedule = SampleSchedule(from: MonotonicClock.nanoseconds(), every: interval ?? .seconds(5))
         while true {

@@ -44,6 +44,12 @@ enum StatusAnswer {
         lines.append(
             "mta        \(row["mta"] ?? "?"), \(row["log"] ?? "?"), \(lastLine), "
                 + "\(number("unread")) unread lines of \(number("lines"))")
+        if let servers = row["servers"], !servers.isEmpty { lines.append("servers    \(servers)") }
+        for host in HostShare.all(in: row) {
+            lines.append(
+                "host       \(host.name)\(host.isRemote ? " (remote)" : ""): \(grouped(host.lines)) lines, "
+                    + "\(grouped(host.events)) events")
+        }
         var slots = "slots      \(number("slots_used"))"
         if let limit = row.integer("slots_limit") { slots += " of \(grouped(limit))" }
         slots += "   connections \(number("connections"))   new \(row["new_per_second"] ?? "0")/s"
@@ -89,7 +95,9 @@ enum StatusAnswer {
         let counters = [
             "lines", "unread", "rejections", "bans_made", "sheds", "told", "early", "observed", "allowed",
             "authenticated",
-            "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "unsettled", "tracked", "evicted",
+            "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "untrusted", "broken", "misnamed",
+            "refused",
+            "over_share", "unsettled", "tracked", "evicted",
             "dropped",
             "limited",
         ]
@@ -97,7 +105,9 @@ enum StatusAnswer {
             verb,
             [
                 ("mode", JSON(row["mode"])), ("mode_until", time("mode_until")), ("backend", JSON(row["backend"])),
-                ("since", time("since")), ("mta", JSON(row["mta"])), ("log", JSON(row["log"])),
+                ("since", time("since")), ("mta", JSON(row["mta"])),
+                ("servers", .array((row["servers"] ?? "").split(separator: "; ").map { .string(String($0)) })),
+                ("log", JSON(row["log"])),
                 ("last_line", time("last_line")),
                 ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
                 ("connections", integer("connections")), ("new_per_second", integer("new_per_second")),
@@ -113,6 +123,7 @@ enum StatusAnswer {
                     .object([("line_to_ban", percentiles("ban")), ("line_to_free", percentiles("free"))])
                 ),
                 ("rss_bytes", integer("rss_bytes")),
+                ("hosts", .array(HostShare.all(in: row).map(\.json))),
                 ("problems", JSON(row["problems"])),
             ])
     }
@@ -136,5 +147,27 @@ enum StatusAnswer {
         microseconds < 100_000
             ? "\(microseconds / 1000).\(microseconds % 1000 / 100) ms"
             : "\(microseconds / 1_000_000).\(microseconds % 1_000_000 / 100_000) s"
+    }
+}
+
+/// What one host contributes, where the logs of several come together.
+private struct HostShare {
+    let name: String
+    let lines: Int
+    let events: Int
+    let isRemote: Bool
+
+    static func all(in row: Record) -> [HostShare] {
+        row.fields.filter { $0.key == "host" }.compactMap { field in
+            let parts = field.value.split(separator: " ", maxSplits: 3)
+            guard parts.count == 4, let lines = Int(parts[0]), let events = Int(parts[1]) else { return nil }
+            return HostShare(name: String(parts[3]), lines: lines, events: events, isRemote: parts[2] == "remote")
+        }
+    }
+
+    var json: JSON {
+        .object([
+            ("host", .string(name)), ("lines", JSON(lines)), ("events", JSON(events)), ("remote", .bool(isRemote)),
+        ])
     }
 }

@@ -58,6 +58,10 @@ final class Agent {
     var monitor: TableMonitor?
     var backend = "none (observing)"
     var slotLimit: Int?
+    /// Who listened when it was last looked, and what they are.
+    var listenersSeen: [ListenerProcesses.Listener] = []
+    var servers: [RunningServer] = []
+    var isRunning = false
     /// Networks allowed by hand.
     var allowEntries: [AllowEntry] = []
 
@@ -111,7 +115,8 @@ final class Agent {
         modeOverride = memory.mode
         let opening = LogOpening(
             settings: settings.mta, positions: memory.positions, isFromStart: options.fromStart)
-        logs = try Agent.openLogs(opening, &patterns, journal)
+        logs = try Agent.openLogs(opening, &patterns)
+        leftPositions = memory.positions
         firewall = NoFirewall()
 
         sockets = try SockDiag()
@@ -126,7 +131,7 @@ final class Agent {
         sampler = Sampler(sockets: sockets, ports: settings.mta.ports, clock: clock) {
             guard let index else { return nil }
             do { try index.refresh() } catch { return nil }
-            return index.listeners.listeners.isEmpty ? nil : index.count
+            return index.ownListeners.isEmpty ? nil : (index.count, Set(index.ownListeners.flatMap(\.ports)))
         }
         let origin = MonotonicClock.nanoseconds()
         schedule = SampleSchedule(from: origin, every: settings.sample.every)
@@ -156,7 +161,7 @@ final class Agent {
             if hasRunBefore { leaveNoRules() }
         }
         fallBack(at: until)
-        slotLimit = findSlotLimit()
+        lookForServers()
         checkRights()
         setEarly()
         let group = controlGroup()
@@ -196,6 +201,7 @@ final class Agent {
                 if signal == SIGHUP { _ = reload() } else { loop.stop() }
             }
         }
+        isRunning = true
         for log in logs { try listen(to: log) }
         loop.afterRound = { [unowned self] in
             carryOutOrders()

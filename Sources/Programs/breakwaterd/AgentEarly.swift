@@ -4,12 +4,14 @@ import Posix
 import ProcFS
 import Shedding
 
-/// Answering early: when the tarpit of a listed peer is cut short, and what else the listener's verdict on it tells.
+/// Answering early, where a Courier runs: when the tarpit of a listed peer is cut short, and what else the listener's verdict on it tells.
 extension Agent {
     /// Begins or ends it as mode and configuration have it.
     func setEarly() {
         do throws(SystemError) {
-            if mode.isEnforcing, settings.shed.method != .off, settings.shed.early != .off {
+            if mode.isEnforcing, settings.shed.method != .off, settings.shed.early != .off,
+                servers.contains(where: { $0.mta == .courier })
+            {
                 if early == nil {
                     early = try EarlyAnswer(shedder) { [unowned self] in mayAnswerEarly($0) }
                 }

@@ -46,10 +46,10 @@ extension Agent {
     }
 
     static func openLogs(
-        _ opening: LogOpening, _ patterns: inout [PathPattern], _ journal: Journal
+        _ opening: LogOpening, _ patterns: inout [PathPattern]
     ) throws -> [FollowedLog] {
         var logs: [FollowedLog] = []
-        for place in places(opening.settings.log, journal) {
+        for place in places(opening.settings.log) {
             do {
                 switch place {
                 case .file(let path): logs.append(try opening.file(path))
@@ -70,16 +70,50 @@ extension Agent {
         return logs
     }
 
-    private static func places(_ log: Settings.MTA.Log, _ journal: Journal) -> [LogPlace] {
+    /// With "auto" they are those of the servers found (AgentServers).
+    private static func places(_ log: Settings.MTA.Log) -> [LogPlace] {
         if case .places(let places) = log { return places }
-        let found = MailLog.find()
-        if !found.exists {
-            journal.warn(
-                "log",
-                "none of \(MailLog.usualPaths.joined(separator: ", ")) exists, and no journal; waiting for \(found.name)"
-            )
+        return []
+    }
+
+    /// Follows a log that was found by its server, from where reading ended when it was followed before.
+    func follow(_ place: LogPlace) {
+        let opening = LogOpening(settings: settings.mta, positions: leftPositions, isFromStart: options.fromStart)
+        do {
+            let log: FollowedLog
+            switch place {
+            case .file(let path): log = try opening.file(path)
+            case .journal(let names): log = try opening.journal(names)
+            case .pattern, .syslog, .standardInput: return
+            }
+            logs.append(log)
+            journal.note("following \(place)")
+            guard isRunning else { return }
+            try listen(to: log)
+            read(log)
+        } catch { journal.warn("log \(place)", "\(place) cannot be followed: \(error)") }
+    }
+
+    /// What came in and how, for `status`: by host where there are several, and what was not taken.
+    func addIntake(to row: inout Record) {
+        func sum(_ counter: KeyPath<LogCounters, UInt64>) -> UInt64 {
+            logs.reduce(0) { $0 &+ $1.stream.counters[keyPath: counter] }
         }
-        return [found.name == "journal" ? .journal([]) : .file(found.name)]
+        row.add("cut_lines", sum(\.cutLines))
+        row.add("untrusted", sum(\.untrusted))
+        row.add("broken", sum(\.broken))
+        row.add("misnamed", sum(\.misnamed))
+        row.add("refused", sum(\.refused))
+        row.add("over_share", sum(\.overShare))
+        var hosts: [[UInt8]: LogReader.Share] = [:]
+        for share in logs.flatMap(\.reader.shares) {
+            hosts[share.host, default: LogReader.Share(host: share.host, isRemote: share.isRemote)].add(share)
+        }
+        guard hosts.count > 1 || hosts.values.contains(where: \.isRemote) else { return }
+        for share in hosts.values.sorted(by: { $0.lines > $1.lines }).prefix(64) {
+            let name = share.host.isEmpty ? "-" : Record.escaped(share.host, limit: 64)
+            row.add("host", "\(share.lines) \(share.events) \(share.isRemote ? "remote" : "here") \(name)")
+        }
     }
 
     /// Files that a pattern names now and did not before, and those that it has not named for a while.

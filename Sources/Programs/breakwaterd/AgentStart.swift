@@ -91,14 +91,6 @@ extension Agent {
         return shedding
     }
 
-    /// What the configuration says, or what the MTA that runs says of itself.
-    func findSlotLimit() -> Int? {
-        if case .count(let count) = settings.mta.slots { return count }
-        guard let index = shedder.slots else { return nil }
-        do { try index.refresh() } catch { journal.warn("slots", "\(error)") }
-        return CourierHost.settings(listener: index.listeners.listeners.first?.pid).settings.maxDaemons
-    }
-
     /// The group that may read; its absence is said once and costs only those who would be in it.
     func controlGroup() -> UInt32? {
         guard !settings.controlGroup.isEmpty else { return nil }

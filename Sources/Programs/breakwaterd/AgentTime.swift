@@ -28,11 +28,14 @@ extension Agent {
 
     private func tick() {
         let now = clock.now
+        lookForServers()
         lookForLogs()
         for log in logs where log.stream.poll() { read(log) }
         problem("log", logs.compactMap { log in log.stream.problem.map { "\(log.stream.name): \($0)" } }.first)
         let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
         problem("dialogue", logs.contains { $0.reader.hasDialogue } ? dialogue : nil)
+        let accounts = "AUTH lets clients write lines into qpsmtpd's own log, so none is believed: use logging/syslog"
+        problem("qpsmtpd", logs.contains { $0.reader.hasClientLines } ? accounts : nil)
         if let text = early?.problem, problems["early"] == nil { problem("early", text) }
         looksDue(now)
         looksForReturns(now)
@@ -209,6 +212,7 @@ extension Agent {
     }
 
     private func eachMinute() {
+        lookForServers(anew: true)
         startSweep()
         postCounters()
         refreshAllowlist()

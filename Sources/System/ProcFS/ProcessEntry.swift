@@ -28,6 +28,10 @@ package struct ProcessEntry: Hashable, Sendable {
 
     package var executable: String? { linkTarget("/proc/\(pid)/exe") }
     package var programName: String? { executable.map { ProcFS.programName(linkTarget: $0) } }
+    /// Names its mount namespace.
+    package var mountNamespace: String? { linkTarget("/proc/\(pid)/ns/mnt") }
+    /// Where a descriptor of its leads: `pipe:[4711]`, or a path.
+    package func target(of descriptor: Int32) -> String? { linkTarget("/proc/\(pid)/fd/\(descriptor)") }
     /// Names its pid namespace: `pid:[4026531836]`.
     package var pidNamespace: String? { linkTarget("/proc/\(pid)/ns/pid") }
 

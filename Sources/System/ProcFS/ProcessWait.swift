@@ -27,14 +27,20 @@ extension ProcessEntry {
         }
     }
 
-    /// Whether it is asleep until this descriptor can be read; `nil` where it cannot be said.
-    package func waits(toRead descriptor: Int32) -> Bool? {
+    /// Whether it is asleep until this socket can be read, by whichever descriptor: Sendmail has one as 1, 4 and 8, and waits
+    /// for the last. `nil` where it cannot be said.
+    ///
+    /// - Parameter descriptor: one that leads to the socket; in a long list that is looked for alone.
+    package func waits(toRead inode: UInt32, descriptor: Int32) -> Bool? {
+        let descriptors: [Int32]
         switch wait {
-        case .reading(let descriptors)?: descriptors.contains(descriptor)
-        case .events(let set)?: watched(byEpoll: set).contains(descriptor)
-        case .other?: false
-        case nil: nil
+        case .reading(let list)?: descriptors = list
+        case .events(let set)?: descriptors = watched(byEpoll: set)
+        case .other?: return false
+        case nil: return nil
         }
+        if descriptors.contains(descriptor) { return true }
+        return descriptors.count <= 16 && descriptors.contains { socket(at: $0) == inode }
     }
 
     /// Descriptors in a list of struct pollfd: four bytes of number, two of the events asked for, two of those found.

@@ -101,13 +101,20 @@ def wait_selecting(connection):
     select.select([connection], [], [], 300)
 
 
+def wait_elsewhere(connection):
+    """As Sendmail: the connection has several descriptors, and it is the last that is waited for."""
+    other = os.dup(connection.fileno())
+    select.select([other], [], [], 300)
+    os.close(other)
+
+
 def wait_epoll(connection):
     events = select.epoll()
     events.register(connection, select.EPOLLIN)
     events.poll(300)
 
 
-WAITS = {"poll": wait_polling, "select": wait_selecting, "epoll": wait_epoll}
+WAITS = {"poll": wait_polling, "select": wait_selecting, "elsewhere": wait_elsewhere, "epoll": wait_epoll}
 
 
 def dialogue(connection):

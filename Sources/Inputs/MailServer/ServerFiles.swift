@@ -1,0 +1,74 @@
+import Glibc
+import Posix
+import ProcFS
+
+/// Files as a running server sees them: through /proc/PID/root, so that one in a container or chroot is read too.
+struct ServerFiles {
+    private let entry: ProcessEntry
+    private let root: String
+    /// What stands before its paths for us; empty when it sees the same files as we do.
+    let prefix: String
+
+    init(_ pid: Int32) {
+        entry = ProcessEntry(pid)
+        root = "/proc/\(pid)/root"
+        // A chroot has a path for us, another mount namespace only the way through /proc.
+        let isSameMounts = entry.mountNamespace == ProcessEntry.own.mountNamespace
+        let target = isSameMounts ? linkTarget(root) ?? "/" : root
+        prefix = target == "/" ? "" : target
+    }
+
+    /// Its arguments.
+    var arguments: [String] { entry.commandLine ?? [] }
+    var environment: [UInt8] { entry.environment ?? [] }
+
+    /// A configuration file, at most 1 MiB of it; `nil` when it is not there or may not be read.
+    func text(_ path: String) -> String? {
+        (try? contents(of: root + path)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The first of these that can be read.
+    func first(_ paths: [String]) -> (path: String, text: String)? {
+        for path in paths {
+            if let text = text(path) { return (path, text) }
+        }
+        return nil
+    }
+
+    /// A log of its as we name it.
+    func log(_ path: String) -> String { prefix + path }
+
+    func exists(_ path: String) -> Bool { access(root + path, F_OK) == 0 }
+}
+
+extension String {
+    var withoutBlanks: String {
+        var text = self[...]
+        while let first = text.first, first == " " || first == "\t" || first == "\r" { text.removeFirst() }
+        while let last = text.last, last == " " || last == "\t" || last == "\r" { text.removeLast() }
+        return String(text)
+    }
+}
+
+/// A span as mail servers write it: `300`, `300s`, `5m`, `1h30m`; `unit` is what a bare number means. `nil` when it is none.
+package func serverSpan(_ text: String, unit: Int64 = 1) -> Duration? {
+    var total: Int64 = 0
+    var number: Int64?
+    for byte in text.utf8 {
+        if byte >= 0x30, byte <= 0x39 {
+            guard (number ?? 0) < 100_000_000 else { return nil }
+            number = (number ?? 0) * 10 + Int64(byte - 0x30)
+            continue
+        }
+        guard let count = number, let factor = spanUnits[byte | 0x20] else { return nil }
+        total += count * factor
+        number = nil
+    }
+    if let number { total += number * unit }
+    return text.isEmpty ? nil : .seconds(total)
+}
+
+private let spanUnits: [UInt8: Int64] = [
+    UInt8(ascii: "s"): 1, UInt8(ascii: "m"): 60, UInt8(ascii: "h"): 3600, UInt8(ascii: "d"): 86400,
+    UInt8(ascii: "w"): 604_800,
+]
