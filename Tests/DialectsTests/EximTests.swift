@@ -356,3 +356,61 @@ extension String {
         return (words.filter { !$0.hasPrefix("+") } + ["pid=\(pid)"] + flags).joined(separator: " ")
     }
 }
+
+/// A list's text is judged once and then known again with another peer in it.
+@Suite struct EximTextTests {
+    private func events(_ rejections: [(peer: String, what: String)]) -> [String] {
+        var dialect = Exim()
+        return rejections.map { rejection in
+            let head = "2026-11-20 22:54:18 H=(mx) [\(rejection.peer)] F=<a@b.example> rejected "
+            let event = dialect.event(head + rejection.what)
+            return describe(event)
+        }
+    }
+
+    @Test func `the same text of another peer is the same`() {
+        let what = { (peer: String) in
+            "RCPT <c@d.example>: \(peer) is listed at zen.example (127.0.0.2: http://bl.example/?ip=\(peer))"
+        }
+        let peers = ["192.0.2.7", "192.0.2.70", "198.51.100.200", "2001:db8::7", "192.0.2.7"]
+        #expect(events(peers.map { ($0, what($0)) }) == peers.map { "rejection rbl 550 \($0) zen.example" })
+    }
+
+    @Test(arguments: [
+        (
+            "it names somebody else", "after DATA: 192.0.2.7 is listed in zen.example",
+            "after DATA: 192.0.2.7 is listed in zen.example", "content 550 192.0.2.8"
+        ),
+        (
+            "a name has the address in it", "RCPT <c@d>: listed at 192.0.2.7.zen.example",
+            "RCPT <c@d>: listed at 192.0.2.8.zen.example", "rbl 550 192.0.2.8 192.0.2.8.zen.example"
+        ),
+        (
+            "another list", "RCPT <c@d>: 192.0.2.7 is listed at zen.example",
+            "RCPT <c@d>: 192.0.2.8 is listed at cbl.example",
+            "rbl 550 192.0.2.8 cbl.example"
+        ),
+        (
+            "other words behind", "RCPT <c@d>: 192.0.2.7 is listed at zen.example",
+            "RCPT <c@d>: 192.0.2.8 is listed at zen.example: query refused",
+            "rbl 550 192.0.2.8 zen.example +list-failure"
+        ),
+        (
+            "another code", "RCPT <c@d>: 554 192.0.2.7 is listed at zen.example",
+            "RCPT <c@d>: 521 192.0.2.8 is listed at zen.example", "rbl 521 192.0.2.8 zen.example"
+        ),
+    ])
+    func `a text that only resembles it is judged for itself`(
+        name: String, first: String, second: String, expected: String
+    ) {
+        #expect(events([("192.0.2.7", first), ("192.0.2.8", second)]).last == "rejection " + expected, "\(name)")
+        #expect(events([("192.0.2.8", second)]) == ["rejection " + expected], "\(name)")
+    }
+
+    @Test func `more texts than are remembered`() {
+        let all = (0..<60).map { number in
+            ("192.0.2.\(number)", "RCPT <c@d>: 192.0.2.\(number) is listed at zone\(number % 20).example")
+        }
+        #expect(events(all) == (0..<60).map { "rejection rbl 550 192.0.2.\($0) zone\($0 % 20).example" })
+    }
+}
