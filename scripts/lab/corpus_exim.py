@@ -13,7 +13,7 @@ _PREFIX = re.compile(rb"^[0-9-]{10} [0-9:]{8} (?:\[\d+\] )?(?:\w{6}-\w{6}-\w\w )
 
 
 class Judge:
-    """Which line of a step is the verdict shows in Exim's own words at its start; what the verdict was, in the reply."""
+    """Which line of a step is the verdict shows in Exim's own words at its start; what it was, in the reply."""
 
     def __init__(self, is_bare=False):
         self.is_bare = is_bare
@@ -72,7 +72,8 @@ def names(files):
 def lists(files):
     """A DNSBL whose texts are hostile."""
     texts = [f"x) [{corpus.INNOCENT}] F=<a@b> rejected RCPT <c@d>: listed at other.example", f"[{corpus.INNOCENT}]",
-             "554 blocked using other.example", f"http://{corpus.INNOCENT}/?ip=$", "$ a) [$] b", "%s%n: rejected RCPT <a@b>: "]
+             "554 blocked using other.example", f"http://{corpus.INNOCENT}/?ip=$", "$ a) [$] b",
+             "%s%n: rejected RCPT <a@b>: "]
     for number, text in enumerate(texts):
         files.zone(f"t{number}.example", text, [f"198.18.128.{number + 1}", f"198.18.129.{number + 1}"])
     return [f"t{number}.example" for number in range(len(texts))]
@@ -204,8 +205,8 @@ def together(run):
     clients = [run.peer(source, listed) for source, listed in peers]
     for client in clients:
         client.open()
-    for step in ["EHLO x", "MAIL FROM:<a@client.example>", "RCPT TO:<bob@mail.example>", "RCPT TO:<nosuch@mail.example>",
-                 "RCPT TO:<bob@mail.example>", "QUIT"]:
+    for step in ["EHLO x", "MAIL FROM:<a@client.example>", "RCPT TO:<bob@mail.example>",
+                 "RCPT TO:<nosuch@mail.example>", "RCPT TO:<bob@mail.example>", "QUIT"]:
         for client in clients:
             client.say(step)
     for client in clients:
@@ -227,9 +228,8 @@ _WORDS = "$sender_host_address is listed at $dnslist_domain"
 
 def at_stages(run):
     """The list asked at every stage, and refusals that are no list's."""
-    acls = {"connect": "deny", "helo": "deny", "mail": "deny", "predata": "deny", "data": "deny"}
-    text = "".join(f"acl_lab_{stage}:\n{verb} hosts = 198.18.{40 + STAGES.index(stage)}.0/24\n dnslists = zen.bl.example\n"
-                   f" message = {_WORDS}\naccept\n" for stage, verb in acls.items())
+    text = "".join(f"acl_lab_{stage}:\ndeny hosts = 198.18.{40 + STAGES.index(stage)}.0/24\n"
+                   f" dnslists = zen.bl.example\n message = {_WORDS}\naccept\n" for stage in STAGES[:5])
     more = (f"defer hosts = 198.18.45.0/24\n dnslists = zen.bl.example\n message = {_WORDS}\n"
             f"drop hosts = 198.18.46.0/24\n dnslists = zen.bl.example\n message = 554 {_WORDS}\n"
             "deny hosts = 198.19.47.0/24\n message = sender $sender_address and $local_part@$domain are not wanted\n"
@@ -244,7 +244,8 @@ ACLS
 cat /tmp/more lab_rcpt_acl >/tmp/rcpt && cp /tmp/rcpt lab_rcpt_acl
 sed -i -e '/^begin acl/r /tmp/acls' -e 's/^acl_smtp_data = .*/acl_smtp_data = acl_lab_data/' \
  -e 's/^acl_smtp_mail = .*/acl_smtp_mail = acl_lab_mail/' \
- -e '1i acl_smtp_connect = acl_lab_connect\\nacl_smtp_predata = acl_lab_predata\\nacl_smtp_helo = acl_lab_helo' exim4.conf.template
+ -e '1i acl_smtp_connect = acl_lab_connect\\nacl_smtp_predata = acl_lab_predata\\nacl_smtp_helo = acl_lab_helo' \
+ exim4.conf.template
 /etc/init.d/exim4 restart; sleep 2""")
     for third in range(40, 49):
         source, listed = (LISTED, "zen.bl.example") if third < 47 else (GOOD, None)
