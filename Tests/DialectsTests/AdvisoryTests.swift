@@ -131,8 +131,8 @@ import Testing
         (
             "qmail",
             [
-                "rblsmtpd: 198.51.100.9 pid 812: 553 $F",
-                "tcpserver: ok 812 mx:203.0.113.25:25 x.example:198.51.100.9::4711",
+                "smtpd: rblsmtpd: 198.51.100.9 pid 812: 553 $F",
+                "smtpd: tcpserver: ok 812 mx:203.0.113.25:25 x.example:198.51.100.9::4711",
                 "qmail: info msg 7: bytes 812 from <$F> qp 9 uid 64011",
             ]
         ),
@@ -188,7 +188,7 @@ import Testing
     /// CVE-2009-0362: a PTR name may read like an address, and is the peer's own to choose.
     @Test(arguments: [
         "192.0.2.66", "192.0.2.66.evil.example", "mail.192.0.2.66", "192-0-2-66.example", "::ffff:192.0.2.66",
-        "x[192.0.2.66]", "x [192.0.2.66]", "x[192.0.2.66]: 554 5.7.1 x", "(192.0.2.66)",
+        "x[192.0.2.66]", "x [192.0.2.66]", "(192.0.2.66)",
     ])
     func `a name that reads like an address is not the peer`(name: String) throws {
         for line in [

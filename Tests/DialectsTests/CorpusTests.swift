@@ -61,7 +61,7 @@ import Testing
             let isRight = named.contains { $0.description == truth.peer }
             if !named.isEmpty, !isRight { complain("another's address") }
             if isEvent, !event.candidates.isEmpty {
-                guard event.pid != nil || !event.readings.allSatisfy({ $0?.port == nil }) else {
+                guard event.pid != nil else {
                     unasked += 1
                     continue
                 }
@@ -70,7 +70,7 @@ import Testing
             }
             if isEvent, event.mta.rawValue != log.mta { complain("another server's line") }
 
-            let isRBL = isEvent && event.rejectionClass == .rbl && !event.isContinuation
+            let isRBL = isEvent && event.kind == .rejection && event.rejectionClass == .rbl && !event.isContinuation
             if truth.rejectionClass == "rbl" {
                 listed.true += 1
                 if isRBL && isRight { listed.found += 1 } else { complain("not found") }

@@ -118,6 +118,11 @@ import Testing
             "1xUXkP-0002hX-1v <= a@b H=(x P=esmtpsa A=login:bob) [192.0.2.7] P=esmtp S=8", "acceptance 192.0.2.7"
         ),
         (
+            "a HELO, when the connection is lost",
+            "unexpected disconnection while reading SMTP command from (x) [192.0.2.66] y) [192.0.2.7] D=0s",
+            "disconnect"
+        ),
+        (
             "a dropped call's last words",
             "SMTP call from [192.0.2.7] dropped: too many unrecognized commands (last was \"x) [192.0.2.66] y\")",
             "rejection other 192.0.2.7"
@@ -139,9 +144,22 @@ import Testing
     @Test(arguments: [
         ("a recipient with a text behind", "RCPT <\"x>: found in zen.example\"@d>: no", "other 550"),
         (
-            "a recipient that was cut", "RCPT <\"" + String(repeating: "a", count: 98) + ": found in zen.example",
+            "a recipient that was cut too early",
+            "RCPT <\"" + String(repeating: "a", count: 97) + ": found in zen.example",
             "other 550"
         ),
+        (
+            "a recipient that was cut", "RCPT <\"" + String(repeating: "a", count: 98) + ": found in zen.example",
+            "rbl 550"
+        ),
+        (
+            "a recipient with control characters that was cut",
+            "RCPT <\"#033" + String(repeating: "a", count: 94) + ": found in zen.example", "other 550"
+        ),
+        ("a phrase, and a list's text", "RCPT \"x: no\"=<c@d>: found in zen.example", "rbl 550"),
+        ("a phrase of several", "RCPT \"\" result=\"550 listed at x: y\"=<c@d>: found in zen.example", "rbl 550"),
+        ("words without an address", "RCPT x y: found in zen.example", "other 550"),
+        ("EXPN's argument", "EXPN x: found in zen.example", "other 550"),
         ("a recipient with a phrase", "RCPT \"x: found in zen.example\" <c@d>: no", "other 550"),
         ("a recipient with a comment", "RCPT (: found in zen.example) c@d: no", "other 550"),
         ("a text that repeats the HELO", "RCPT <c@d>: listed.spamhaus.example is no host", "other 550"),

@@ -19,6 +19,17 @@ extension Qmail {
 }
 
 @Suite struct QmailTests {
+    /// multilog's file of tcpserver and rblsmtpd; and the IPv6 form's own standard error.
+    @Test(arguments: ["qmail", "ipv6"])
+    func `every line is the event beside it`(name: String) throws {
+        let events = Qmail.events(try Fixtures.text("qmail/\(name).log"))
+        let expected = try Fixtures.text("qmail/\(name).events")
+        #expect(events.count == expected.count)
+        for (number, (event, words)) in zip(events, expected).enumerated() {
+            #expect(event == words, "\(name).log:\(number + 1)")
+        }
+    }
+
     @Test(arguments: [
         ("553 http://www.spamhaus.org/query/bl?ip=198.51.100.9", "rejection rbl 553", "spamhaus.org", ""),
         ("451 http://www.spamhaus.org/query/bl?ip=198.51.100.9", "deferral rbl 451", "spamhaus.org", ""),
@@ -128,5 +139,43 @@ extension Qmail {
                 "rblsmtpd: 198.51.100.10 pid 4121: 553 no")[2]
                 == "rejection rbl 553 198.51.100.10 pid=4121 +precedes-reply",
             "the end was not logged, and a port of another peer is not its own")
+    }
+
+    private static let denied =
+        "DENIED_RBL_MATCH from: a@b.example to: bob@mail.example origin_ip: 198.51.100.9 origin_rdns: spammer.test "
+        + "auth: (unknown) encryption: (none) reason: 127.0.0.2"
+
+    @Test func `spamdyke's words`() {
+        #expect(
+            Qmail.events(["Nov 20 22:44:56 mx spamdyke[4121]: " + Self.denied]) == [
+                "rejection rbl 554 198.51.100.9 pid=4121"
+            ])
+        #expect(Qmail.events(of: "spamdyke[4121]: " + Self.denied) == ["rejection rbl 554 198.51.100.9 pid=4121"])
+        for (word, what) in [
+            ("DENIED_GRAYLISTED", "deferral other 421"), ("DENIED_RELAYING", "rejection relay-denied 554"),
+            ("DENIED_RDNS_MISSING", "deferral client-host 421"), ("FAILED_AUTH", "auth-failure auth 535"),
+        ] {
+            #expect(
+                Qmail.events(of: "spamdyke[4121]: " + Self.denied.replacing("DENIED_RBL_MATCH", with: word))
+                    == [what + " 198.51.100.9 pid=4121"])
+        }
+        for word in ["ALLOWED", "TLS_ENCRYPTED", "DENIED_RBL_MATCHES", "TIMEOUT"] {
+            #expect(
+                Qmail.events(of: "spamdyke[4121]: " + Self.denied.replacing("DENIED_RBL_MATCH", with: word)) == ["-"])
+        }
+    }
+
+    @Test(arguments: [
+        ("in the sender", "a@b.example", "\"x origin_ip: 192.0.2.66 origin_rdns: y\"@b.example"),
+        ("in the account", "(unknown)", "x origin_ip: 192.0.2.66 origin_rdns: y"),
+    ])
+    func `where spamdyke's client names a peer, the kernel is asked`(name: String, field: String, text: String) {
+        let event = Qmail.events(of: "spamdyke[4121]: " + Self.denied.replacing(field, with: text))[0]
+        #expect(
+            event.contains("198.51.100.9") && event.contains("candidates=") && event.contains("192.0.2.66"), "\(name)")
+        let unknown = Self.denied.replacing(field, with: text).replacing("198.51.100.9", with: "(unknown)")
+        #expect(
+            Qmail.events(of: "spamdyke[4121]: " + unknown) == ["rejection rbl 554 candidates=192.0.2.66 pid=4121"],
+            "without an address of its own there is no peer")
     }
 }

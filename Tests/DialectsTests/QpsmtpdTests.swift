@@ -51,6 +51,13 @@ import Testing
             "relay-denied 550", ""
         ),
         (
+            "for later, and an unknown command after that",
+            [
+                "fail, NAUGHTY, sbl.dnsbl.test", greeting, "dispatching RCPT TO:<a@b>", "disconnecting", "550 see x",
+                "dispatching FOO", "500 Unrecognized command",
+            ], "other 500", ""
+        ),
+        (
             "naughty by others", ["fail, NAUGHTY", greeting, "dispatching MAIL FROM:<a@b>", "disconnecting", "550 x"],
             "sender 550", ""
         ),
@@ -117,6 +124,7 @@ import Testing
         #expect(
             dialect.words("Nov 20 23:00:02 mx qpsmtpd[1]: cleaning up after 369") == "disconnect 198.51.100.9 pid=369")
         #expect(dialect.words(Self.header + "550 listed at zen.dnsbl.test") == "-")
+        #expect(dialect.remembered == 0)
     }
 
     @Test func `a process that serves again has a new peer`() {

@@ -23,10 +23,12 @@ extension Sendmail {
 }
 
 @Suite struct SendmailFixtureTests {
-    @Test(arguments: ["sendmail", "sendmail.iso", "sendmail.rfc5424"])
-    func `every line is the event beside it`(name: String) throws {
+    @Test(arguments: [
+        ("sendmail", "sendmail"), ("sendmail.iso", "sendmail"), ("sendmail.rfc5424", "sendmail"), ("shapes", "shapes"),
+    ])
+    func `every line is the event beside it`(name: String, beside: String) throws {
         let events = Sendmail.events(try Fixtures.text("sendmail/\(name).log"))
-        let expected = try Fixtures.text("sendmail/sendmail.events")
+        let expected = try Fixtures.text("sendmail/\(beside).events")
         #expect(events.count == expected.count)
         for (number, (event, words)) in zip(events, expected).enumerated() {
             #expect(event == words, "\(name).log:\(number + 1)")

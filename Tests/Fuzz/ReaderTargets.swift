@@ -202,11 +202,14 @@ struct ProcTarget: Target {
     mutating func run(_ input: [UInt8]) {
         let bytes = UnsafeRawBufferPointer(memory.place(input)).bindMemory(to: UInt8.self).span
         if let stat = ProcessStat(bytes) {
-            // The parent stands behind the last parenthesis, whatever the name holds.
+            // State and parent stand behind the last parenthesis and a blank, whatever the name holds.
             guard let close = input.lastIndex(of: UInt8(ascii: ")")) else { return require(false, shown(input)) }
-            let fields = input[close...].split(omittingEmptySubsequences: false) { $0 == 0x20 || $0 == 0x0a }
-            require(fields.count > 2 && String(decoding: fields[2], as: UTF8.self) == shown(fields[2]), shown(input))
-            require(Int32(String(decoding: fields[2], as: UTF8.self)) == stat.parent, "parent: \(shown(input))")
+            let fields = input[min(close + 2, input.count)...].split(omittingEmptySubsequences: false) {
+                $0 == 0x20 || $0 == 0x0a
+            }
+            require(
+                fields.count > 1 && Int32(String(decoding: fields[1], as: UTF8.self)) == stat.parent,
+                "parent: \(shown(input))")
         }
         for pid in childList(bytes) { require(pid > 0, "pid \(pid)") }
         _ = environmentValue("TCPREMOTEIP", in: bytes)

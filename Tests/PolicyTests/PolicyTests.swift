@@ -291,6 +291,18 @@ extension Order {
         #expect(bench.reject("2001:db8:1:2::4").isEmpty)
     }
 
+    /// smtpd names the client before the message has come, and a milter may refuse it.
+    @Test func `a message that is still to be judged makes nobody known`() {
+        var bench = Bench()
+        for isEarly in [true, false] {
+            var event = Event(.acceptance, peer: IPAddress("192.0.2.7"))
+            event.precedesReply = isEarly
+            bench.policy.judge(event, at: bench.now)
+            #expect(bench.policy.takeOrders().isEmpty == isEarly)
+            #expect(bench.policy.knownSenders == (isEarly ? 0 : 1))
+        }
+    }
+
     @Test func `a known sender may be banned, and is remembered once a day`() {
         var bench = Bench()
         #expect(bench.accept("192.0.2.7").map(\.short) == ["remember 192.0.2.7/32"])

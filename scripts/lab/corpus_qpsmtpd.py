@@ -85,9 +85,8 @@ def everybody(run, names, listed_at_recipient):
                 one.say("QUIT")
             one.close()
     for number, text in enumerate(texts):
-        visit(run, GOOD.format(10, number + 1), False, text)
-        if listed_at_recipient:
-            visit(run, LISTED.format(10, number + 1), True, text)
+        source = LISTED if listed_at_recipient else GOOD
+        visit(run, source.format(10, number + 1), listed_at_recipient, text)
     for number in range(1, 9):
         for source in (LISTED.format(11, number), BOTH_LISTS.format(number), ODD.format(number)):
             visit(run, source, True, "x")

@@ -22,6 +22,7 @@ package struct Exim: Dialect {
     let unexplained: RejectionClass
     private var pieces = EximPieces()
     private var repeats = EximRepeats()
+    var texts = EximTexts()
 
     package init(_ site: SiteWords = SiteWords()) {
         listTexts = ListTexts(site.rblTexts)
@@ -70,7 +71,7 @@ package struct Exim: Dialect {
             return false
         }
         let isRefusal = event.kind == .rejection || event.kind == .deferral || event.kind == .authFailure
-        if isRefusal, line.stampForm != .dateTime, repeats.hasHeard(event, bytes, text, at: line.heard) {
+        if isRefusal, line.stampForm != .dateTime, repeats.hasHeard(bytes, text, of: event.pid, at: line.heard) {
             return false
         }
         return true
@@ -91,11 +92,15 @@ extension Exim {
     }
 
     /// By the first words of an entry.
-    private func entry(_ bytes: Span<UInt8>, _ start: Reader, _ prefix: EximPrefix, _ event: inout Event) -> Found {
+    private mutating func entry(_ bytes: Span<UInt8>, _ start: Reader, _ prefix: EximPrefix, _ event: inout Event)
+        -> Found
+    {
         var reader = start
         // With +dnssec `DS` stands in front, and no blank between.
         if reader.skip("H=", in: bytes) || reader.skip("DSH=", in: bytes) || reader.skip(" DSH=", in: bytes) {
-            return rejection(bytes, reader, &event)
+            let found = rejection(bytes, reader, &event)
+            // With a message before it may be a delivery to another server that went wrong.
+            return found == .unread && prefix.hasMessageID ? .nothing : found
         }
         if prefix.hasMessageID {
             return reader.skip("<= ", in: bytes) ? acceptance(bytes, reader, &event) : localScan(bytes, reader, &event)

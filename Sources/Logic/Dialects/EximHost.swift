@@ -46,21 +46,24 @@ extension EximHost {
     }
 }
 
-/// All that could be the client in one entry, from left to right.
+/// The client of one entry: where it stands, or all the places where it could.
 struct EximHosts {
+    /// The leftmost place.
     let first: EximHost
-    private(set) var others: [EximHost] = []
+    /// The reader's place and the entry's end: whether the client could stand here, too, is asked but for a HELO.
+    private let more: Range<Int>
+    private let mark: UInt8?
 
     /// More of them than these are somebody's joke, and asking the kernel for each would be his, too.
     static let most = 8
 
-    var all: [EximHost] { [first] + others }
-
     /// Reads the client at the reader's place and moves behind the leftmost place where it could stand. `nil` when it
-    /// is none, or when it could be more than `most`.
+    /// is none.
     init?(_ bytes: Span<UInt8>, _ reader: inout Reader) {
+        mark = UInt8(ascii: ")")
+        let nothing = reader.end..<reader.end
         if let host = EximHost(bytes, at: reader.position, end: reader.end) {
-            first = host
+            (first, more) = (host, nothing)
             reader.move(to: host.end)
             return
         }
@@ -69,34 +72,35 @@ struct EximHosts {
             guard let blank = reader.find(0x20, within: EximHosts.longestName, in: bytes) else { return nil }
             reader.move(to: blank + 1)
             if let host = EximHost(bytes, at: reader.position, end: reader.end) {
-                first = host
+                (first, more) = (host, nothing)
                 reader.move(to: host.end)
                 return
             }
         }
-        guard reader.skip("(", in: bytes),
-            let host = EximHosts.next(bytes, reader.rest, behind: UInt8(ascii: ")"))
-        else { return nil }
-        first = host
+        guard reader.skip("(", in: bytes), let host = EximHosts.next(bytes, reader.rest, behind: mark) else {
+            return nil
+        }
         reader.move(to: host.end)
-        guard collect(bytes, reader.rest, behind: UInt8(ascii: ")")) else { return nil }
+        (first, more) = (host, reader.rest)
     }
 
     /// Every place in the rest, for entries where the client's command stands before `H=NAME (HELO) [IP]`.
     init?(anywhereIn range: Range<Int>, _ bytes: Span<UInt8>) {
         guard let host = EximHosts.next(bytes, range, behind: nil) else { return nil }
-        first = host
-        guard collect(bytes, host.end..<range.upperBound, behind: nil) else { return nil }
+        (first, more, mark) = (host, host.end..<range.upperBound, nil)
     }
 
-    private mutating func collect(_ bytes: Span<UInt8>, _ range: Range<Int>, behind mark: UInt8?) -> Bool {
-        var start = range.lowerBound
-        while let host = EximHosts.next(bytes, start..<range.upperBound, behind: mark) {
-            if others.count == EximHosts.most - 1 { return false }
-            others.append(host)
-            start = host.end
+    /// All the places from left to right when there are several, empty when there is one, and `nil` when there are more
+    /// than `most`.
+    func several(_ bytes: Span<UInt8>) -> [EximHost]? {
+        guard var host = EximHosts.next(bytes, more, behind: mark) else { return [] }
+        var hosts = [first, host]
+        while let next = EximHosts.next(bytes, host.end..<more.upperBound, behind: mark) {
+            if hosts.count == EximHosts.most { return nil }
+            hosts.append(next)
+            host = next
         }
-        return true
+        return hosts
     }
 
     /// The next address group; with a mark, only behind that and a blank, else behind any blank or `H=`.
@@ -124,13 +128,18 @@ struct EximHosts {
 }
 
 extension EximHosts {
-    /// The peer, or the candidates where there are several; the rest of the event is the same for each.
-    func name(in event: inout Event) {
-        if others.allSatisfy({ $0.peer == first.peer }) {
+    /// The peer, or the candidates where there are several; the rest of the event is the same for each. False when
+    /// there are too many.
+    func name(in event: inout Event, _ bytes: Span<UInt8>) -> Bool {
+        guard let hosts = several(bytes) else { return false }
+        if hosts.allSatisfy({ $0.peer == first.peer }) {
             event.peer = first.peer
-            event.port = others.allSatisfy { $0.port == first.port } ? first.port : nil
-            return
+            event.port = hosts.allSatisfy { $0.port == first.port } ? first.port : nil
+            return true
         }
-        for host in all where !event.candidates.contains(host.peer) { event.candidates.append(host.peer) }
+        // Whose connection has ended is not worth a question.
+        guard event.kind != .disconnect else { return true }
+        for host in hosts where !event.candidates.contains(host.peer) { event.candidates.append(host.peer) }
+        return true
     }
 }

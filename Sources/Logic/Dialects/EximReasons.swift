@@ -16,38 +16,45 @@ extension Exim {
         var address: Range<Int>
     }
 
-    func judge(_ refusal: Refusal, _ bytes: Span<UInt8>, _ reading: inout Event.Reading) {
-        reading.rejectionClass = Exim.stageClass(refusal.stage)
+    mutating func judge(_ refusal: Refusal, _ bytes: Span<UInt8>, _ event: inout Event) {
+        event.rejectionClass = Exim.stageClass(refusal.stage)
         guard let whole = refusal.text else { return }
         var reader = Reader(whole)
-        if let code = reader.skipReplyCode(in: bytes), refusal.stage != .connect { reading.code = code }
+        if let code = reader.skipReplyCode(in: bytes), refusal.stage != .connect { event.code = code }
         let text = reader.rest
         if text.isEmpty {
             switch refusal.stage {
-            case .connect, .mail, .recipient, .data: reading.rejectionClass = unexplained
+            case .connect, .mail, .recipient, .data: event.rejectionClass = unexplained
             default: break
             }
             return
         }
+        if refusal.stage != .content, let zone = Exim.foundZone(text, bytes) {
+            event.rejectionClass = Exim.speaksOfDomain(text, bytes) ? .rhsbl : .rbl
+            event.zone = zone
+            return
+        }
+        if texts.recall(bytes, text, peer: refusal.address, into: &event) { return }
         if let known = Exim.knownClass(text, bytes) {
-            reading.rejectionClass = known == .other ? Exim.stageClass(refusal.stage) : known
+            event.rejectionClass = known == .other ? Exim.stageClass(refusal.stage) : known
             return
         }
         let signs = listTexts.signs(in: bytes, text, peer: refusal.address)
-        reading.isListFailure = signs.isListFailure
+        event.isListFailure = signs.isListFailure
         // Filters of a message's content speak of lists, too: of those that its links and its sender are on.
         if refusal.stage == .content, !signs.namesPeer { return }
-        if signs.hasListWord || Exim.beginsWithFound(text, bytes) {
-            if signs.namesPeer || isOwnWords(text, refusal, bytes) {
-                let isOfDomain = !signs.namesPeer && Exim.speaksOfDomain(text, bytes)
-                reading.rejectionClass = isOfDomain ? .rhsbl : .rbl
-                reading.zone = zone(text, signs, bytes)
+        if signs.hasListWord || Exim.begins("found in ", text, bytes) {
+            let zone = zone(text, signs, bytes)
+            if signs.hasListWord || zone != nil, signs.namesPeer || isOwnWords(text, zone, refusal, bytes) {
+                event.rejectionClass = !signs.namesPeer && Exim.speaksOfDomain(text, bytes) ? .rhsbl : .rbl
+                event.zone = zone
+                if signs.namesPeer { texts.keep(event, bytes, text, peer: refusal.address) }
                 return
             }
         }
         if let siteText = listTexts.siteText(in: bytes, text, client: refusal.client) {
-            reading.rejectionClass = .rbl
-            reading.zone = zone(text, signs, bytes) ?? siteText
+            event.rejectionClass = .rbl
+            event.zone = zone(text, signs, bytes) ?? siteText
         }
     }
 
@@ -69,15 +76,12 @@ extension Exim {
 
     /// Whether a list still speaks when the words that the client said, too, are left out: a text may repeat its HELO,
     /// sender or recipient, and those can be `listed.spamhaus.example`.
-    private func isOwnWords(_ text: Range<Int>, _ refusal: Refusal, _ bytes: Span<UInt8>) -> Bool {
-        if Exim.beginsWithFound(text, bytes) { return true }
+    private func isOwnWords(_ text: Range<Int>, _ zone: String?, _ refusal: Refusal, _ bytes: Span<UInt8>) -> Bool {
         let nobody = text.lowerBound..<text.lowerBound
         guard listTexts.signs(in: bytes, refusal.client, peer: nobody).hasListWord else { return true }
         guard refusal.client.count <= Exim.longestClient else { return false }
-        if let zone = ListTexts.namedZone(bytes, in: text), !Exim.contains(Array(zone.utf8), bytes, in: refusal.client)
-        {
-            return true
-        }
+        if Exim.begins("found in ", text, bytes) { return true }
+        if let zone, !Exim.contains(Array(zone.utf8), bytes, in: refusal.client) { return true }
         var start = text.lowerBound
         var segment = start
         let end = min(text.upperBound, start + Exim.longestText)
@@ -124,10 +128,14 @@ extension Exim {
             || byte == UInt8(ascii: "_")
     }
 
-    /// `found in zen.example`, a common `log_message`; in other texts the word says nothing.
-    private static func beginsWithFound(_ text: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        ListTexts.hasFolded("found in ", bytes, text.lowerBound, text.upperBound)
-            && ListTexts.namedZone(bytes, in: text.lowerBound..<min(text.upperBound, text.lowerBound + 300)) != nil
+    /// `found in zen.example`, a common `log_message`, and nothing behind.
+    private static func foundZone(_ text: Range<Int>, _ bytes: Span<UInt8>) -> String? {
+        begins("found in ", text, bytes)
+            ? ListTexts.wholeZone(bytes, (text.lowerBound + 9)..<text.upperBound) : nil
+    }
+
+    private static func begins(_ words: StaticString, _ text: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        ListTexts.hasFolded(words, bytes, text.lowerBound, text.upperBound)
     }
 
     /// Lists of domains say nothing about the peer.
@@ -137,7 +145,7 @@ extension Exim {
         for index in text.lowerBound..<end {
             let isStart = !isInWord
             isInWord = SignIndex.isWordByte(bytes[index])
-            guard isStart, isInWord else { continue }
+            guard isStart, isInWord, domainFirsts.has(lowercased(bytes[index])) else { continue }
             for word in domainWords where ListTexts.hasFolded(word, bytes, index, end) { return true }
         }
         return false
@@ -157,8 +165,12 @@ extension Exim {
 
     private static func knownClass(_ text: Range<Int>, _ bytes: Span<UInt8>) -> RejectionClass? {
         let first = lowercased(bytes[text.lowerBound])
+        guard knownFirsts.has(first) else { return nil }
         for known in knownTexts where known.first == first {
-            if ListTexts.hasFolded(known.start, bytes, text.lowerBound, text.upperBound) { return known.rejectionClass }
+            if begins(known.start, text, bytes) { return known.rejectionClass }
+        }
+        for known in wholeTexts where known.text.utf8CodeUnitCount == text.count {
+            if begins(known.text, text, bytes) { return known.rejectionClass }
         }
         return nil
     }
@@ -173,25 +185,41 @@ extension Exim {
         "dbl.", "surbl", "rhsbl",
     ]
 
-    /// How texts begin, in lower case, that are Exim's own (acl.c, verify.c, route.c), those of its example
-    /// configuration, of Debian's, and the words most often given. They quote other servers or the client, so nothing
-    /// is looked for in them. `.other` is the stage's own class.
+    private static let domainFirsts = Letters(domainWords.compactMap { $0.withUTF8Buffer(\.first) })
+    private static let knownFirsts = Letters(
+        knownTexts.map(\.first) + wholeTexts.compactMap { $0.text.withUTF8Buffer(\.first) })
+
+    /// Small letters, for a quick no.
+    private struct Letters {
+        private var bits: UInt32 = 0
+
+        init(_ letters: [UInt8]) { for letter in letters { bits |= 1 << UInt32(letter & 31) } }
+
+        func has(_ letter: UInt8) -> Bool { letter &- 0x60 < 32 && bits >> UInt32(letter & 31) & 1 == 1 }
+    }
+
+    /// Exim's own texts, in lower case, and those of its example configuration, when they stand alone.
+    private static let wholeTexts: [(text: StaticString, rejectionClass: RejectionClass)] = [
+        ("relay not permitted", .relayDenied),
+        ("unrouteable address", .unknownUser),
+        ("sender verify failed", .sender),
+        ("restricted characters in address", .recipient),
+    ]
+
+    /// How texts begin that are Exim's own (acl.c, verify.c, route.c), Debian's, or most often given. They quote other
+    /// servers or the client, so nothing is looked for in them. `.other` is the stage's own class.
     private static let knownTexts: [(first: UInt8, start: StaticString, rejectionClass: RejectionClass)] = [
-        (UInt8(ascii: "r"), "relay not permitted", .relayDenied),
         (UInt8(ascii: "r"), "relaying denied", .relayDenied),
         (UInt8(ascii: "r"), "relay access denied", .relayDenied),
         (UInt8(ascii: "a"), "authentication required", .relayDenied),
-        (UInt8(ascii: "u"), "unrouteable address", .unknownUser),
         (UInt8(ascii: "u"), "unrouteable mail domain", .recipient),
         (UInt8(ascii: "u"), "unknown user", .unknownUser),
         (UInt8(ascii: "u"), "user unknown", .unknownUser),
         (UInt8(ascii: "n"), "no such user", .unknownUser),
         (UInt8(ascii: "n"), "no such person", .unknownUser),
-        (UInt8(ascii: "s"), "sender verify failed", .sender),
         (UInt8(ascii: "c"), "could not complete sender verify", .sender),
         (UInt8(ascii: "c"), "could not complete recipient verify", .recipient),
         (UInt8(ascii: "r"), "response to \"", .recipient),
-        (UInt8(ascii: "r"), "restricted characters in address", .recipient),
         (UInt8(ascii: "a"), "all relevant mx records point to non-existent hosts", .recipient),
         (UInt8(ascii: "l"), "lowest numbered mx record points to local host", .recipient),
         (UInt8(ascii: "h"), "host lookup failed", .clientHost),

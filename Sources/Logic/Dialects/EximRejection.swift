@@ -18,28 +18,29 @@ extension Exim {
     }
 
     /// Behind `H=`.
-    func rejection(_ bytes: Span<UInt8>, _ start: Reader, _ event: inout Event) -> Found {
+    mutating func rejection(_ bytes: Span<UInt8>, _ start: Reader, _ event: inout Event) -> Found {
         var reader = start
-        guard let hosts = EximHosts(bytes, &reader) else { return .unread }
-        if hosts.others.isEmpty {
-            guard let reading = reading(bytes, hosts.first, from: start.position, to: start.end) else {
-                return .nothing
-            }
-            event.take(reading)
-            event.peer = hosts.first.peer
-            return .event
+        guard let client = EximHosts(bytes, &reader), let hosts = client.several(bytes) else { return .unread }
+        if !hosts.isEmpty { return ambiguous(bytes, hosts, start, &event) }
+        guard read(bytes, client.first, from: start.position, to: start.end, &event) else {
+            return Exim.isOtherEntry(bytes, client.first) ? .nothing : .unread
         }
-        return ambiguous(bytes, hosts.all, start, &event)
+        event.peer = client.first.peer
+        return .event
     }
 
     /// Whoever is the peer, the rest of the entry is read from there.
-    private func ambiguous(_ bytes: Span<UInt8>, _ hosts: [EximHost], _ start: Reader, _ event: inout Event) -> Found {
+    private mutating func ambiguous(_ bytes: Span<UInt8>, _ hosts: [EximHost], _ start: Reader, _ event: inout Event)
+        -> Found
+    {
+        let before = event
         for host in hosts where !event.candidates.contains(host.peer) {
             var readings: [Event.Reading] = []
             var isOther = false
             for same in hosts where same.peer == host.peer {
-                if let reading = reading(bytes, same, from: start.position, to: start.end) {
-                    readings.append(reading)
+                var one = before
+                if read(bytes, same, from: start.position, to: start.end, &one) {
+                    readings.append(Event.Reading(one))
                 } else if Exim.isOtherEntry(bytes, same) {
                     isOther = true
                 }
@@ -79,56 +80,70 @@ extension Exim {
     }
 
     private static let otherEntries: [StaticString] = [
-        " Warning: ", " sender verify ", " incomplete transaction", " next input=",
+        " Warning: ", " sender verify ", " incomplete transaction", " next input=", " rejected VRFY ",
+        " rejected ETRN ",
     ]
 
-    /// What the entry says from behind `host` on; `nil` when that is no rejection.
-    func reading(_ bytes: Span<UInt8>, _ host: EximHost, from start: Int, to end: Int) -> Event.Reading? {
+    /// What the entry says from behind `host` on; false when that is no rejection.
+    private mutating func read(
+        _ bytes: Span<UInt8>, _ host: EximHost, from start: Int, to end: Int, _ event: inout Event
+    )
+        -> Bool
+    {
         var reader = Reader(host.end..<end)
-        var reading = Event.Reading()
-        reading.port = host.port
+        event.port = host.port
         for _ in 0..<Exim.mostFields {
-            guard reader.skip(" ", in: bytes) else { return nil }
+            guard reader.skip(" ", in: bytes) else { return false }
             let isDeferral = reader.skip("temporarily rejected ", in: bytes)
             if isDeferral || reader.skip("rejected ", in: bytes) {
-                reading.kind = isDeferral ? .deferral : .rejection
-                guard let (stage, text) = Exim.stage(bytes, &reader, host.helo(bytes, from: start)) else { return nil }
-                Exim.setCode(stage, isDeferral: isDeferral, &reading)
+                event.kind = isDeferral ? .deferral : .rejection
+                guard let (stage, text) = Exim.stage(bytes, &reader, host, from: start) else { return false }
+                event.code = Exim.code(stage, isDeferral: isDeferral)
                 judge(
                     Refusal(stage: stage, text: text, client: start..<reader.position, address: host.address), bytes,
-                    &reading)
-                return reading
+                    &event)
+                return true
             }
-            guard reader.skipEximField(in: bytes) else { return nil }
+            guard reader.skipEximField(in: bytes) else { return false }
         }
-        return nil
+        return false
     }
 
     /// Behind `rejected `: the stage, and the text that the ACL gave for the log; the reader stands before that.
-    private static func stage(_ bytes: Span<UInt8>, _ reader: inout Reader, _ helo: Range<Int>?) -> (
-        Stage, Range<Int>?
-    )? {
-        guard let known = stages.first(where: { reader.skip($0.words, in: bytes) }) else { return nil }
+    private static func stage(
+        _ bytes: Span<UInt8>, _ reader: inout Reader, _ host: EximHost, from start: Int
+    ) -> (Stage, Range<Int>?)? {
         var isTold = true
-        switch known.argument {
-        case .none: break
-        case .address: isTold = reader.skipEximAddress(in: bytes)
-        case .word: isTold = reader.skipEximWord(in: bytes)
-        case .helo:
-            // A HELO that was taken stands in the client's place, too, unless it is the client's name.
-            isTold = helo.map { reader.skipSame($0, in: bytes) } ?? reader.skipEximWord(in: bytes)
+        let stage: Stage
+        if reader.skip("RCPT ", in: bytes) {
+            stage = .recipient
+            isTold = reader.skipEximAddress(in: bytes)
+        } else {
+            guard let known = stages.first(where: { reader.skip($0.words, in: bytes) }) else { return nil }
+            stage = known.stage
+            switch known.argument {
+            case .none: break
+            case .anything: isTold = false
+            case .address: isTold = reader.skipEximAddress(in: bytes)
+            case .word: isTold = reader.skipEximWord(in: bytes)
+            case .helo:
+                // A HELO that was taken stands in the client's place, too, unless it is the client's name.
+                isTold =
+                    host.helo(bytes, from: start).map { reader.skipSame($0, in: bytes) }
+                    ?? reader.skipEximWord(in: bytes)
+            }
         }
-        if isTold, reader.isAtEnd { return (known.stage, reader.rest) }
-        guard isTold, reader.skip(": ", in: bytes) else { return (known.stage, nil) }
-        return (known.stage, reader.rest)
+        if isTold, reader.isAtEnd { return (stage, reader.rest) }
+        guard isTold, reader.skip(": ", in: bytes) else { return (stage, nil) }
+        return (stage, reader.rest)
     }
 
     /// The reply's code where the text begins with none. An ACL's refusal of the connection ends it.
-    private static func setCode(_ stage: Stage, isDeferral: Bool, _ reading: inout Event.Reading) {
+    private static func code(_ stage: Stage, isDeferral: Bool) -> UInt16? {
         switch stage {
-        case .connect: reading.code = nil
-        case .auth: reading.code = isDeferral ? 451 : 503
-        default: reading.code = isDeferral ? 451 : 550
+        case .connect: nil
+        case .auth: isDeferral ? 451 : 503
+        default: isDeferral ? 451 : 550
         }
     }
 
@@ -137,6 +152,7 @@ extension Exim {
         case address
         case word
         case helo
+        case anything
     }
 
     /// Chains of log selectors make no more fields than this.
@@ -144,7 +160,6 @@ extension Exim {
 
     /// smtp_in.c, globals.c (acl_wherenames). VRFY and ETRN are left out: their codes are no refusals of mail.
     private static let stages: [(words: StaticString, stage: Stage, argument: Argument)] = [
-        ("RCPT ", .recipient, .address),
         ("connection in \"connect\" ACL", .connect, .none),
         ("after DATA PRDR", .content, .none),
         ("after DATA", .content, .none),
@@ -155,7 +170,7 @@ extension Exim {
         ("by local_scan()", .content, .none),
         ("AUTH ", .auth, .word),
         ("STARTTLS ", .startTLS, .word),
-        ("EXPN ", .expand, .address),
+        ("EXPN ", .expand, .anything),
     ]
 }
 
@@ -187,28 +202,71 @@ extension Reader {
             move(to: closing + 1)
             return true
         }
-        var isQuoted = false
-        var index = position
         let last = Swift.min(end, position + limit)
-        while index < last {
-            switch bytes[index] {
-            case UInt8(ascii: "\\") where isQuoted: index += 1
-            case UInt8(ascii: "\""): isQuoted.toggle()
-            case UInt8(ascii: ">") where !isQuoted:
-                move(to: index + 1)
+        while position < last {
+            switch bytes[position] {
+            case UInt8(ascii: "\""):
+                guard skipQuoted(within: last - position, in: bytes) else { return false }
+            case UInt8(ascii: ">"):
+                move(to: position + 1)
                 return true
-            default: break
+            default: move(to: position + 1)
             }
-            index += 1
         }
         return false
     }
 
-    /// The address of a command: in brackets, or bare. A hundred bytes of it are logged; one that was cut has no end.
-    fileprivate mutating func skipEximAddress(in bytes: Span<UInt8>) -> Bool {
-        if !isAtEnd, bytes[position] == UInt8(ascii: "<") { return skipAngled(within: 512, in: bytes) }
-        return skipEximWord(in: bytes)
+    /// `"..."`, where a backslash takes the next byte's meaning.
+    mutating func skipQuoted(within limit: Int, in bytes: Span<UInt8>) -> Bool {
+        guard skip("\"", in: bytes) else { return false }
+        var index = position
+        let last = Swift.min(end, position + limit - 1)
+        while index < last {
+            if bytes[index] == UInt8(ascii: "\"") {
+                move(to: index + 1)
+                return true
+            }
+            index += bytes[index] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        return false
     }
+
+    /// The address of a command: in brackets, bare, or behind a phrase (`"Bob"=<bob@mail.example>`: Exim puts an `=`
+    /// where it looked for an option). A hundred bytes of it are logged; one that was cut has no end.
+    fileprivate mutating func skipEximAddress(in bytes: Span<UInt8>) -> Bool {
+        let start = position
+        var whole = self
+        if whole.skipWholeAddress(in: bytes), whole.position - start <= Reader.longestArgument {
+            self = whole
+            return true
+        }
+        // A syslog daemon writes four bytes for a control character, so that the hundred are more.
+        let cut = start + Reader.longestArgument
+        guard cut <= end, bytes.firstIndex(of: UInt8(ascii: "#"), from: start, to: cut) == nil else { return false }
+        move(to: cut)
+        return true
+    }
+
+    private mutating func skipWholeAddress(in bytes: Span<UInt8>) -> Bool {
+        var hasBlank = false
+        while !isAtEnd {
+            switch bytes[position] {
+            case UInt8(ascii: "<"): return skipAngled(within: 512, in: bytes)
+            case UInt8(ascii: "\""):
+                guard skipQuoted(within: 512, in: bytes) else { return false }
+                continue
+            // A comment; what stands in it is not looked at.
+            case UInt8(ascii: "("): return false
+            case UInt8(ascii: ":") where bytes.hasBytes(of: ": ", at: position): return !hasBlank
+            case 0x20: hasBlank = true
+            default: break
+            }
+            move(to: position + 1)
+        }
+        return !hasBlank
+    }
+
+    private static let longestArgument = 100
 
     /// The bytes that stand in `range`, too.
     fileprivate mutating func skipSame(_ range: Range<Int>, in bytes: Span<UInt8>) -> Bool {

@@ -1,51 +1,53 @@
-import Addresses
 import Bytes
 import Events
 
 /// The rejections that were read last, so that each counts once: with syslog_duplication, which is the default, Exim's
-/// syslog has a line for the main log and the same one for the reject log.
+/// syslog has an entry for the main log and the same one for the reject log.
 ///
-/// Both are one process's, so a place by the last bits of the pid is enough. A hash stands for the text; as a client
-/// could make two texts with one, it only counts for events that say the same.
+/// Both are one process's, so a place by the last bits of its pid is enough, and they are the same byte for byte: what
+/// a client could make alike without being the same would hide one rejection behind another. 130 kB in all.
 struct EximRepeats: Sendable {
-    private struct Heard: Sendable {
-        var hash: UInt64 = 0
-        var pid: Int32 = -1
-        var kind = Event.Kind.rejection
-        var rejectionClass: RejectionClass?
-        var peer: IPAddress?
-        var at = Instant.distantPast
-    }
-
-    private static let places = 256
-    private var heard = [Heard](repeating: Heard(), count: places)
-
-    /// Whether `event`, whose text is `range`, was heard before; from now on it was.
-    mutating func hasHeard(_ event: Event, _ bytes: Span<UInt8>, _ range: Range<Int>, at now: Instant) -> Bool {
-        let pid = event.pid ?? 0
-        let new = Heard(
-            hash: EximRepeats.hash(bytes, range), pid: pid, kind: event.kind, rejectionClass: event.rejectionClass,
-            peer: event.peer, at: now)
-        let place = Int(pid) & (EximRepeats.places - 1)
-        let old = heard[place]
-        heard[place] = new
-        return old.hash == new.hash && old.pid == pid && old.kind == new.kind
-            && old.rejectionClass == new.rejectionClass && old.peer == new.peer && now - old.at <= longestAge
-    }
-
+    private static let places = 64
+    private static let longestText = 2048
+    private static let words = longestText / 8
     /// A pid comes back after a while.
-    private let longestAge = Duration.seconds(60)
+    private static let longestAge = Duration.seconds(60)
 
-    /// FNV-1a, eight bytes at a time.
-    private static func hash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ UInt64(range.count)
-        var index = range.lowerBound
+    /// Pid and text's length; no entry is empty.
+    private var keys = [UInt64](repeating: 0, count: places)
+    private var texts = [UInt64](repeating: 0, count: places * words)
+    private var heard = [Instant](repeating: .distantPast, count: places)
+
+    /// Whether the entry `range` was heard before; from now on it was. Longer ones than are remembered never were.
+    mutating func hasHeard(_ bytes: Span<UInt8>, _ range: Range<Int>, of pid: Int32?, at now: Instant) -> Bool {
+        guard range.count <= EximRepeats.longestText else { return false }
+        let process = UInt32(bitPattern: pid ?? 0)
+        let key = UInt64(process) << 32 | UInt64(range.count)
+        let place = Int(process) & (EximRepeats.places - 1)
+        if keys[place] == key, isSame(bytes, range, place), now - heard[place] <= EximRepeats.longestAge { return true }
+        keys[place] = key
+        heard[place] = now
+        var (index, word) = (range.lowerBound, place * EximRepeats.words)
         while index < range.upperBound {
-            let word = bytes.word(at: index) & Words.mask(range.upperBound - index)
-            hash = (hash ^ word) &* 0x100_0000_01b3
-            hash ^= hash >> 29
+            texts[word] = EximRepeats.word(bytes, index, range.upperBound)
             index += 8
+            word += 1
         }
-        return hash
+        return false
+    }
+
+    private func isSame(_ bytes: Span<UInt8>, _ range: Range<Int>, _ place: Int) -> Bool {
+        var (index, word) = (range.lowerBound, place * EximRepeats.words)
+        while index < range.upperBound {
+            if texts[word] != EximRepeats.word(bytes, index, range.upperBound) { return false }
+            index += 8
+            word += 1
+        }
+        return true
+    }
+
+    @inline(__always)
+    private static func word(_ bytes: Span<UInt8>, _ index: Int, _ end: Int) -> UInt64 {
+        bytes.word(at: index) & Words.mask(end - index)
     }
 }

@@ -14,8 +14,8 @@ extension Exim {
         }
         guard let hosts = EximHosts(bytes, &reader) else { return .unread }
         event.kind = .acceptance
-        hosts.name(in: &event)
-        event.isAuthenticated = hosts.others.isEmpty && Exim.isAuthenticated(bytes, &reader)
+        guard hosts.name(in: &event, bytes) else { return .unread }
+        event.isAuthenticated = event.peer != nil && Exim.isAuthenticated(bytes, &reader)
         return .event
     }
 
@@ -36,7 +36,7 @@ extension Exim {
     }
 
     /// `F=SENDER H=HOST ... rejected by local_scan(): TEXT`.
-    func localScan(_ bytes: Span<UInt8>, _ start: Reader, _ event: inout Event) -> Found {
+    mutating func localScan(_ bytes: Span<UInt8>, _ start: Reader, _ event: inout Event) -> Found {
         var reader = start
         guard reader.skip("F=", in: bytes), reader.skipEximSender(in: bytes), reader.skip(" H=", in: bytes) else {
             return bounds(bytes, start, &event)
@@ -211,8 +211,7 @@ extension Exim {
 
     /// The client stands here, and what else is said of the event is known.
     private func named(_ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event) -> Found {
-        guard let hosts = EximHosts(bytes, &reader) else { return .unread }
-        hosts.name(in: &event)
+        guard let hosts = EximHosts(bytes, &reader), hosts.name(in: &event, bytes) else { return .unread }
         return .event
     }
 
@@ -221,9 +220,10 @@ extension Exim {
         _ bytes: Span<UInt8>, _ reader: Reader, _ kind: Event.Kind, _ rejectionClass: RejectionClass, _ code: UInt16?,
         _ event: inout Event
     ) -> Found {
-        guard let hosts = EximHosts(anywhereIn: reader.rest, bytes) else { return .unread }
         (event.kind, event.rejectionClass, event.code) = (kind, rejectionClass, code)
-        hosts.name(in: &event)
+        guard let hosts = EximHosts(anywhereIn: reader.rest, bytes), hosts.name(in: &event, bytes) else {
+            return .unread
+        }
         return .event
     }
 
@@ -247,14 +247,8 @@ extension Reader {
 
     /// An address without brackets, or `<>`: quoted it may hold blanks.
     fileprivate mutating func skipEximSender(in bytes: Span<UInt8>) -> Bool {
-        if skip("\"", in: bytes) {
-            var index = position
-            let last = Swift.min(end, position + 1024)
-            while index < last, bytes[index] != UInt8(ascii: "\"") {
-                index += bytes[index] == UInt8(ascii: "\\") ? 2 : 1
-            }
-            guard index < last else { return false }
-            move(to: index + 1)
+        if !isAtEnd, bytes[position] == UInt8(ascii: "\"") {
+            guard skipQuoted(within: 1024, in: bytes) else { return false }
         }
         guard let blank = find(0x20, within: 1024, in: bytes) else { return false }
         move(to: blank)

@@ -11,7 +11,7 @@ extension ListTexts {
         for index in text.lowerBound..<end {
             let isStart = !isInWord
             isInWord = SignIndex.isWordByte(bytes[index])
-            guard isStart, isInWord else { continue }
+            guard isStart, isInWord, isVerbLetter(bytes[index]) else { continue }
             for verb in verbs where hasFolded(verb, bytes, index, end) {
                 let behind = index + verb.utf8CodeUnitCount
                 for word in prepositions where hasFolded(word, bytes, behind, end) {
@@ -33,6 +33,12 @@ extension ListTexts {
     /// `listed at 192.0.2.7`: what ends in a number is no domain.
     private static func isNumber(_ zone: String) -> Bool {
         zone.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }.allSatisfy(isDigit)
+    }
+
+    /// The verbs' first ones.
+    private static func isVerbLetter(_ byte: UInt8) -> Bool {
+        let letter = lowercased(byte)
+        return letter == UInt8(ascii: "l") || letter == UInt8(ascii: "b") || letter == UInt8(ascii: "f")
     }
 
     private static let verbs: [StaticString] = ["listed ", "blocked ", "blacklisted ", "found ", "list "]

@@ -6,7 +6,7 @@ import Events
 ///
 /// With postscreen_dnsbl_action = enforce a listed client is rejected at RCPT, and that line says so. With drop it is
 /// sent away at once, and the log has `DNSBL rank 3 for [IP]:PORT` and, next of that connection, `DISCONNECT
-/// [IP]:PORT`; that pair is a rejection here, unless this postscreen was seen to reject at RCPT. With ignore no
+/// [IP]:PORT`; that pair is a rejection here, unless this postscreen was seen to let listed clients in. With ignore no
 /// DISCONNECT follows, as the client is handed on.
 extension Postfix {
     struct Screen: Sendable {
@@ -23,7 +23,7 @@ extension Postfix {
         var ranked = SessionTable<Connection, Bool>(capacity: 1024, longestAge: .seconds(60))
         /// dnsblog answers some seconds at most before postscreen decides.
         var listings = SessionTable<IPAddress, Listing>(capacity: 2048, longestAge: .minutes(10))
-        /// The postscreen that lets listed clients talk and rejects their recipients; another pid may do otherwise.
+        /// The postscreen that was seen to let listed clients in; another pid may do otherwise.
         var rejectingPid: Int32?
 
         var evicted: Int { ranked.evicted }
@@ -33,8 +33,8 @@ extension Postfix {
         _ line: LogLine, _ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event
     ) -> Reading {
         if reader.skip("CONNECT from ", in: bytes) {
-            guard let origin = reader.screened(in: bytes) else { return .unread }
-            forgetRank(origin)
+            guard let origin = reader.screened(in: bytes), let port = origin.port else { return .unread }
+            screen.ranked.remove(Screen.Connection(peer: origin.peer, port: port))
             event.kind = .connect
             event.note(origin)
             // tlsproxy, which a cut tag does not tell apart, writes the same without a `to`.
@@ -71,7 +71,7 @@ extension Postfix {
         // HANGUP, COMMAND PIPELINING and others: whatever a client is noted for, it was not sent away before.
         if screen.ranked.count > 0, let place = reader.place(behind: " from ", in: bytes) {
             reader.move(to: place)
-            if let origin = reader.screened(in: bytes) { forgetRank(origin) }
+            if let origin = reader.screened(in: bytes) { noteStay(origin, line) }
         }
         return .nothing
     }
@@ -97,7 +97,7 @@ extension Postfix {
 
     /// A rejection at RCPT: its list may be one that only failed.
     mutating func judgeScreened(_ origin: Origin, _ line: LogLine, _ event: inout Event) {
-        if let port = origin.port { screen.ranked.remove(Screen.Connection(peer: origin.peer, port: port)) }
+        noteStay(origin, line)
         guard event.rejectionClass == .rbl else { return }
         screen.rejectingPid = line.pid
         guard let listing = screen.listings.value(origin.peer, at: line.heard), let failed = listing.failedZone else {
@@ -119,8 +119,13 @@ extension Postfix {
         event.isListFailure = listing?.zone == nil && listing?.failedZone != nil
     }
 
-    private mutating func forgetRank(_ origin: Origin) {
-        if let port = origin.port { screen.ranked.remove(Screen.Connection(peer: origin.peer, port: port)) }
+    /// A listed client has been let in.
+    private mutating func noteStay(_ origin: Origin, _ line: LogLine) {
+        guard let port = origin.port else { return }
+        let connection = Screen.Connection(peer: origin.peer, port: port)
+        guard screen.ranked.value(connection, at: line.heard) != nil else { return }
+        screen.ranked.remove(connection)
+        screen.rejectingPid = line.pid
     }
 }
 

@@ -12,7 +12,9 @@ import Events
 /// when the connection begins; it greets with 220, and RCPT gets the 4xx or 5xx. The pid is tcpserver's child, which has
 /// become rblsmtpd: the slot.
 ///
-/// Not recognised on purpose: what stands behind rblsmtpd. Stock qmail-smtpd logs nothing, so who had mail accepted is
+/// spamdyke, where it is used in rblsmtpd's place, has a file of its own here (`QmailSpamdyke`).
+///
+/// Not recognised on purpose: what stands behind them. Stock qmail-smtpd logs nothing, so who had mail accepted is
 /// not known here; qmail-send's lines name no peer; and the many patches of qmail-smtpd write the client's HELO in front
 /// of the address.
 package struct Qmail: Dialect {
@@ -37,14 +39,41 @@ package struct Qmail: Dialect {
         guard Qmail.canBeOurs(line, bytes) else { return false }
         var reader = Reader(line.message)
         Qmail.skipStamp(bytes, &reader)
-        let isServer = reader.skip("tcpserver: ", in: bytes)
-        guard isServer || reader.skip("rblsmtpd: ", in: bytes) else { return false }
+        guard let program = Program(line, bytes, &reader) else { return false }
         event.clear()
         event.mta = .qmail
-        let isEvent =
-            isServer ? connection(bytes, &reader, line.heard, &event) : rejection(bytes, &reader, line.heard, &event)
+        let isEvent: Bool?
+        switch program {
+        case .tcpserver: isEvent = connection(bytes, &reader, line.heard, &event)
+        case .rblsmtpd: isEvent = rejection(bytes, &reader, line.heard, &event)
+        case .spamdyke(let pid):
+            event.pid = pid
+            isEvent = spamdyke(bytes, &reader, &event)
+        }
         if isEvent == nil { unread += 1 }
         return isEvent ?? false
+    }
+
+    private enum Program {
+        case tcpserver
+        case rblsmtpd
+        case spamdyke(pid: Int32?)
+
+        /// Moves behind the program's name, which stands in the message; spamdyke's may be the tag.
+        init?(_ line: LogLine, _ bytes: Span<UInt8>, _ reader: inout Reader) {
+            if line.tag.count == 8, bytes.hasBytes(of: "spamdyke", at: line.tag.lowerBound) {
+                self = .spamdyke(pid: line.pid)
+            } else if reader.skip("tcpserver: ", in: bytes) {
+                self = .tcpserver
+            } else if reader.skip("rblsmtpd: ", in: bytes) {
+                self = .rblsmtpd
+            } else {
+                guard reader.skip("spamdyke[", in: bytes), let pid = Qmail.pid(bytes, &reader),
+                    reader.skip("]: ", in: bytes)
+                else { return nil }
+                self = .spamdyke(pid: pid)
+            }
+        }
     }
 
     /// Whether a line may hold one of ours by its tag: none at all in files of their own, else one that these programs
@@ -55,7 +84,9 @@ package struct Qmail: Dialect {
         case 0: return true
         case 4: return bytes.hasBytes(of: "smtp", at: tag)
         case 5: return bytes.hasBytes(of: "qmail", at: tag) || bytes.hasBytes(of: "smtpd", at: tag)
-        case 8: return bytes.hasBytes(of: "splogger", at: tag) || bytes.hasBytes(of: "rblsmtpd", at: tag)
+        case 8:
+            return bytes.hasBytes(of: "splogger", at: tag) || bytes.hasBytes(of: "rblsmtpd", at: tag)
+                || bytes.hasBytes(of: "spamdyke", at: tag)
         case 9: return bytes.hasBytes(of: "tcpserver", at: tag)
         case 11: return bytes.hasBytes(of: "qmail-smtpd", at: tag)
         default: return false

@@ -32,6 +32,7 @@ package struct Qpsmtpd: Dialect {
         var zone: String?
         /// The list that it named to have the peer refused later, by the naughty plugin.
         var laterZone: String?
+        /// The naughty plugin is about to answer this command.
         var isNaughty = false
         var stage = Stage.start
     }
@@ -158,7 +159,10 @@ extension Qpsmtpd {
         case Qpsmtpd.verb("data"): stage = .data
         default: stage = .hello
         }
-        sessions.update(pid) { $0.stage = stage }
+        sessions.update(pid) {
+            $0.stage = stage
+            $0.isNaughty = false
+        }
     }
 
     private static func verb(_ text: StaticString) -> UInt64 {

@@ -102,6 +102,15 @@ extension Event {
         package var isListFailure = false
 
         package init() {}
+
+        package init(_ event: Event) {
+            kind = event.kind
+            rejectionClass = event.rejectionClass
+            code = event.code
+            port = event.port
+            zone = event.zone
+            isListFailure = event.isListFailure
+        }
     }
 
     /// Makes that candidate the peer; false, and then this is no event, when it is none of them.
