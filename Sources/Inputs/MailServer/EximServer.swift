@@ -1,5 +1,6 @@
 import Events
 
+/// An Exim that runs, from the main section of its configuration.
 extension RunningServer {
     /// Exim: the daemon forks for each connection, `smtp_accept_max` at once.
     static func exim(_ listener: Listener) -> RunningServer {
