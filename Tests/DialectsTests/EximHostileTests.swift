@@ -118,6 +118,11 @@ import Testing
             "1xUXkP-0002hX-1v <= a@b H=(x P=esmtpsa A=login:bob) [192.0.2.7] P=esmtp S=8", "acceptance 192.0.2.7"
         ),
         (
+            "a HELO, when the connection is lost",
+            "unexpected disconnection while reading SMTP command from (x) [192.0.2.66] y) [192.0.2.7] D=0s",
+            "disconnect"
+        ),
+        (
             "a dropped call's last words",
             "SMTP call from [192.0.2.7] dropped: too many unrecognized commands (last was \"x) [192.0.2.66] y\")",
             "rejection other 192.0.2.7"

@@ -55,6 +55,9 @@ extension Exim {
     @Test(arguments: [
         ("1xUXkP-0002hX-1v => bob <bob@mail.example> R=local T=mail", 0), ("no host name found for IP address ::1", 0),
         ("H=(mx) [192.0.2.7] Warning: 192.0.2.7 is listed at zen.example", 0),
+        ("H=(mx) [192.0.2.7] rejected VRFY bob", 0),
+        ("1xUXkP-0002hX-1v H=mx.example [192.0.2.9] SMTP error from remote mail server after RCPT TO:<a@b>: 550 no", 0),
+        ("H=(mx) [192.0.2.7] F=<a@b> in words of another version", 1),
         ("H=(mx) [192.0.2.7 F=<a@b> rejected RCPT <c@d>", 1), ("H=mx F=<a@b> rejected RCPT <c@d>", 1),
         ("rejected EHLO from nobody: syntactically invalid argument(s): x", 1),
         ("SMTP call from mx.example dropped: too many", 1),

@@ -147,6 +147,16 @@ import Testing
             "acceptance 198.51.100.9 pid=7 +authenticated"
         ),
         (
+            "AUTH= in MAIL FROM is not a login",
+            "4F1A2B3C4E: client=x.example[198.51.100.9], sasl_sender=bob,sasl_username=bob",
+            "acceptance 198.51.100.9 pid=7 +precedes-reply"
+        ),
+        (
+            "the mechanism without a user is not a login",
+            "4F1A2B3C4E: client=x.example[198.51.100.9], sasl_method=Anonymous, sasl_username=anonymous",
+            "acceptance 198.51.100.9 pid=7 +precedes-reply"
+        ),
+        (
             "XFORWARD's word is not a login",
             "4F1A2B3C4E: client=x.example[198.51.100.9], orig_queue_id=1, orig_client=y[192.0.2.66], sasl_username=bob",
             "acceptance 198.51.100.9 pid=7 +precedes-reply"
@@ -271,6 +281,36 @@ import Testing
         // The refused message makes nobody known.
         let active = head + "postfix/qmgr[8]: 4F1A2B3C4E: from=<a@b>, size=4, nrcpt=1 (queue active)"
         #expect(dialect.event(active) == nil)
+    }
+
+    /// Texts that came before are compared and not read; what differs is read.
+    @Test func `a list's text is another one when anything but the address differs`() {
+        var dialect = Postfix()
+        func event(_ address: String, _ listing: String) -> String {
+            describe(
+                dialect.event(
+                    "Nov 20 22:54:18 mx postfix/smtpd[7]: NOQUEUE: reject: RCPT from x[\(address)]: 554 5.7.1 "
+                        + "Service unavailable; Client host [\(address)] blocked using \(listing)"
+                        + PostfixHostileTests.tail))
+        }
+        let plain = "rejection rbl 554 198.51.100.14"
+        #expect(event("198.51.100.14", "z.example; x 198.51.100.14 y") == plain + " z.example pid=7")
+        #expect(
+            event("198.51.100.15", "z.example; x 198.51.100.15 y") == "rejection rbl 554 198.51.100.15 z.example pid=7")
+        #expect(event("198.51.100.14", "z.example; x open resolver y") == plain + " z.example pid=7 +list-failure")
+        #expect(
+            event("198.51.100.14", "z.example; x 198.51.100.14 returnc/") == plain + " z.example pid=7 +list-failure")
+        #expect(event("198.51.100.14", "y.example; x 198.51.100.14 y") == plain + " y.example pid=7")
+        #expect(event("198.51.100.14", "z.example; x 198.51.100.14 y") == plain + " z.example pid=7")
+        // A zone that holds the address is another one for another peer.
+        #expect(event("198.51.100.14", "198.51.100.14.example; x") == plain + " 198.51.100.14.example pid=7")
+        #expect(
+            event("198.51.100.15", "198.51.100.15.example; x")
+                == "rejection rbl 554 198.51.100.15 198.51.100.15.example pid=7")
+        // More of them than are kept.
+        for number in 0..<20 {
+            #expect(event("198.51.100.14", "z\(number).example") == plain + " z\(number).example pid=7")
+        }
     }
 
     /// With a filter before the queue there is no queue id, and the verdict does not name the peer.

@@ -49,4 +49,17 @@ extension Postfix {
             #expect((event?.zone ?? "-") == truth[4], "line \(number)")
         }
     }
+
+    /// On a client= line the truth says `accepted` only for those who were told 235.
+    @Test(arguments: ["smtpd", "rfc5424"]) func `who counts as logged in has logged in`(name: String) throws {
+        var dialect = Postfix()
+        var logins = 0
+        let lines = try Fixtures.corpusLines("postfix/\(name).log")
+        for (line, row) in zip(lines, try Fixtures.corpusLines("postfix/\(name).truth.tsv").dropFirst()) {
+            guard let event = dialect.event(line), event.isAuthenticated else { continue }
+            logins += 1
+            #expect(String(decoding: row, as: UTF8.self).contains("\taccepted\t"), "\(describe(event))")
+        }
+        #expect(logins > 0)
+    }
 }

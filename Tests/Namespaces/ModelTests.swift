@@ -300,4 +300,18 @@ struct ModelTests {
         #expect(listeners.first?.pid == server.listenerPid)
         #expect(server.shedder.listeners.unknownPorts.isEmpty)
     }
+
+    @Test("two servers beside each other, each with its own ports")
+    func twoServers() throws {
+        let (first, second) = (try SlotServer("postfix"), try SlotServer("exim"))
+        let listeners = ListenerProcesses(sockets: first.sockets, ports: [first.port, second.port])
+        try listeners.refresh()
+        let found = Dictionary(uniqueKeysWithValues: listeners.listeners.map { ($0.command, $0) })
+        #expect(found.mapValues(\.ports) == ["master": [first.port], "exim4": [second.port]])
+        #expect(found["master"]?.pid == first.listenerPid && found["exim4"]?.pid == second.listenerPid)
+        kill(second.listenerPid, SIGKILL)
+        waitpid(second.pid, nil, 0)
+        try listeners.refresh()
+        #expect(listeners.listeners.map(\.command) == ["master"])
+    }
 }

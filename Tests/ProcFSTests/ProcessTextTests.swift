@@ -159,4 +159,38 @@ struct ProcessEntryTests {
         #expect(absent.commandLine == nil && absent.systemCall == nil && absent.residentBytes == nil)
         #expect(absent.children.isEmpty && absent.isTCP(at: 0) == nil && absent.socket(at: 0) == nil)
     }
+
+    @Test(
+        "a system call's number and arguments",
+        arguments: [
+            ("poll", "7 0x7ffc1 0x1 0x493e0 0x0 0x0 0x0 0x7ffc0 0x7f1c\n", 7, [0x7ffc1, 1, 0x493e0, 0, 0, 0]),
+            ("large", "0 0x0 0xffffffffffffffff 0x2 0x3 0x4 0x5 0x6 0x7\n", 0, [0, UInt64.max, 2, 3, 4, 5]),
+            ("running", "running\n", nil, []), ("in none", "-1 0x7ffc 0x7f1c\n", nil, []),
+            ("cut", "7 0x1 0x2", nil, []),
+            ("empty", "", nil, []),
+        ] as [(String, String, Int?, [UInt64])])
+    func call(_ name: String, text: String, number: Int?, arguments: [UInt64]) {
+        let bytes = Array(text.utf8)
+        let call = systemCall(bytes.span)
+        #expect(call?.number == number, "\(name)")
+        #expect(call?.arguments ?? [] == arguments, "\(name)")
+    }
+
+    @Test("what an epoll set watches for reading")
+    func epoll() {
+        let text = """
+            pos:\t0
+            flags:\t02000002
+            mnt_id:\t15
+            tfd:        5 events:       19 data:                5  pos:0 ino:2c sdev:8
+            tfd:       12 events: 8000001d data:                c  pos:0 ino:2d sdev:8
+            tfd:        7 events:        4 data:                7  pos:0 ino:2e sdev:8
+            tfd:        8 events:
+            tfd:        9
+            tfd: 99999999999 events: 19
+
+            """
+        let bytes = Array(text.utf8)
+        #expect(epollTargets(bytes.span) == [5, 12])
+    }
 }

@@ -162,7 +162,7 @@ def accounts(run):
                     one.say("AUTH LOGIN")
                     one.say(base64.b64encode(user.encode("latin-1")).decode())
                     one.say(base64.b64encode(password.encode()).decode())
-                one.say("MAIL FROM:<bob@mail.example>")
+                one.say("MAIL FROM:<bob@mail.example> AUTH=bob")
                 one.say("RCPT TO:<bob@mail.example>")
                 message(one, ["Subject: hello"])
                 one.say("QUIT")

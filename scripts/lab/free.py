@@ -24,7 +24,7 @@ from errors import LabError
 
 
 
-def run(name, options, guard, count, directory, binaries, tell):
+def run(name, options, guard, count, directory, binaries, tell, is_short=False):
     """What came of `count` rejections under a guard, one of those of compare.guards."""
     label, command, shed = guard
     os.makedirs(directory, exist_ok=True)
@@ -52,7 +52,8 @@ def run(name, options, guard, count, directory, binaries, tell):
         _keep_log(info, directory)
     finally:
         instance.down(name)
-    result["when_full"] = full.run(name, options, guard, os.path.join(directory, "full"), binaries, tell)
+    result["when_full"] = None if is_short else full.run(
+        name, options, guard, os.path.join(directory, "full"), binaries, tell)
     with open(os.path.join(directory, "free.json"), "w") as file:
         json.dump(result, file, indent=2)
     return result
@@ -90,8 +91,8 @@ COLUMNS = {
     "neighbours delivered": lambda row: f"{row['neighbours_delivered']} of {row['neighbours']}",
     "greeting before / meanwhile, ms p50": lambda row: " / ".join(
         _cell(row["greeting_ms"][when]).split(" / ")[0] for when in ("before", "meanwhile")),
-    "rejection to next client's greeting, server full, ms": lambda row: _cell(row["when_full"]["line_to_greeting_ms"])
-    + f" ({row['when_full']['served']} of {row['when_full']['rounds']})",
+    "rejection to next client's greeting, server full, ms": lambda row: "-" if row["when_full"] is None else
+    f"{_cell(row['when_full']['line_to_greeting_ms'])} ({row['when_full']['served']} of {row['when_full']['rounds']})",
     "alarming lines": lambda row: str(row["alarms"]),
     "signals sent": lambda row: "?" if row["signals"] is None else
     ", ".join(f"{count} x {number}" for number, count in row["signals"].items()) or "none",
@@ -109,6 +110,6 @@ def table(rows):
     text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     for row in rows:
-        for rule in ("failures", "neighbours_harmed", "alarm_lines"):
+        for rule in ("untold_clients", "failures", "neighbours_harmed", "alarm_lines"):
             text += [f"{row['mta']}, {rule.replace('_', ' ')}: {entry}" for entry in row[rule]]
     return "\n".join(text)

@@ -39,5 +39,8 @@ def options(kind, given):
         if key not in found or key == "mta":
             raise LabError(f"{kind} has no option {key}; it has {', '.join(KINDS[kind].OPTIONS)}")
         # A word of the command line becomes what the default is.
-        found[key] = int(value) if isinstance(found[key], int) else value
+        try:
+            found[key] = int(value) if isinstance(found[key], int) else value
+        except ValueError:
+            raise LabError(f"{kind}'s option {key} is a number, not {value!r}") from None
     return found

@@ -28,6 +28,7 @@ class Trial:
         self.log = slotwatch.Log(info["log"], self.module.REJECTION) if self.module.REJECTION else None
         self.freed, self.untold, self.stuck, self.greetings, self.failures = [], [], [], [], []
         self.neighbours = {}
+        self.clients_judged = 0
         self.alive = False
 
     def run(self, count):
@@ -57,6 +58,7 @@ class Trial:
 
     def one(self, key):
         """One client, from its rejection to its end; when its line stood in the log, or else its client was told."""
+        self.clients_judged += 1
         ready = self.clients.wait(key, ("ready", "ended"), 40)
         if "ready" not in ready:
             self.failures.append(f"{key}: {ready.get('ended', 'no answer')}")
@@ -64,7 +66,9 @@ class Trial:
         time.sleep(random.uniform(0.05, 0.25))  # nobody is in step with anybody
         holders = slotwatch.holders(self.info["server"]["pid"], self.clients.sources[key], ready["port"])
         if not holders:
-            self.failures.append(f"{key}: no process holds its socket")
+            # Ended before it was even rejected, or the test is wrong.
+            ended = self.clients.known(key).get("ended")
+            (self.untold if ended else self.failures).append(f"{key}: {ended or 'no process holds its socket'}")
             return None
         if self.log:
             self.log.forget()
@@ -90,12 +94,12 @@ class Trial:
         alarms = self._alarms()
         delivered = [known for known in self.neighbours.values() if known.get("delivered")]
         return {
-            "clients": len(self.freed) + len(self.stuck) + len(self.failures),
+            "clients": self.clients_judged,
             "freed": len(self.freed), "not_freed": len(self.stuck),
             "line_to_closed_ms": quantiles([entry["closed"] for entry in self.freed]),
             "line_to_free_ms": quantiles([entry["line"] for entry in self.freed]),
             "told_to_free_ms": quantiles([entry["told"] for entry in self.freed]),
-            "untold": len(self.untold), "failures": self.failures[:20],
+            "untold": len(self.untold), "untold_clients": self.untold[:20], "failures": self.failures[:20],
             "greeting_ms": {"before": quantiles(before), "meanwhile": quantiles(self.greetings)},
             "greetings_failed": sum(value is None for value in self.greetings),
             "neighbours": len(self.neighbours), "neighbours_delivered": len(delivered),

@@ -1,5 +1,4 @@
 import Glibc
-import Posix
 
 /// Where this host's mail log is, when nobody says.
 package enum MailLog {

@@ -98,7 +98,9 @@ extension Exim {
         var reader = start
         // With +dnssec `DS` stands in front, and no blank between.
         if reader.skip("H=", in: bytes) || reader.skip("DSH=", in: bytes) || reader.skip(" DSH=", in: bytes) {
-            return rejection(bytes, reader, &event)
+            let found = rejection(bytes, reader, &event)
+            // With a message before it may be a delivery to another server that went wrong.
+            return found == .unread && prefix.hasMessageID ? .nothing : found
         }
         if prefix.hasMessageID {
             return reader.skip("<= ", in: bytes) ? acceptance(bytes, reader, &event) : localScan(bytes, reader, &event)

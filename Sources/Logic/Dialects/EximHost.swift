@@ -137,6 +137,8 @@ extension EximHosts {
             event.port = hosts.allSatisfy { $0.port == first.port } ? first.port : nil
             return true
         }
+        // Whose connection has ended is not worth a question.
+        guard event.kind != .disconnect else { return true }
         for host in hosts where !event.candidates.contains(host.peer) { event.candidates.append(host.peer) }
         return true
     }

@@ -22,7 +22,9 @@ extension Exim {
         var reader = start
         guard let client = EximHosts(bytes, &reader), let hosts = client.several(bytes) else { return .unread }
         if !hosts.isEmpty { return ambiguous(bytes, hosts, start, &event) }
-        guard read(bytes, client.first, from: start.position, to: start.end, &event) else { return .nothing }
+        guard read(bytes, client.first, from: start.position, to: start.end, &event) else {
+            return Exim.isOtherEntry(bytes, client.first) ? .nothing : .unread
+        }
         event.peer = client.first.peer
         return .event
     }
@@ -78,7 +80,8 @@ extension Exim {
     }
 
     private static let otherEntries: [StaticString] = [
-        " Warning: ", " sender verify ", " incomplete transaction", " next input=",
+        " Warning: ", " sender verify ", " incomplete transaction", " next input=", " rejected VRFY ",
+        " rejected ETRN ",
     ]
 
     /// What the entry says from behind `host` on; false when that is no rejection.

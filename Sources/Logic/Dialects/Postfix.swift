@@ -30,7 +30,7 @@ package struct Postfix: Dialect {
     /// The same by smtpd's pid, where a filter before the queue decides and there is no queue id.
     var proxied = SessionTable<Int32, Client>(capacity: 1024, longestAge: .hours(1))
     var screen = Screen()
-    var listings = PostfixListings()
+    var replies = PostfixReplyMemory()
 
     package init(_ site: SiteWords = SiteWords()) { listTexts = ListTexts(site.rblTexts) }
 
@@ -109,7 +109,7 @@ extension Postfix {
             if reader.skip("warning: ", in: bytes) { return warning(bytes, &reader, &event) }
         case (.smtpd, UInt8(ascii: "p")), (.any, UInt8(ascii: "p")):
             if reader.skip("proxy-", in: bytes) { return proxyReply(line, bytes, &reader, &event) }
-        case (.postscreen, _) where !reader.hasNoQueueID(in: bytes):
+        case (.postscreen, _) where !reader.isNoQueue(in: bytes):
             return screenNote(line, bytes, &reader, &event)
         case (.any, UInt8(ascii: "C")), (.any, UInt8(ascii: "D")), (.any, UInt8(ascii: "H")),
             (.any, UInt8(ascii: "e")), (.any, UInt8(ascii: "r")):
@@ -146,8 +146,6 @@ extension Postfix {
     struct Origin {
         var peer: IPAddress
         var port: UInt16?
-        /// `NAME[IP]`, with `:PORT` if there is one.
-        var text: Range<Int>
         /// Between the brackets.
         var address: Range<Int>
     }
@@ -184,7 +182,7 @@ extension Reader {
             step = behind
         }
         defer { self = step }
-        return Postfix.Origin(peer: peer, port: port, text: position..<step.position, address: address)
+        return Postfix.Origin(peer: peer, port: port, address: address)
     }
 }
 

@@ -22,7 +22,7 @@ extension Postfix {
         var port: UInt16?
         /// smtpd's.
         var pid: Int32?
-        var isKnown: Bool
+        var isAuthenticated: Bool
     }
 
     mutating func queueLine(
@@ -66,10 +66,11 @@ extension Postfix {
         guard reader.isAtEnd || reader.skip(", ", in: bytes) else { return .unread }
         event.kind = .acceptance
         event.note(origin)
-        event.isAuthenticated = reader.skip("sasl_", in: bytes)
+        // Not `sasl_sender=`: any client can say `MAIL FROM:<...> AUTH=...`.
+        event.isAuthenticated = reader.skip("sasl_method=", in: bytes) && !reader.isAnonymous(in: bytes)
         event.precedesReply = !event.isAuthenticated
         let client = Client(
-            peer: origin.peer, port: origin.port, pid: line.pid, isKnown: event.isAuthenticated)
+            peer: origin.peer, port: origin.port, pid: line.pid, isAuthenticated: event.isAuthenticated)
         if let id {
             messages.set(id, client, at: line.heard)
         } else if let pid = line.pid {
@@ -86,7 +87,7 @@ extension Postfix {
         let words: StaticString = " (queue active)"
         guard bytes.hasBytes(of: words, at: line.message.upperBound - words.utf8CodeUnitCount) else { return .nothing }
         messages.remove(id)
-        guard !client.isKnown else { return .nothing }
+        guard !client.isAuthenticated else { return .nothing }
         event.kind = .acceptance
         event.peer = client.peer
         event.port = client.port
@@ -110,7 +111,7 @@ extension Postfix {
         event.port = client.port
         if isAccepted {
             event.kind = .acceptance
-            return code < 300 && !client.isKnown ? .event : .nothing
+            return code < 300 && !client.isAuthenticated ? .event : .nothing
         }
         guard code >= 400 else { return .nothing }
         event.kind = code < 500 ? .deferral : .rejection
@@ -195,7 +196,12 @@ extension Reader {
         return step.queueID(in: bytes) != nil
     }
 
-    func hasNoQueueID(in bytes: Span<UInt8>) -> Bool { bytes.hasBytes(of: "NOQUEUE: ", at: position) }
+    /// SASL's mechanism without a user, as the client spelled it.
+    fileprivate func isAnonymous(in bytes: Span<UInt8>) -> Bool {
+        ListTexts.hasFolded("anonymous", bytes, position, end)
+    }
+
+    func isNoQueue(in bytes: Span<UInt8>) -> Bool { bytes.hasBytes(of: "NOQUEUE: ", at: position) }
 
     /// Up to eight letters and digits.
     private mutating func letters(in bytes: Span<UInt8>) -> (word: UInt64, count: Int) {

@@ -98,10 +98,10 @@ extension Postfix {
             var behind = reader
             if behind.skip(origin.address, in: bytes), behind.skip("] blocked using ", in: bytes) {
                 event.rejectionClass = .rbl
-                if listings.recall(behind.rest, address: origin.address, bytes, into: &event) { return true }
+                if replies.recall(behind.rest, address: origin.address, bytes, into: &event) { return true }
                 let text = text(in: behind.rest, bytes)
-                noteListing(text.range, origin, bytes, &event)
-                listings.keep(text.range, address: origin.address, bytes, event)
+                readListing(text.range, origin, bytes, &event)
+                replies.keep(text.range, address: origin.address, bytes, event)
                 return true
             }
         } else {
@@ -113,12 +113,12 @@ extension Postfix {
         event.rejectionClass = .rhsbl
         reader.move(to: listing)
         guard reader.place(behind: "] blocked using ", in: bytes) == nil else { return true }
-        noteListing(text(in: reader.rest, bytes).range, origin, bytes, &event)
+        readListing(text(in: reader.rest, bytes).range, origin, bytes, &event)
         return true
     }
 
     /// `ZONE[; TXT]`.
-    private func noteListing(_ text: Range<Int>, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event) {
+    private func readListing(_ text: Range<Int>, _ origin: Origin, _ bytes: Span<UInt8>, _ event: inout Event) {
         var reader = Reader(text)
         event.zone = reader.zone(in: bytes)
         event.isListFailure = listTexts.signs(in: bytes, reader.rest, peer: origin.address).isListFailure

@@ -57,13 +57,19 @@ extension Sendmail {
     /// Sendmail shortens an address of 203 bytes and more to its first and last hundred before it writes it into a reply
     /// (`shortenstring`), and takes the eighth bit off; only then both are made printable (`str2prt`).
     static func behindRepeated(_ bytes: Span<UInt8>, _ argument: Range<Int>, _ text: Range<Int>) -> Range<Int>? {
-        guard !argument.isEmpty else { return nil }
+        guard !argument.isEmpty, argument.count <= longestArgument else { return nil }
         if let behind = behindSame(bytes, argument, text) { return behind }
         var wanted = Printable(argument)
+        var given = Printable(text)
+        // As a rule it is seen by the first byte.
+        guard let one = wanted.next(bytes), let another = given.next(bytes), one & 0x7f == another & 0x7f else {
+            return nil
+        }
+        wanted = Printable(argument)
         var length = 0
         while wanted.next(bytes) != nil { length += 1 }
         wanted = Printable(argument)
-        var given = Printable(text)
+        given = Printable(text)
         for index in 0..<length {
             guard let byte = wanted.next(bytes) else { return nil }
             if length >= 203 {
@@ -135,6 +141,9 @@ extension Sendmail {
             return true
         }
     }
+
+    /// More than any address of 255 bytes takes, escaped to four each.
+    private static let longestArgument = 2048
 
     /// How an address of the client's may begin.
     private static let quotes = Array("<\"(".utf8)

@@ -58,17 +58,17 @@ extension Sendmail {
     private func tell(_ found: Found, _ stage: Stage, _ bytes: Span<UInt8>, _ event: inout Event) {
         var told: [(peer: IPAddress, reading: Event.Reading, repeats: Bool)] = []
         for place in found.all {
-            let reading = judge(place, stage, bytes)
             let repeats = Sendmail.behindRepeated(bytes, place.argument, place.reply.text) != nil
             guard let known = told.firstIndex(where: { $0.peer == place.peer }) else {
                 if told.count == Found.most { told.removeFirst() }
-                told.append((place.peer, reading, repeats))
+                told.append((place.peer, judge(place, stage, bytes), repeats))
                 continue
             }
             if repeats {
-                told[known] = (place.peer, reading, true)
-            } else if !told[known].repeats, reading.rejectionClass != .rbl {
-                told[known].reading = reading
+                told[known] = (place.peer, judge(place, stage, bytes), true)
+            } else if !told[known].repeats, told[known].reading.rejectionClass == .rbl {
+                let reading = judge(place, stage, bytes)
+                if reading.rejectionClass != .rbl { told[known].reading = reading }
             }
         }
         if found.isSure, told.count == 1 {

@@ -60,7 +60,7 @@ package func systemCallNumber(_ bytes: Span<UInt8>) -> Int? {
 }
 
 /// The number and the six arguments of the system call in /proc/PID/syscall; `nil` while the process runs, or is in none.
-func systemCall(_ bytes: Span<UInt8>) -> (number: Int, arguments: [UInt64])? {
+package func systemCall(_ bytes: Span<UInt8>) -> (number: Int, arguments: [UInt64])? {
     guard let number = systemCallNumber(bytes) else { return nil }
     var arguments: [UInt64] = []
     var value: UInt64?
@@ -82,7 +82,7 @@ func systemCall(_ bytes: Span<UInt8>) -> (number: Int, arguments: [UInt64])? {
 
 /// The descriptors of the `tfd:        5 events:       19 ...` lines of an epoll set's fdinfo (proc_pid_fdinfo(5)) that
 /// are watched for reading.
-func epollTargets(_ bytes: Span<UInt8>) -> [Int32] {
+package func epollTargets(_ bytes: Span<UInt8>) -> [Int32] {
     var targets: [Int32] = []
     var start = 0
     for index in bytes.indices where bytes[index] == 0x0a {

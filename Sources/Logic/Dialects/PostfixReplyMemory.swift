@@ -5,7 +5,7 @@ import Events
 ///
 /// In a wave most rejections are the same text but for the peer's address, so a text that comes again is compared and
 /// not read. Kept is the text before and behind the address; a text without the address is one piece.
-struct PostfixListings: Sendable {
+struct PostfixReplyMemory: Sendable {
     private struct Entry: Sendable {
         var head: [UInt8]
         /// `nil` where the text does not name the peer.
@@ -39,7 +39,7 @@ struct PostfixListings: Sendable {
     /// The oldest makes room.
     mutating func keep(_ text: Range<Int>, address: Range<Int>, _ bytes: Span<UInt8>, _ event: Event) {
         // A zone that reaches to the address would be another zone for another peer.
-        guard text.count <= PostfixListings.longestText, let zone = event.zone?.utf8.count else { return }
+        guard text.count <= PostfixReplyMemory.longestText, let zone = event.zone?.utf8.count else { return }
         var reader = Reader(text)
         var head = text
         var tail: Range<Int>?
@@ -54,13 +54,13 @@ struct PostfixListings: Sendable {
             reader.move(to: found + 1)
         }
         let entry = Entry(
-            head: PostfixListings.copy(head, bytes), tail: tail.map { PostfixListings.copy($0, bytes) },
+            head: PostfixReplyMemory.copy(head, bytes), tail: tail.map { PostfixReplyMemory.copy($0, bytes) },
             zone: event.zone, isListFailure: event.isListFailure)
-        if entries.count < PostfixListings.capacity {
+        if entries.count < PostfixReplyMemory.capacity {
             entries.append(entry)
         } else {
             entries[next] = entry
-            next = (next + 1) % PostfixListings.capacity
+            next = (next + 1) % PostfixReplyMemory.capacity
         }
     }
 

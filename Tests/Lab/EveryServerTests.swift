@@ -1,0 +1,43 @@
+import Foundation
+import Testing
+
+extension LabTests {
+    /// `scripts/lab/lab free`: real servers of every kind, each in a tree and a network of its own.
+    @Suite struct EveryServer {
+        /// qpsmtpd hangs up by itself as Debian has it, so there is something to free only when it rejects at RCPT.
+        @Test(arguments: [
+            ("postfix", []), ("postscreen", []), ("exim", []), ("sendmail", []), ("opensmtpd", []),
+            ("qpsmtpd", ["--set", "stage=rcpt"]), ("qmail", []),
+        ])
+        func `a rejected client's slot becomes free, and nobody else notices`(kind: String, more: [String]) throws {
+            let found = try free(kind, more + ["--connections", "12", "--bin", programDirectory])
+            #expect(found["clients"].int == 12)
+            #expect(found["freed"].int == 12, "\(found["failures"])")
+            #expect(found["untold"].int == 0, "ended before its 5xx: \(found["untold_clients"])")
+            #expect((found["neighbours"].int ?? 0) > 0)
+            #expect(found["neighbours_delivered"].int == found["neighbours"].int, "\(found["neighbours_harmed"])")
+            #expect(found["greetings_failed"].int == 0)
+            #expect(found["alarms"].int == 0, "\(found["alarm_lines"])")
+            #expect(found["alive"].bool == true)
+        }
+
+        /// What the test above would look like if breakwater did what a naive guard does: SIGTERM to the line's pid.
+        @Test func `a guard that signals Postfix is seen to harm it`() throws {
+            let guardScript = """
+                term=tail -n0 -F {log} | while read -r line; do case $line in
+                *"reject: RCPT"*) pid=${line#*smtpd[}; kill -TERM "${pid%%]*}";; esac; done
+                """
+            let found = try free("postfix", ["--connections", "5", "--guard", guardScript])
+            #expect((found["alarms"].int ?? 0) > 0)
+        }
+
+        private func free(_ kind: String, _ words: [String]) throws -> JSON {
+            let out = try #require(LabGround.current).directory + "/free-\(UUID().uuidString)"
+            defer { try? FileManager.default.removeItem(atPath: out) }
+            // The first run ever builds the server's tree.
+            let done = try Lab.run(
+                [labScript, "free", "--mta", kind, "--short", "--json", "--out", out] + words, atMost: 900)
+            return try #require(JSON(parsing: done.output).array.first, "\(done.testDescription)")
+        }
+    }
+}
