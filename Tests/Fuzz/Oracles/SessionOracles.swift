@@ -148,7 +148,7 @@ struct QmailOracle: Oracle {
                 children[words[1]] = slowAddress(words[3])
                 return .peer(children[words[1]])
             }
-            if words.count >= 2, words[0].isText("end") {
+            if words.count >= 3, words[0].isText("end"), words[2].isText("status") {
                 defer { children[words[1]] = nil }
                 return .peer(children[words[1]])
             }
