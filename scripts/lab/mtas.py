@@ -138,6 +138,11 @@ def _corpus(row, text):
     return "-" if row["corpus"] is None else text(row["corpus"])
 
 
+def _found(found):
+    undecided = f" ({found['undecided']} of several addresses, for the kernel to say)" if found["undecided"] else ""
+    return f"{found['found']} / {found['true']}{undecided}"
+
+
 def _freed(row, key):
     found = row["free"] and row["free"][key]
     return "-" if not found else f"{found['p50']:.1f} / {found['p99']:.1f}"
@@ -163,9 +168,7 @@ def _wave(row, value):
 COLUMNS = {
     "server": lambda row: row["mta"],
     "log lines": lambda row: _corpus(row, lambda found: f"{found['lines']:,}"),
-    "DNSBL rejections found / true": lambda row: _corpus(row, lambda found: 
-        f"{found['found']} / {found['true']}" + (f" ({found['undecided']} of several addresses, for the kernel to say)"
-                                                 if found["undecided"] else "")),
+    "DNSBL rejections found / true": lambda row: _corpus(row, _found),
     "wrong addresses": lambda row: _corpus(row, lambda found: str(found["wrong_address"])),
     "others taken for one": lambda row: _corpus(row, lambda found: str(found["false"])),
     "slots freed": lambda row: "-" if not row["free"] else f"{row['free']['freed']} of {row['free']['clients']}",
