@@ -78,7 +78,8 @@ def read(kind, binaries):
     client = compare.binary("breakwater", binaries)
     if client is None:
         raise LabError("no breakwater; remedy: swift build, or --bin DIR")
-    total = {"lines": 0, "true": 0, "found": 0, "undecided": 0, "wrong_address": 0, "false": 0, "mistakes": [], "missed": []}
+    total = {"lines": 0, "true": 0, "found": 0, "undecided": 0, "wrong_address": 0, "false": 0,
+             "mistakes": [], "missed": []}
     for name in sorted(os.listdir(directory)):
         log = os.path.join(directory, name)
         truth = next((path for path in (log.removesuffix(".log") + ".truth.tsv", os.path.join(directory, "truth.tsv"))

@@ -27,7 +27,8 @@ REJECTION = re.compile(rb"ruleset=check_rcpt, arg1=[^ ]*, relay=[^\[,]*\[([0-9a-
 
 def configure(root, options):
     services.write(root, "etc/mail/local-host-names", "localhost\nmail.example\nmx.mail.example\n")
-    lists = "".join(f"FEATURE(`dnsbl', `{zone}', `\"550 5.7.1 Rejected: \" $&{{client_addr}} \" listed at {zone}\"')dnl\n"
+    lists = "".join(f"FEATURE(`dnsbl', `{zone}', "
+                    f"`\"550 5.7.1 Rejected: \" $&{{client_addr}} \" listed at {zone}\"')dnl\n"
                     for zone in options["zones"].split())
     replacements = [
         (r"(?m)^(DAEMON_OPTIONS\(`Family=inet,  Name=MTA-v4, Port=smtp), Addr=127\.0\.0\.1'", r"\1'"),
@@ -45,7 +46,8 @@ def configure(root, options):
     for pattern, replacement in replacements:
         text, found = re.subn(pattern, replacement, text)
         if found != 1:
-            raise LabError(f"sendmail.mc has {found} times {pattern}, expected one; remedy: teach scripts/lab/sendmail.py")
+            raise LabError(f"sendmail.mc has {found} times {pattern}, expected one; "
+                           "remedy: teach scripts/lab/sendmail.py")
     services.write(root, "etc/mail/sendmail.mc", text)
     services.write(root, "etc/mail/sasl/Sendmail.conf.2",
                    "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\n")
