@@ -16,6 +16,8 @@ def judge(line, peer, replies):
     if found is None:
         return None
     # The line comes with the connection, its reply with RCPT; but the client's own address is the socket's.
+    if found[2] == b"451":
+        return ("deferral", 451, None)
     return ("rbl", int(found[2]), None) if peer.listed else ("other", int(found[2]), None)
 
 

@@ -36,7 +36,7 @@ package struct Qmail: Dialect {
     }
 
     package mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool {
-        guard Qmail.canBeOurs(line, bytes) else { return false }
+        guard Qmail.canBeOurs(line, bytes), line.message.count <= Qmail.longest else { return false }
         var reader = Reader(line.message)
         Qmail.skipStamp(bytes, &reader)
         guard let program = Program(line, bytes, &reader) else { return false }
@@ -53,6 +53,9 @@ package struct Qmail: Dialect {
         if isEvent == nil { unread += 1 }
         return isEvent ?? false
     }
+
+    /// spamdyke's lines, with two addresses of 512 bytes, are the longest.
+    private static let longest = 8192
 
     private enum Program {
         case tcpserver
