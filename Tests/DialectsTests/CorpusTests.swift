@@ -70,7 +70,7 @@ import Testing
             }
             if isEvent, event.mta.rawValue != log.mta { complain("another server's line") }
 
-            let isRBL = isEvent && event.kind == .rejection && event.rejectionClass == .rbl && !event.isContinuation
+            let isRBL = isEvent && event.rejectionClass == .rbl && !event.isContinuation
             if truth.rejectionClass == "rbl" {
                 listed.true += 1
                 if isRBL && isRight { listed.found += 1 } else { complain("not found") }
