@@ -78,7 +78,8 @@ def read(kind, binaries):
     client = compare.binary("breakwater", binaries)
     if client is None:
         raise LabError("no breakwater; remedy: swift build, or --bin DIR")
-    total = {"lines": 0, "true": 0, "found": 0, "undecided": 0, "wrong_address": 0, "false": 0, "mistakes": [], "missed": []}
+    total = {"lines": 0, "true": 0, "found": 0, "undecided": 0, "wrong_address": 0, "false": 0,
+             "mistakes": [], "missed": []}
     for name in sorted(os.listdir(directory)):
         log = os.path.join(directory, name)
         truth = next((path for path in (log.removesuffix(".log") + ".truth.tsv", os.path.join(directory, "truth.tsv"))
@@ -138,6 +139,11 @@ def _corpus(row, text):
     return "-" if row["corpus"] is None else text(row["corpus"])
 
 
+def _found(found):
+    undecided = f" ({found['undecided']} of several addresses, for the kernel to say)" if found["undecided"] else ""
+    return f"{found['found']} / {found['true']}{undecided}"
+
+
 def _freed(row, key):
     found = row["free"] and row["free"][key]
     return "-" if not found else f"{found['p50']:.1f} / {found['p99']:.1f}"
@@ -163,9 +169,7 @@ def _wave(row, value):
 COLUMNS = {
     "server": lambda row: row["mta"],
     "log lines": lambda row: _corpus(row, lambda found: f"{found['lines']:,}"),
-    "DNSBL rejections found / true": lambda row: _corpus(row, lambda found: 
-        f"{found['found']} / {found['true']}" + (f" ({found['undecided']} of several addresses, for the kernel to say)"
-                                                 if found["undecided"] else "")),
+    "DNSBL rejections found / true": lambda row: _corpus(row, _found),
     "wrong addresses": lambda row: _corpus(row, lambda found: str(found["wrong_address"])),
     "others taken for one": lambda row: _corpus(row, lambda found: str(found["false"])),
     "slots freed": lambda row: "-" if not row["free"] else f"{row['free']['freed']} of {row['free']['clients']}",

@@ -58,7 +58,8 @@ extension Postfix {
         return .nothing
     }
 
-    /// `client=NAME[IP]`, with `, sasl_method=..., sasl_username=...` behind it after AUTH.
+    /// `client=NAME[IP]`, with `, sasl_method=..., sasl_username=...` behind it after AUTH. `, sasl_sender=` alone is only
+    /// what a client says behind MAIL FROM (RFC 4954, 5), and Postfix takes that from anybody.
     private mutating func client(
         _ id: QueueID?, _ line: LogLine, _ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event
     ) -> Reading {
@@ -66,8 +67,12 @@ extension Postfix {
         guard reader.isAtEnd || reader.skip(", ", in: bytes) else { return .unread }
         event.kind = .acceptance
         event.note(origin)
+<<<<<<< HEAD
         // Not `sasl_sender=`: any client can say `MAIL FROM:<...> AUTH=...`.
         event.isAuthenticated = reader.skip("sasl_method=", in: bytes) && !reader.isAnonymous(in: bytes)
+=======
+        event.isAuthenticated = reader.skip("sasl_method=", in: bytes)
+>>>>>>> attacker4
         event.precedesReply = !event.isAuthenticated
         let client = Client(
             peer: origin.peer, port: origin.port, pid: line.pid, isAuthenticated: event.isAuthenticated)
