@@ -6,8 +6,8 @@ those of what was written. `rg` has one thread, as breakwater has; it counts wha
 rejection, the forged ones in a client's command among them.
 
 Then the same with every mail server's lines: real ones of the tests, those of one server after those
-of another, read by all dialects; beside Courier's log read by its dialect alone, line for line and
-byte for byte, in CPU time.
+of another, read by all dialects; beside those of Courier alone read by its dialect alone, line for
+line and byte for byte, in CPU time. And the log of before, by Courier's dialect and by all.
 """
 
 import json
@@ -72,43 +72,45 @@ def measure(found, chosen):
 
 
 def _mix(found, chosen, breakwater, directory, log):
-    path = os.path.join(directory, "mixed.log")
-    count, size = _write_mixed(path, log.count)
+    mixed = os.path.join(directory, "mixed.log")
+    courier = os.path.join(directory, "courier.log")
+    alone = ["parse", "--count", "--mta", "courier"]
     programs = {
-        "courier_alone": ([*breakwater, "parse", "--count", "--mta", "courier", log.path], log.count, log.size),
+        "courier_alone": ([*breakwater, *alone, log.path], log.count, log.size),
         "courier_by_all": ([*breakwater, "parse", "--count", log.path], log.count, log.size),
-        "mixed_by_all": ([*breakwater, "parse", "--count", path], count, size),
+        "samples_alone": ([*breakwater, *alone, courier], *_write_samples(courier, log.count, "courier/*.iso.log")),
+        "mixed_by_all": ([*breakwater, "parse", "--count", mixed], *_write_samples(mixed, log.count, "*/*.iso.log")),
     }
     runs, busy = load.measured(
-        chosen, found.tell, f"parse: {count} lines of every mail server, {chosen.runs * TURNS} times", lambda: [
+        chosen, found.tell, f"parse: every mail server's lines, {chosen.runs * TURNS} times", lambda: [
             {name: _run(arguments)[1] for name, (arguments, _, _) in programs.items()}
             for _ in range(chosen.runs * TURNS)])
     least = {name: min(run[name] for run in runs) for name in programs}
-    for name, (_, lines, size) in programs.items():
-        found.add(f"parse.{name}.per_line", least[name] / lines * 1e9, "ns", load=busy)
-        found.add(f"parse.{name}.per_byte", least[name] / size * 1e9, "ns", load=busy)
-    alone = least["courier_alone"]
-    found.add("parse.courier_by_all.times_alone", least["courier_by_all"] / alone, "", MIXED_GOAL, busy)
-    for unit, index in (("lines", 1), ("bytes", 2)):
-        times = least["mixed_by_all"] / programs["mixed_by_all"][index] / (alone / programs["courier_alone"][index])
-        found.add(f"parse.mixed_by_all.times_alone_by_{unit}", times, "", MIXED_GOAL, busy)
-    os.unlink(path)
+    per = {name: (least[name] / lines * 1e9, least[name] / size * 1e9) for name, (_, lines, size) in programs.items()}
+    for name, (line, byte) in per.items():
+        found.add(f"parse.{name}.per_line", line, "ns", load=busy)
+        found.add(f"parse.{name}.per_byte", byte, "ns", load=busy)
+    found.add("parse.courier_by_all.times_alone", least["courier_by_all"] / least["courier_alone"], "", MIXED_GOAL, busy)
+    for number, unit in enumerate(("line", "byte")):
+        found.add(f"parse.mixed_by_all.times_alone_by_{unit}", per["mixed_by_all"][number] / per["samples_alone"][number], "",
+                  MIXED_GOAL, busy)
+    os.unlink(mixed)
+    os.unlink(courier)
 
 
-def _write_mixed(path, count):
-    """Real lines with RFC 3339 stamps, a server's sessions together, as often as it takes."""
-    logs = [sample.read_bytes().splitlines(keepends=True) for sample in sorted(SAMPLES.glob("*/*.iso.log"))]
-    if len(logs) < 2:
-        raise BenchError(f"no logs of other mail servers in {SAMPLES}")
+def _write_samples(path, count, pattern):
+    """Real lines with RFC 3339 stamps, a server's sessions together, as often as it takes; (lines, bytes)."""
+    logs = [sample.read_bytes().splitlines(keepends=True) for sample in sorted(SAMPLES.glob(pattern))]
+    if not logs:
+        raise BenchError(f"no {pattern} in {SAMPLES}")
     # As many lines of each, or those with the longest log would stand for all.
     longest = max(len(log) for log in logs)
     block = b"".join(line for log in logs for line in (log * (longest // len(log) + 1))[:longest])
-    lines = longest * len(logs)
-    blocks = max(1, count // lines)
+    blocks = max(1, count // (longest * len(logs)))
     with open(path, "wb") as file:
         for _ in range(blocks):
             file.write(block)
-    return lines * blocks, len(block) * blocks
+    return longest * len(logs) * blocks, len(block) * blocks
 
 
 def _in_turn(programs, count):
