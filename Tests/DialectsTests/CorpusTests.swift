@@ -70,13 +70,13 @@ import Testing
             }
             if isEvent, event.mta.rawValue != log.mta { complain("another server's line") }
 
-            let isRBL = isEvent && event.kind == .rejection && event.rejectionClass == .rbl && !event.isContinuation
+            let isRBL = isEvent && event.rejectionClass == .rbl && !event.isContinuation
             if truth.rejectionClass == "rbl" {
                 listed.true += 1
                 if isRBL && isRight { listed.found += 1 } else { complain("not found") }
                 if isRBL, event.code?.description != truth.code { complain("another code") }
                 if isRBL, let zone = event.zone, let real = truth.zone, zone != real { complain("another zone") }
-            } else if isRBL {
+            } else if isRBL, event.kind == .rejection {
                 complain("no list's rejection")
             }
             if truth.rejectionClass == "accepted" {

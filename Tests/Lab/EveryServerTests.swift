@@ -37,7 +37,8 @@ extension LabTests {
             // The first run ever builds the server's tree.
             let done = try Lab.run(
                 [labScript, "free", "--mta", kind, "--short", "--json", "--out", out] + words, atMost: 900)
-            return try #require(JSON(parsing: done.output).array.first, "\(done.testDescription)")
+            try #require(done.code == 0, "\(done.testDescription)")
+            return try #require(JSON(parsing: done.output).array.first)
         }
     }
 }

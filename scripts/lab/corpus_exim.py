@@ -39,7 +39,7 @@ class Judge:
         for reply in replies:
             text = b" ".join(part[4:] for part in reply)
             code = int(reply[-1][:3])
-            if 500 <= code < 600:
+            if code >= 400:
                 says_list = b"is listed at" in text or (self.is_bare and text == b"Administrative prohibition")
                 if peer.listed and says_list:
                     return ("rbl", peer.more.get("code", code), peer.listed)

@@ -46,7 +46,7 @@ class _Full:
         self.held, self.sources, self.times = [], 0, []
 
     def run(self):
-        # The second greeting, as postscreen knows a peer after its first. Ungreeted for so long, a client waits for a slot.
+        # The second greeting, as postscreen knows a peer after its first. Who is ungreeted for so long waits for a slot.
         self.clients.greeting(NEXT)
         self.patience = 0.3 + 2 * (self.clients.greeting(NEXT) or 0)
         for _ in range(SLOTS):
@@ -58,7 +58,7 @@ class _Full:
             waiting = self.clients.order("greet", NEXT, patience=SERVED_SECONDS)
             is_served = "greeted" in self.clients.wait(waiting, ("greeted",), self.patience)
             ready = next((key for key in self.held if self._is_ready(key)), None)
-            # A slot may have been free, or become free by itself, as with Postfix under stress: that round does not count.
+            # A slot may have been free, or become free by itself, as with Postfix under stress: that does not count.
             if not is_served and ready is not None:
                 self.held.remove(ready)
                 rounds += self._round(ready, waiting)

@@ -7,7 +7,8 @@ Reads orders from its stdin, one JSON object per line with a key that the answer
     greet    connects and leaves when it has been greeted: "greeted" after so many seconds
     deliver  delivers a message within about `seconds`: "delivered" or not
 
-With a `patience` in seconds a client that gets no slot comes again and again. Times are those of the host's monotonic clock. It ends when its stdin does.
+With a `patience` in seconds a client that gets no slot comes again and again. Times are those of the host's monotonic
+clock. It ends when its stdin does.
 """
 
 import json

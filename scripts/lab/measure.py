@@ -98,7 +98,8 @@ def _connections():
 
 def processes(programs):
     """The pids of those whose name begins so, in our own pid namespace."""
-    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _read(f"/proc/{pid}/comm").startswith(programs)]
+    return [int(pid) for pid in os.listdir("/proc")
+            if pid.isdigit() and _read(f"/proc/{pid}/comm").startswith(programs)]
 
 
 def _read(path):

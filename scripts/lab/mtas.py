@@ -78,13 +78,14 @@ def read(kind, binaries):
     client = compare.binary("breakwater", binaries)
     if client is None:
         raise LabError("no breakwater; remedy: swift build, or --bin DIR")
-    total = {"lines": 0, "true": 0, "found": 0, "wrong_address": 0, "false": 0, "mistakes": [], "missed": []}
+    total = {"lines": 0, "true": 0, "found": 0, "undecided": 0, "wrong_address": 0, "false": 0,
+             "mistakes": [], "missed": []}
     for name in sorted(os.listdir(directory)):
         log = os.path.join(directory, name)
         truth = next((path for path in (log.removesuffix(".log") + ".truth.tsv", os.path.join(directory, "truth.tsv"))
                       if os.path.exists(path)), None)
         if name.endswith(".log") and truth:
-            _judge(total, log, _truth(truth), _events(client, kind, directory, log))
+            _judge(total, log, _truth(truth), _events(client, kind, log))
     return total if total["lines"] else None
 
 
@@ -94,8 +95,9 @@ def _truth(path):
         return {int(row["line"]): row for row in (dict(zip(header, line)) for line in lines)}
 
 
-def _events(client, kind, directory, log):
-    configuration = os.path.join(directory, "breakwater.toml")
+def _events(client, kind, log):
+    # What the administrator of such a site would have to say.
+    configuration = log.removesuffix(".log") + ".toml"
     given = ["--config", configuration] if os.path.exists(configuration) else []
     done = subprocess.run([client, *given, "parse", "--jsonl", "--mta", DIALECTS.get(kind, kind), log],
                           capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
@@ -113,14 +115,17 @@ def _judge(total, log, truth, events):
     total["true"] += true
     for event in events:
         row = truth.get(event["line"], {"peer": "-", "class": "-"})
-        is_rejection = event["event"] == "rejection" and event["class"] == "rbl"
+        # A reply of several lines is one; a list's 4xx is a list's, too.
+        is_rejection = (event["event"] in ("rejection", "deferral") and event["class"] == "rbl"
+                        and not event["continued"])
         if event["peer"] not in (None, row["peer"]):
             total["wrong_address"] += 1
         elif is_rejection and row["class"] != "rbl":
             total["false"] += 1
         else:
-            if is_rejection and event["peer"] is not None:
+            if is_rejection and event["line"] in wanted:
                 wanted.discard(event["line"])
+                total["undecided"] += event["peer"] is None
             continue
         if len(total["mistakes"]) < MISTAKES_KEPT:
             total["mistakes"].append({"log": os.path.basename(log), "truth": row, "event": event})
@@ -132,6 +137,11 @@ def _judge(total, log, truth, events):
 
 def _corpus(row, text):
     return "-" if row["corpus"] is None else text(row["corpus"])
+
+
+def _found(found):
+    undecided = f" ({found['undecided']} of several addresses, for the kernel to say)" if found["undecided"] else ""
+    return f"{found['found']} / {found['true']}{undecided}"
 
 
 def _freed(row, key):
@@ -159,7 +169,7 @@ def _wave(row, value):
 COLUMNS = {
     "server": lambda row: row["mta"],
     "log lines": lambda row: _corpus(row, lambda found: f"{found['lines']:,}"),
-    "DNSBL rejections found / true": lambda row: _corpus(row, lambda found: f"{found['found']} / {found['true']}"),
+    "DNSBL rejections found / true": lambda row: _corpus(row, _found),
     "wrong addresses": lambda row: _corpus(row, lambda found: str(found["wrong_address"])),
     "others taken for one": lambda row: _corpus(row, lambda found: str(found["false"])),
     "slots freed": lambda row: "-" if not row["free"] else f"{row['free']['freed']} of {row['free']['clients']}",

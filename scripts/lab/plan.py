@@ -49,7 +49,8 @@ def add_options(parser):
                        help="recipients a zombie pipelines, 1 to 5 (default %(default)s)")
     group.add_argument("--command-delay", type=float, default=0.15, metavar="S",
                        help="a zombie thinks this long before each command (default %(default)s)")
-    group.add_argument("--legit", type=int, metavar="N", help="unlisted senders (default 10; scaled: fewer below 50 slots)")
+    group.add_argument("--legit", type=int, metavar="N",
+                       help="unlisted senders (default 10; scaled: fewer below 50 slots)")
     group.add_argument("--auth-listed", type=int, default=0, metavar="N",
                        help="listed senders who log in as bob (default %(default)s)")
     group.add_argument("--known", action="store_true",

@@ -45,7 +45,8 @@ def settings(root, options, restrictions, more=""):
     services.write(root, "etc/postfix/main.cf",
                    "\n".join(kept) + SETTINGS.format(slots=options["slots"], restrictions=restrictions) + more)
     services.write(root, "etc/postfix/sasl/smtpd.conf",
-                   "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: /etc/sasldb2\nmech_list: PLAIN LOGIN\n")
+                   "pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+                   "sasldb_path: /etc/sasldb2\nmech_list: PLAIN LOGIN\n")
 
 
 def start(root, _options):

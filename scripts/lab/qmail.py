@@ -33,7 +33,8 @@ exec tcpserver -v -R -l mx.mail.example -c {options['slots']} -u 65534 -g 65534 
 
 def start(root, _options):
     reading, writing = os.pipe()
-    subprocess.Popen(services.chrooted(root, "multilog", "t", "s16777215", "n20", "/var/log/qmail/smtpd"), stdin=reading)
+    subprocess.Popen(services.chrooted(root, "multilog", "t", "s16777215", "n20", "/var/log/qmail/smtpd"),
+                     stdin=reading)
     subprocess.Popen(services.chrooted(root, f"/{RUN}"), stdin=subprocess.DEVNULL, stdout=writing)
     os.close(reading)
     os.close(writing)

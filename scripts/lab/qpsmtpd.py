@@ -26,7 +26,8 @@ def configure(root, options):
     services.write(root, "etc/qpsmtpd/debian-rcpthosts", "mail.example\n")
     services.write(root, "etc/qpsmtpd/debian-queue-method", f"queue/maildir /{_MAILDIR}\n")
     services.write(root, "etc/qpsmtpd/dnsbl_zones", options["zones"].replace(" ", "\n") + "\n")
-    services.write(root, "etc/qpsmtpd/logging", f"logging/file loglevel {options['level']} /var/log/qpsmtpd/qpsmtpd.log\n"
+    services.write(root, "etc/qpsmtpd/logging",
+                   f"logging/file loglevel {options['level']} /var/log/qpsmtpd/qpsmtpd.log\n"
                    + (f"logging/syslog loglevel {options['level']} facility mail\n" if options["syslog"] else ""))
     # The wrapper under the old name knows no limit, and so finds that each message has too many hops.
     plugins = re.sub(r"(?m)^check_loop$", "loop", services.read(root, "etc/qpsmtpd/plugins"))

@@ -1,4 +1,4 @@
-"""Listed clients, rejected one at a time beside others who deliver, and what was seen of each; for free.py and full.py."""
+"""Listed clients, rejected one at a time beside others who deliver, and what was seen of each."""
 
 import contextlib
 import os

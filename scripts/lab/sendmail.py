@@ -37,6 +37,8 @@ def configure(root, options):
         (r"(?m)^(?=MAILER_DEFINITIONS)",
          lambda _: f"define(`confMAX_DAEMON_CHILDREN', `{options['slots']}')dnl\n"
          f"define(`confDOMAIN_NAME', `mx.mail.example')dnl\ndefine(`confLOG_LEVEL', `{options['loglevel']}')dnl\n"
+         # The load is that of the whole machine, not of this server.
+         "define(`confREFUSE_LA', `0')dnl\ndefine(`confQUEUE_LA', `0')dnl\n"
          "define(`confAUTH_MECHANISMS', `PLAIN LOGIN')dnl\nTRUST_AUTH_MECH(`PLAIN LOGIN')dnl\n" + lists),
     ]
     text = services.read(root, "etc/mail/sendmail.mc")

@@ -117,7 +117,7 @@ def run(root, *command):
         raise LabError(f"{' '.join(command)} failed; see init.log of the lab")
 
 
-def wait(service, answers, seconds=15):
+def wait(service, answers, seconds=60):
     deadline = time.monotonic() + seconds
     while not answers():
         if time.monotonic() > deadline:

@@ -1,6 +1,7 @@
 import Events
 import ProcFS
 
+/// From the process that listens to the mail server that it is.
 extension RunningServer {
     /// What listens, by the name of its program and what is read of its configuration. Several may: Postfix on one port and
     /// Exim on another.

@@ -1,5 +1,6 @@
 import Events
 
+/// An Exim that runs, from the main section of its configuration.
 extension RunningServer {
     /// Exim: the daemon forks for each connection, `smtp_accept_max` at once.
     static func exim(_ listener: Listener) -> RunningServer {
@@ -19,11 +20,20 @@ extension RunningServer {
                 "slots", "one peer may hold all \(limit) slots (smtp_accept_max_per_host is not set)",
                 "smtp_accept_max_per_host = \(max(1, limit / 4)) in the main section")
         }
+        if !server.logs.isEmpty, !tellsProcesses(settings.value("log_selector") ?? "") {
+            server.remark(
+                "exim", "its log names neither process nor port: a peer with several connections cannot be shed",
+                "log_selector = +pid +incoming_port in the main section, beside what it has")
+        }
         if limit == 0 {
             server.remark(
                 "slots", "smtp_accept_max = 0: as many processes as peers come", "a number that the host can bear")
         }
         return server
+    }
+
+    private static func tellsProcesses(_ selector: String) -> Bool {
+        selector.split(separator: " ").contains { $0 == "+pid" || $0 == "+incoming_port" || $0 == "+all" }
     }
 
     /// `log_file_path` is a list: `syslog`, a path with %s for main or reject, or nothing for the path built in.

@@ -1,6 +1,7 @@
 import Events
 import ProcFS
 
+/// A Postfix that runs, from its main.cf and master.cf.
 extension RunningServer {
     /// Postfix: master listens, and gives a connection to a process of the service that master.cf has on its port.
     static func postfix(_ listener: Listener) -> RunningServer {

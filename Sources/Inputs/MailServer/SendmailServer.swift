@@ -1,5 +1,6 @@
 import Events
 
+/// A Sendmail that runs, from its sendmail.cf.
 extension RunningServer {
     /// Sendmail: the daemon forks for each connection, `MaxDaemonChildren` at once, without a limit unless it is set.
     static func sendmail(_ listener: Listener) -> RunningServer {

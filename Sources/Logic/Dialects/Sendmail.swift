@@ -33,7 +33,7 @@ package struct Sendmail: Dialect {
     private var pieces = SendmailPieces()
 
     package mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool {
-        guard Sendmail.isServer(line, bytes) else { return false }
+        guard Sendmail.isServer(line, bytes), line.message.count <= Sendmail.longest else { return false }
         var reader = Reader(line.message)
         if let id = QueueID(bytes, &reader) { return read(bytes, &reader, id, line, &event) }
         switch pieces.take(bytes, reader.rest, pid: line.pid, at: line.heard) {
@@ -65,6 +65,9 @@ package struct Sendmail: Dialect {
         noteRejection(bytes, reader, id, line.heard)
         return false
     }
+
+    /// Sendmail cuts its entries at 1024 bytes; more than that is not its own.
+    private static let longest = 8192
 
     /// The tags that Sendmail's daemons are run under; `-L` may give others.
     private static func isServer(_ line: LogLine, _ bytes: Span<UInt8>) -> Bool {

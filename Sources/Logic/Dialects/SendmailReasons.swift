@@ -29,6 +29,11 @@ extension Sendmail {
                 return reading
             }
         }
+        if let zone = Sendmail.usualZone(bytes, text, peer) {
+            reading.rejectionClass = .rbl
+            reading.zone = zone
+            return reading
+        }
         if let known = Sendmail.knownClass(bytes, text) {
             reading.rejectionClass = known
             return reading
@@ -49,10 +54,11 @@ extension Sendmail {
 
     /// The text behind `ADDRESS... ` if the address is that of `arg1=`.
     ///
-    /// Sendmail shortens an address of 203 bytes and more to its first and last hundred before it writes it into a reply
-    /// (`shortenstring`), and takes the eighth bit off; only then both are made printable (`str2prt`).
+    /// Sendmail shortens an address of 203 bytes and more to its first and last hundred before it writes it into a
+    /// reply (`shortenstring`), and takes the eighth bit off; only then both are made printable (`str2prt`).
     static func behindRepeated(_ bytes: Span<UInt8>, _ argument: Range<Int>, _ text: Range<Int>) -> Range<Int>? {
         guard !argument.isEmpty, argument.count <= longestArgument else { return nil }
+        if let behind = behindSame(bytes, argument, text) { return behind }
         var wanted = Printable(argument)
         var given = Printable(text)
         // As a rule it is seen by the first byte.
@@ -74,6 +80,30 @@ extension Sendmail {
         }
         guard given.skip("... ", bytes) else { return nil }
         return given.position..<text.upperBound
+    }
+
+    /// The same for most addresses, which stand there byte for byte.
+    private static func behindSame(_ bytes: Span<UInt8>, _ argument: Range<Int>, _ text: Range<Int>) -> Range<Int>? {
+        let length = argument.count
+        guard length < 203, text.count >= length + 4, bytes.hasBytes(of: "... ", at: text.lowerBound + length) else {
+            return nil
+        }
+        for offset in 0..<length where bytes[text.lowerBound + offset] != bytes[argument.lowerBound + offset] {
+            return nil
+        }
+        return (text.lowerBound + length + 4)..<text.upperBound
+    }
+
+    /// The zone of `Rejected: PEER listed at ZONE`, FEATURE(`dnsbl') as it comes, which most lists' replies are.
+    private static func usualZone(_ bytes: Span<UInt8>, _ text: Range<Int>, _ peer: Range<Int>) -> String? {
+        var reader = Reader(text)
+        guard text.count > peer.count + 21, reader.skip("Rejected: ", in: bytes) else { return nil }
+        for offset in 0..<peer.count where bytes[reader.position + offset] != bytes[peer.lowerBound + offset] {
+            return nil
+        }
+        reader.move(to: reader.position + peer.count)
+        guard reader.skip(" listed at ", in: bytes) else { return nil }
+        return ListTexts.wholeZone(bytes, reader.rest)
     }
 
     /// Bytes as Sendmail makes them printable: `\\`, `\t`, `\n`, `\r`, `\ooo`.
@@ -119,13 +149,27 @@ extension Sendmail {
     private static let quotes = Array("<\"(".utf8)
 
     private static func knownClass(_ bytes: Span<UInt8>, _ text: Range<Int>) -> RejectionClass? {
-        knownTexts.first {
-            ListTexts.hasFolded($0.start, bytes, text.lowerBound, text.upperBound)
-        }?.rejectionClass
+        guard !text.isEmpty else { return nil }
+        // Most texts are a list's: the first letter leaves one or two to compare.
+        for place in knownByLetter[Int(bytes[text.lowerBound] & 0x1f)]
+        where ListTexts.hasFolded(knownTexts[place].start, bytes, text.lowerBound, text.upperBound) {
+            return knownTexts[place].rejectionClass
+        }
+        return nil
     }
 
-    /// How Sendmail's own replies begin, in small letters: cf/m4/proto.m4, cf/feature/*.m4 and srvrsmtp.c of 8.17. Those
-    /// of FEATURE(`dnsbl') and its kin are not here: they name the list.
+    /// The places of the known texts by the low bits of their first byte, in which capitals and small letters agree.
+    private static let knownByLetter: [[Int]] = {
+        var places = Array(repeating: [Int](), count: 32)
+        for (place, known) in knownTexts.enumerated() {
+            let first = known.start.withUTF8Buffer { $0.first ?? 0 }
+            places[Int(first & 0x1f)].append(place)
+        }
+        return places
+    }()
+
+    /// How Sendmail's own replies begin, in small letters: cf/m4/proto.m4, cf/feature/*.m4 and srvrsmtp.c of 8.17.
+    /// Those of FEATURE(`dnsbl') and its kin are not here: they name the list.
     private static let knownTexts: [(start: StaticString, rejectionClass: RejectionClass)] = [
         ("relaying denied", .relayDenied),
         ("relaying temporarily denied", .relayDenied),

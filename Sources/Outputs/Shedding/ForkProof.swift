@@ -2,6 +2,7 @@ import Glibc
 import Netlink
 import ProcFS
 
+/// The last look before a process is signalled that is no slot of Courier's.
 extension SlotProof {
     /// `[shed] method = "signal"` for an MTA other than Courier: only a process that the listener has forked for this one
     /// connection. The pid came from who holds the socket; everything is read afresh.

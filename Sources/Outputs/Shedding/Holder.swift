@@ -60,7 +60,7 @@ struct Holder {
 /// Finds who holds a connection.
 ///
 /// The pid of the log line is looked at first, then what is remembered. Reading the descriptors of all processes of the
-/// listeners takes milliseconds, so that is done on a miss only, and at most every 20 ms or five times its own cost.
+/// listeners takes milliseconds, so that is done on a miss only, and at most every 4 ms or five times its own cost.
 /// What is found holds the socket at that moment, whatever a log line said.
 final class HolderIndex {
     private let listeners: ListenerProcesses
@@ -82,7 +82,7 @@ final class HolderIndex {
         guard now >= nextRead else { return nil }
         read()
         let end = MonotonicClock.nanoseconds()
-        nextRead = end + max(20_000_000, 5 * (end - now))
+        nextRead = end + max(4_000_000, 5 * (end - now))
         return remembered(inode)
     }
 

@@ -30,8 +30,8 @@ extension Agent {
         else { return }
         problem(
             "rights",
-            "CAP_SYS_PTRACE is missing: the mail server's processes cannot be looked into, so no tarpit is cut short "
-                + "and no slot freed by signal")
+            "CAP_SYS_PTRACE is missing: the mail server's processes cannot be looked into, so no tarpit is cut short, "
+                + "no slot freed by signal, and nobody knows whether a peer had its 5xx")
     }
 
     /// Only who would be banned and shed on the reply that he is about to get.

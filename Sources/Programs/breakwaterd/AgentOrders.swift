@@ -141,17 +141,20 @@ extension Agent {
         if let index = shedder.slots {
             do { try index.refresh() } catch { journal.warn("slots", "\(error)") }
         }
-        var seen: [IPAddress: Set<UInt16>] = [:]
+        var seen: [IPAddress: Set<Int>] = [:]
         shedder.shed(
             noted.filter { shed in
                 guard now - shed.since < Agent.longestHold, policy.ledger.ban(covering: shed.peer) != nil,
                     !policy.allowlist.allows(shed.peer, at: now), !policy.isAuthenticated(shed.peer, at: now)
                 else { return false }
-                guard case .connection(let port) = shed.extent else {
-                    return seen[shed.peer, default: []].insert(0).inserted
+                switch shed.extent {
+                case .connection(let port):
+                    let isHeld = shed.mta != .courier || shedder.slots?.slot(peer: shed.peer, port: port) != nil
+                    return isHeld && seen[shed.peer, default: []].insert(Int(port)).inserted
+                // A process that serves one peer after the other may have been given another connection of his since.
+                case .served(let pid): return seen[shed.peer, default: []].insert(-Int(pid)).inserted
+                case .only, .all: return seen[shed.peer, default: []].insert(0).inserted
                 }
-                return shedder.slots?.slot(peer: shed.peer, port: port) != nil
-                    && seen[shed.peer, default: []].insert(port).inserted
             })
     }
 

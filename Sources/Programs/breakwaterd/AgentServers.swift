@@ -19,7 +19,8 @@ extension Agent {
             MTA(rawValue: settings.mta.kind.rawValue))
         shedder.servers = [:]
         for server in found {
-            guard let mta = server.mta else { continue }
+            // What tcpserver starts may be another server than it is taken for.
+            guard let mta = server.mta, mta != .qmail else { continue }
             for port in server.listener.ports { shedder.servers[port] = mta }
         }
         if found != servers {
