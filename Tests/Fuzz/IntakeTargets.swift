@@ -103,7 +103,7 @@ struct LogTarget: Target {
         guard let last = events.lastIndex(where: { $0 != nil }) else { return }
         var hosts: [[UInt8]: [MTA: any Oracle]] = [:]
         for (line, event) in zip(lines, events).prefix(last + 1) {
-            guard let header = SlowLine(line) else {
+            guard LogLine(line.span) != nil, let header = SlowLine(line) else {
                 require(event == nil, "an event without a header: \(shown(line))")
                 continue
             }

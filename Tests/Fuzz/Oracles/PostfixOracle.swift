@@ -28,8 +28,11 @@ struct PostfixOracle: Oracle {
             PostfixOracle.leads.contains(where: { PostfixOracle.isLead($0, Array(words.dropLast())) })
                 || (words.count == 1 && name.starts(with: "client=".utf8))
         else { return .peer(queueID.flatMap { clients[$0] }) }
-        if let queueID, name.starts(with: "client=".utf8) { clients[queueID] = address }
-        if let pid = line.pid { processes[pid] = address }
+        // smtpd's own word, also where the tag is cut at the slash.
+        if line.tag.isText("postfix") || line.tag.suffix(6).elementsEqual("/smtpd".utf8) {
+            if let queueID, name.starts(with: "client=".utf8) { clients[queueID] = address }
+            if let pid = line.pid { processes[pid] = address }
+        }
         return .peer(address)
     }
 

@@ -6,8 +6,9 @@ struct OpenSMTPDOracle: Oracle {
 
     mutating func hear(_ line: SlowLine) -> OwnPlace {
         guard line.tag.isText("smtpd") else { return .noEvent }
-        let session = Array(line.message.prefix { $0 != 0x20 })
-        let rest = Array(line.message.dropFirst(session.count))
+        let message = line.message.first == 0x20 ? Array(line.message.dropFirst()) : line.message
+        let session = Array(message.prefix { $0 != 0x20 })
+        let rest = Array(message.dropFirst(session.count))
         guard session.count == 16 else { return .peer(nil) }
         if let behind = rest.behind(" smtp connected address=") {
             var text = Array(behind.prefix { $0 != 0x20 })
@@ -95,7 +96,8 @@ struct QpsmtpdOracle: Oracle {
         {
             processes[pid] = peer
         } else if message.starts(with: "Accepted connection ".utf8), let from = message.place(of: " from "),
-            let peer = slowAddress(Array(message[(from + 6)...].prefix { $0 != 0x20 }))
+            let slash = message.place(of: " / ", from: from + 6),
+            let peer = slowAddress(Array(message[(from + 6)..<slash]))
         {
             processes[pid] = peer
         } else if var ended = message.behind("cleaning up after ") {
