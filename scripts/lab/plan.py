@@ -16,7 +16,9 @@ SHAPES = {
     "tenfold": {"profile": "0:50,60:250,120:250,180:50", "tail": 25.0, "sources": 12000, "known": True},
 }
 # As much for any server as "short" is for 300 slots: rates per slot, and the shares of sources and senders.
-SCALED = {"profile": ((0, 1 / 30), (10, 1 / 12), (45, 1 / 12), (55, 1 / 60)), "tail": 5.0, "legit": 1 / 5}
+SCALED = {"profile": ((0, 1 / 30), (10, 1 / 12), (45, 1 / 12), (55, 1 / 60)), "tail": 5.0, "legit": 1 / 5,
+          # Debian's Sendmail takes ten connections a minute of one address.
+          "legit_every": 8}
 
 CONNECTIONS_LIMIT = 200_000
 KNOWN_SECONDS = 8  # before the wave, for the messages of --known and for a guard to read of them
@@ -55,8 +57,8 @@ def add_options(parser):
                        help="listed senders who log in as bob (default %(default)s)")
     group.add_argument("--known", action="store_true",
                        help="each sender, listed or not, delivers one message before the wave begins")
-    group.add_argument("--legit-every", type=float, default=4, metavar="S",
-                       help="each sends a message this often (default %(default)s)")
+    group.add_argument("--legit-every", type=float, metavar="S",
+                       help="each sends a message this often (default 4; scaled: 8)")
     group.add_argument("--legit-timeout", type=float, default=30, metavar="S",
                        help="without a 250 by then a message has failed (default %(default)s)")
     group.add_argument("--seed", type=int, default=1, help="of the order of sources (default %(default)s)")
@@ -75,6 +77,8 @@ def options(arguments, server):
     chosen["known"] = arguments.known or shape.get("known", False)
     if chosen["legit"] is None:
         chosen["legit"] = shape.get("legit", 10)
+    if chosen["legit_every"] is None:
+        chosen["legit_every"] = shape.get("legit_every", 4)
     if not 0 <= chosen["retry"] < 1:
         raise LabError("--retry is a share: 0 or more, and less than 1")
     if not 0 <= chosen["ipv6_share"] <= 1:
@@ -92,7 +96,8 @@ def options(arguments, server):
 
 def _scaled(slots):
     profile = ",".join(f"{second}:{slots * share:.3f}" for second, share in SCALED["profile"])
-    return {"profile": profile, "tail": SCALED["tail"], "legit": max(2, min(10, int(slots * SCALED["legit"])))}
+    return {"profile": profile, "tail": SCALED["tail"], "legit": max(2, min(10, int(slots * SCALED["legit"]))),
+            "legit_every": SCALED["legit_every"]}
 
 
 def parse_profile(text):
