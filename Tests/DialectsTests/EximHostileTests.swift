@@ -81,7 +81,7 @@ import Testing
     /// Ten addresses in a sender were once more than were looked at, and so hid every rejection (Exim 4.96 takes it).
     @Test func `as many addresses as a sender and a recipient hold hide nobody`() throws {
         let many = (1...20).map { ") [192.0.2.\($0 + 100)] " }.joined()
-        let more = (1...8).map { ") [192.0.2.\($0 + 130)]" }.joined()
+        let more = (1...8).map { ") [192.0.2.\($0 + 130)] " }.joined()
         var dialect = Exim()
         let read = dialect.event(
             "2026-11-21 08:17:27 H=(mx) [192.0.2.7] F=<\"x\(many)y\"@evil.example> rejected RCPT <\"\(more)\"@b>: "
