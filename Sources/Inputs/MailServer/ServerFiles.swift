@@ -13,9 +13,9 @@ struct ServerFiles {
         entry = ProcessEntry(pid)
         let root = "/proc/\(pid)/root"
         self.root = root
-        // A chroot has a path for us, another mount namespace only the way through /proc. systemd gives a unit a namespace
-        // of its own over the same files (ProtectSystem): a path through /proc would end with the server's process there,
-        // and its next start would have the same log followed once more under another name.
+        // A chroot has a path for us, another mount namespace only the way through /proc. systemd gives a unit a
+        // namespace of its own over the same files (ProtectSystem): a path through /proc would end with the server's
+        // process there, and its next start would have the same log followed once more under another name.
         let isSameMounts = entry.mountNamespace == ProcessEntry.own.mountNamespace
         let isSameFiles = ["/", "/var/log"].allSatisfy { ServerFiles.isSame(root + $0, $0) }
         let target = isSameFiles ? "/" : isSameMounts ? linkTarget(root) ?? "/" : root
@@ -42,8 +42,8 @@ struct ServerFiles {
     /// A log of its as we name it.
     func log(_ path: String) -> String { prefix + path }
 
-    /// Not by access(2): that asks for the real user without its capabilities, and the daemon under systemd has nothing else
-    /// with which to pass /proc/PID/root and a directory like /var/log/exim4.
+    /// Not by access(2): that asks for the real user without its capabilities, and the daemon under systemd has nothing
+    /// else with which to pass /proc/PID/root and a directory like /var/log/exim4.
     func exists(_ path: String) -> Bool {
         var status = stat()
         return stat(root + path, &status) == 0
