@@ -67,12 +67,8 @@ extension Postfix {
         guard reader.isAtEnd || reader.skip(", ", in: bytes) else { return .unread }
         event.kind = .acceptance
         event.note(origin)
-<<<<<<< HEAD
         // Not `sasl_sender=`: any client can say `MAIL FROM:<...> AUTH=...`.
         event.isAuthenticated = reader.skip("sasl_method=", in: bytes) && !reader.isAnonymous(in: bytes)
-=======
-        event.isAuthenticated = reader.skip("sasl_method=", in: bytes)
->>>>>>> attacker4
         event.precedesReply = !event.isAuthenticated
         let client = Client(
             peer: origin.peer, port: origin.port, pid: line.pid, isAuthenticated: event.isAuthenticated)
