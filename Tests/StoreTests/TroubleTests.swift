@@ -181,6 +181,25 @@ import Testing
         writer.close(timeout: .seconds(10))
     }
 
+    /// A breakwaterd started by hand on a host where the unit's runs, which owns the directory as a user of its own.
+    @Test(.enabled(if: geteuid() == 0, "chown needs root"))
+    func `the database in a directory that is somebody else's stays where it is`() throws {
+        let directory = try TestDirectory()
+        let first = try directory.writer()
+        first.post(.ban(ban(1)))
+        first.close(timeout: .minutes(1))
+        let before = directory.names()
+        chown(directory.state.path, 65534, 65534)
+        let second = try directory.writer()
+        second.post(.ban(ban(2)))
+        second.close(timeout: .seconds(10))
+        #expect(directory.names() == before)
+        chown(directory.state.path, 0, 0)
+        let third = try directory.writer()
+        #expect(try third.reader.bans(at: tonight).count == 1)
+        third.close(timeout: .minutes(1))
+    }
+
     @Test(.enabled(if: geteuid() == 0, "mount needs root"))
     func `a full disk: said once, bans kept, the file not moved, written when there is room`() throws {
         let directory = try TestDirectory()

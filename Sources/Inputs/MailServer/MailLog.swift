@@ -32,7 +32,9 @@ package enum MailLog {
             stale = stale ?? path
         }
         // Volatile or persistent (systemd-journald.service(8)); the socket tells that journald runs.
-        if access(root + "/run/systemd/journal/socket", F_OK) == 0 { return (journal, true) }
+        // Not by access(2), as in ServerFiles.
+        var socket = stat()
+        if stat(root + "/run/systemd/journal/socket", &socket) == 0 { return (journal, true) }
         return (stale ?? usualPaths[0], stale != nil)
     }
 }

@@ -11,10 +11,14 @@ struct ServerFiles {
 
     init(_ pid: Int32) {
         entry = ProcessEntry(pid)
-        root = "/proc/\(pid)/root"
-        // A chroot has a path for us, another mount namespace only the way through /proc.
+        let root = "/proc/\(pid)/root"
+        self.root = root
+        // A chroot has a path for us, another mount namespace only the way through /proc. systemd gives a unit a
+        // namespace of its own over the same files (ProtectSystem): a path through /proc would end with the server's
+        // process there, and its next start would have the same log followed once more under another name.
         let isSameMounts = entry.mountNamespace == ProcessEntry.own.mountNamespace
-        let target = isSameMounts ? linkTarget(root) ?? "/" : root
+        let isSameFiles = ["/", "/var/log"].allSatisfy { ServerFiles.isSame(root + $0, $0) }
+        let target = isSameFiles ? "/" : isSameMounts ? linkTarget(root) ?? "/" : root
         prefix = target == "/" ? "" : target
     }
 
@@ -38,7 +42,18 @@ struct ServerFiles {
     /// A log of its as we name it.
     func log(_ path: String) -> String { prefix + path }
 
-    func exists(_ path: String) -> Bool { access(root + path, F_OK) == 0 }
+    /// Not by access(2): that asks for the real user without its capabilities, and the daemon under systemd has nothing
+    /// else with which to pass /proc/PID/root and a directory like /var/log/exim4.
+    func exists(_ path: String) -> Bool {
+        var status = stat()
+        return stat(root + path, &status) == 0
+    }
+
+    private static func isSame(_ path: String, _ other: String) -> Bool {
+        var (first, second) = (stat(), stat())
+        return stat(path, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev
+            && first.st_ino == second.st_ino
+    }
 }
 
 extension String {

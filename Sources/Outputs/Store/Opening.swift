@@ -7,8 +7,8 @@ enum Opening {
     /// Creates the directory and the file where they are missing, brings the tables up to date and looks them over.
     static func open(_ directory: StateDirectory) throws(StoreError) -> Database {
         let path = directory.databasePath
+        do throws(SystemError) { try directory.prepare() } catch { throw .directory(error) }
         do throws(SystemError) {
-            try directory.prepare()
             // SQLite would create it with the umask's mode; its companions take the mode of the file.
             let file = try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             if fchmod(file.number, 0o600) != 0 { throw SystemError("fchmod 0600", path) }

@@ -6,6 +6,8 @@ import Posix
 package enum StoreError: Error, Equatable, CustomStringConvertible {
     case sqlite(SQLiteError)
     case system(SystemError)
+    /// The directory cannot be used, as it is another one's: what is in it is not ours to judge.
+    case directory(SystemError)
     /// The file is a database, but not one of ours, or not whole.
     case wrongContent(String)
     /// A later breakwater wrote it.
@@ -14,7 +16,7 @@ package enum StoreError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .sqlite(let error): error.description
-        case .system(let error): error.description
+        case .system(let error), .directory(let error): error.description
         case .wrongContent(let text): text
         case .newer(let version, let known):
             "the database has schema version \(version) of a later breakwater; this one knows \(known) and does not write to it"
@@ -37,6 +39,7 @@ package enum StoreError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .wrongContent: return .moveAside
         case .newer: return .leaveAlone
+        case .directory: return .tryLater
         case .system(let error): return StoreError.isAboutThisFile(error.code) ? .moveAside : .tryLater
         case .sqlite(let error):
             switch error.code & 0xff {

@@ -24,8 +24,8 @@ extension Examination {
             let look = try look(at: name)
             if look.events == 0 {
                 add(
-                    .warn, "log", "\(shown(name)): none of the last \(look.lines) lines is a mail server's",
-                    "is it the mail log? breakwater parse \(shown(name)) shows what is read; set [mta] log")
+                    .warn, "log", "\(shown(name)): none of the last \(look.lines) lines tells of a mail server's peer",
+                    "right if nobody has connected yet; else set [mta] log: breakwater parse FILE shows what is read")
             } else {
                 add(
                     .ok, "log",

@@ -70,6 +70,13 @@ final class LogInput {
             case .syslog: return []
             }
         }
+        let patterns = places.compactMap { place -> String? in
+            if case .pattern(let text) = place { text } else { nil }
+        }
+        guard !names.isEmpty || patterns.isEmpty else {
+            throw Failure(
+                ExitStatus.noInput, "\(patterns.joined(separator: ", ")): no such file; set [mta] log")
+        }
         guard !names.isEmpty else {
             throw Failure(
                 ExitStatus.noInput, "mta.log names nothing that can be read again; name a file, or - for standard input"
