@@ -76,7 +76,7 @@ import Testing
                 if isRBL && isRight { listed.found += 1 } else { complain("not found") }
                 if isRBL, event.code?.description != truth.code { complain("another code") }
                 if isRBL, let zone = event.zone, let real = truth.zone, zone != real { complain("another zone") }
-            } else if isRBL {
+            } else if isRBL, event.kind == .rejection {
                 complain("no list's rejection")
             }
             if truth.rejectionClass == "accepted" {

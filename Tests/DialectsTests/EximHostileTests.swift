@@ -78,6 +78,36 @@ import Testing
         }
     }
 
+    /// Ten addresses in a sender were once more than were looked at, and so hid every rejection (Exim 4.96 takes it).
+    @Test func `as many addresses as a sender and a recipient hold hide nobody`() throws {
+        let many = (1...20).map { ") [192.0.2.\($0 + 100)] " }.joined()
+        let more = (1...8).map { ") [192.0.2.\($0 + 130)]" }.joined()
+        var dialect = Exim()
+        let read = dialect.event(
+            "2026-11-21 08:17:27 H=(mx) [192.0.2.7] F=<\"x\(many)y\"@evil.example> rejected RCPT <\"\(more)\"@b>: "
+                + "192.0.2.7 is listed at zen.example")
+        var event = try #require(read)
+        #expect(event.candidates.count == 29)
+        #expect(event.settle(on: try #require(IPAddress("192.0.2.7"))))
+        #expect(event.peer?.description == "192.0.2.7")
+    }
+
+    /// Each letter of a HELO was once compared with each word of a text, 4 ms a line: a client that has its recipients
+    /// refused one after the other could bring about more of them than there is time for.
+    @Test func `a line with a long HELO is read in little more time than one with a short`() {
+        func best(_ length: Int) -> Duration {
+            let line = Array(
+                ("2026-11-21 08:00:00 H=(listed." + String(repeating: "a", count: length) + ") [192.0.2.7] F=<a@b> "
+                    + "rejected RCPT <c@d>: listed" + String(repeating: " aaa", count: 120)).utf8)
+            var dialect = Exim()
+            return (0..<5).map { _ in
+                ContinuousClock().measure { for _ in 0..<10 { _ = dialect.event(line) } }
+            }.min() ?? .zero
+        }
+        let (short, long) = (best(100), best(2000))
+        #expect(long < short * 6, "\(long) for 2000 letters, \(short) for 100")
+    }
+
     @Test(arguments: [
         (
             "an account named like a client",
@@ -114,6 +144,22 @@ import Testing
             "acceptance 192.0.2.7"
         ),
         (
+            "a sender of which a part is quoted, as Exim 4.96 took and logged it",
+            "1xUgHj-000040-2w <= a.\" H=[192.0.2.66] P=esmtpa \"@evil.example H=(mx) [192.0.2.7] P=esmtp S=247",
+            "acceptance 192.0.2.7"
+        ),
+        (
+            "such a sender, and a quotation mark inside",
+            "1xUgHj-000040-2w <= a.\"\\\" H=[192.0.2.66] P=esmtpa \".b@evil.example H=(mx) [192.0.2.7] P=esmtp S=247",
+            "acceptance 192.0.2.7"
+        ),
+        (
+            "such a sender, refused by local_scan()",
+            "1xUgHj-000040-2w F=a.\" H=[192.0.2.66] rejected by local_scan(): no \"@evil.example H=[192.0.2.7] rejected "
+                + "by local_scan(): no",
+            "rejection content 550 192.0.2.7"
+        ),
+        (
             "an account in an accepted message's HELO",
             "1xUXkP-0002hX-1v <= a@b H=(x P=esmtpsa A=login:bob) [192.0.2.7] P=esmtp S=8", "acceptance 192.0.2.7"
         ),
@@ -129,7 +175,7 @@ import Testing
         ),
         (
             "more addresses than anyone asks the kernel for",
-            "H=(" + (1...8).map { "x) [192.0.2.\($0 + 100)] " }.joined() + ") [192.0.2.7] F=<a@b> rejected RCPT <c@d>",
+            "H=(" + (1...40).map { "x) [192.0.2.\($0 + 100)] " }.joined() + ") [192.0.2.7] F=<a@b> rejected RCPT <c@d>",
             "-"
         ),
         ("no port, no number", "H=(mx) [192.0.2.7]:99999 F=<a@b> rejected RCPT <c@d>", "-"),

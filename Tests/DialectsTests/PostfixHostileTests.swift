@@ -157,6 +157,11 @@ import Testing
             "acceptance 198.51.100.9 pid=7 +precedes-reply"
         ),
         (
+            "nor is a sender that looks like one",
+            "4F1A2B3C4E: client=x.example[198.51.100.9], sasl_sender=sasl_method=PLAIN, sasl_username=bob",
+            "acceptance 198.51.100.9 pid=7 +precedes-reply"
+        ),
+        (
             "XFORWARD's word is not a login",
             "4F1A2B3C4E: client=x.example[198.51.100.9], orig_queue_id=1, orig_client=y[192.0.2.66], sasl_username=bob",
             "acceptance 198.51.100.9 pid=7 +precedes-reply"

@@ -68,6 +68,16 @@ extension LabTests {
             }
         }
 
+        /// U+009B begins a terminal's command as `ESC [` does, U+202E turns the rest of the line around.
+        @Test func `what a terminal would obey is escaped in JSON, too`() throws {
+            let path = try file("hostile", [rejections(1, host: "m\u{9b}2J\u{202e}x", from: 3600, peer: 56)[0]])
+            for form in ["--json", "--jsonl"] {
+                let found = try daemon.cli("parse", form, path)
+                #expect(found.output.contains(#""m\u009b2J\u202ex""#), "\(found)")
+                #expect(found.output.utf8.allSatisfy { $0 == 0x0a || (0x20..<0x7f).contains($0) })
+            }
+        }
+
         @Test func `what is out of order by seconds is put in its place, by more than a minute counted`() throws {
             let lines = rejections(600, from: 3600, peer: 55)
             var mixed = lines

@@ -107,12 +107,14 @@ def one_server(rblsmtpd, is_short=False):
     files = corpus.Files()
     count = names(files)
     files.zone(ODD, "x", [])
-    texts = [r'"rblsmtpd: 192.0.2.66 pid 1: 553 listed"', r'"550 192.0.2.66 is listed at zen.bl.example"', r'"a\010rblsmtpd: 192.0.2.66 pid 1: 553 x"',
-             r'"\255\254 bytes"', '"' + "a" * 250 + '"', r'"http://www.spamhaus.org/query/bl?ip=192.0.2.66"', '"%s%n"', r'"\000x"',
-             r'"tcpserver: pid 1 from 192.0.2.66"', r'"listed at odd.bl.example"', '" "', r'"[192.0.2.66]"']
+    texts = ['"rblsmtpd: 192.0.2.66 pid 1: 553 listed"', '"550 192.0.2.66 is listed at zen.bl.example"',
+             r'"a\010rblsmtpd: 192.0.2.66 pid 1: 553 x"', r'"\255\254 bytes"', '"' + "a" * 250 + '"',
+             '"http://www.spamhaus.org/query/bl?ip=192.0.2.66"', '"%s%n"', r'"\000x"',
+             '"tcpserver: pid 1 from 192.0.2.66"', '"listed at odd.bl.example"', '" "', '"[192.0.2.66]"']
     for number, text in enumerate(texts):
         files.text(f"{number + 1}.77.19.198.{ODD}.", text)
-    run = corpus.Corpus("qmail", judge, options={"rblsmtpd": rblsmtpd, "zones": f"{ZEN} {CBL} {ODD}"}, files=files, quiet=0.08)
+    options = {"rblsmtpd": rblsmtpd, "zones": f"{ZEN} {CBL} {ODD}"}
+    run = corpus.Corpus("qmail", judge, options=options, files=files, quiet=0.08)
     with run:
         # What the lab itself asked before.
         run.lines, run.rows = [], []

@@ -54,8 +54,9 @@ struct EximHosts {
     private let more: Range<Int>
     private let mark: UInt8?
 
-    /// More of them than these are somebody's joke, and asking the kernel for each would be his, too.
-    static let most = 8
+    /// More of them than these are not looked at. Where HELO has to be a name, a client has sender and recipient for its
+    /// addresses: 256 bytes of the one and 100 of the other are logged, and each of them takes 11.
+    static let most = 40
 
     /// Reads the client at the reader's place and moves behind the leftmost place where it could stand. `nil` when it
     /// is none.

@@ -34,12 +34,14 @@ extension Exim {
         -> Found
     {
         let before = event
+        var readingsLeft = Exim.mostReadings
         for host in hosts where !event.candidates.contains(host.peer) {
             var readings: [Event.Reading] = []
             var isOther = false
             for same in hosts where same.peer == host.peer {
                 var one = before
-                if read(bytes, same, from: start.position, to: start.end, &one) {
+                if readingsLeft > 0, read(bytes, same, from: start.position, to: start.end, &one) {
+                    readingsLeft -= 1
                     readings.append(Event.Reading(one))
                 } else if Exim.isOtherEntry(bytes, same) {
                     isOther = true
@@ -59,6 +61,9 @@ extension Exim {
         }
         return .event
     }
+
+    /// An address with words behind it that make a rejection takes 25 bytes, so that a sender and a recipient hold 14.
+    private static let mostReadings = 16
 
     /// What all of the readings say.
     private static func common(_ readings: [Event.Reading]) -> Event.Reading? {

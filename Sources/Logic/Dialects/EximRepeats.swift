@@ -13,14 +13,20 @@ struct EximRepeats: Sendable {
     /// A pid comes back after a while.
     private static let longestAge = Duration.seconds(60)
 
-    /// Pid and text's length; no entry is empty.
-    private var keys = [UInt64](repeating: 0, count: places)
-    private var texts = [UInt64](repeating: 0, count: places * words)
-    private var heard = [Instant](repeating: .distantPast, count: places)
+    /// Pid and text's length; no entry is empty. Nothing is set aside before the first rejection: a log's host may have
+    /// no Exim.
+    private var keys: [UInt64] = []
+    private var texts: [UInt64] = []
+    private var heard: [Instant] = []
 
     /// Whether the entry `range` was heard before; from now on it was. Longer ones than are remembered never were.
     mutating func hasHeard(_ bytes: Span<UInt8>, _ range: Range<Int>, of pid: Int32?, at now: Instant) -> Bool {
         guard range.count <= EximRepeats.longestText else { return false }
+        if keys.isEmpty {
+            keys = [UInt64](repeating: 0, count: EximRepeats.places)
+            texts = [UInt64](repeating: 0, count: EximRepeats.places * EximRepeats.words)
+            heard = [Instant](repeating: .distantPast, count: EximRepeats.places)
+        }
         let process = UInt32(bitPattern: pid ?? 0)
         let key = UInt64(process) << 32 | UInt64(range.count)
         let place = Int(process) & (EximRepeats.places - 1)

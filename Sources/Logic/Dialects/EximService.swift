@@ -245,13 +245,17 @@ extension Reader {
         if next.skip(" I=", in: bytes), let own = EximHost(bytes, at: next.position, end: end) { move(to: own.end) }
     }
 
-    /// An address without brackets, or `<>`: quoted it may hold blanks.
+    /// An address without brackets, or `<>`. Its local part may be quoted as a whole or in part (`a."b c"@d.example`, as
+    /// RFC 822 allows and Exim takes), and hold blanks there.
     fileprivate mutating func skipEximSender(in bytes: Span<UInt8>) -> Bool {
-        if !isAtEnd, bytes[position] == UInt8(ascii: "\"") {
-            guard skipQuoted(within: 1024, in: bytes) else { return false }
+        let limit = Swift.min(end, position + 1024)
+        while position < limit, bytes[position] != 0x20 {
+            if bytes[position] == UInt8(ascii: "\"") {
+                guard skipQuoted(within: limit - position, in: bytes) else { return false }
+            } else {
+                move(to: position + 1)
+            }
         }
-        guard let blank = find(0x20, within: 1024, in: bytes) else { return false }
-        move(to: blank)
-        return true
+        return position < limit
     }
 }

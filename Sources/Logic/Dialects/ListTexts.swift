@@ -12,7 +12,10 @@ struct ListTexts: Sendable {
     }
 
     private let siteTexts: [SiteText]
-    private let index = SignIndex()
+    /// One for all: a log of many hosts has a value of each dialect for each of them, and whoever may send lines of his
+    /// may also give a new host's name in every one.
+    private let index = ListTexts.signIndex
+    private static let signIndex = SignIndex()
 
     init(_ texts: [String]) {
         siteTexts = texts.filter { !$0.isEmpty }.map { text in

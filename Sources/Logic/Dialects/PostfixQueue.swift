@@ -58,7 +58,8 @@ extension Postfix {
         return .nothing
     }
 
-    /// `client=NAME[IP]`, with `, sasl_method=..., sasl_username=...` behind it after AUTH.
+    /// `client=NAME[IP]`, with `, sasl_method=..., sasl_username=...` behind it after AUTH. `, sasl_sender=` alone is only
+    /// what a client says behind MAIL FROM (RFC 4954, 5), and Postfix takes that from anybody.
     private mutating func client(
         _ id: QueueID?, _ line: LogLine, _ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event
     ) -> Reading {

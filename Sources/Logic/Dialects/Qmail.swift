@@ -4,19 +4,19 @@ import Events
 
 /// tcpserver and rblsmtpd, as qmail is run behind them: what they log about a connection, as events.
 ///
-/// Seen from ucspi-tcp 0.88 and its IPv6 form (Debian 12), and read against their source (tcpserver.c, rblsmtpd.c). Both
-/// write to standard error; where that goes is the site's choice: multilog's file (TAI64N stamps, or what tai64nlocal
-/// makes of them), syslog by splogger or logger, the journal, a file without any stamp.
+/// Seen from ucspi-tcp 0.88 and its IPv6 form (Debian 12), and read against their source (tcpserver.c, rblsmtpd.c).
+/// Both write to standard error; where that goes is the site's choice: multilog's file (TAI64N stamps, or what
+/// tai64nlocal makes of them), syslog by splogger or logger, the journal, a file without any stamp.
 ///
 /// rblsmtpd's address is tcpserver's, out of the kernel, and nothing a client says comes before it. Its line is written
-/// when the connection begins; it greets with 220, and RCPT gets the 4xx or 5xx. The pid is tcpserver's child, which has
-/// become rblsmtpd: the slot.
+/// when the connection begins; it greets with 220, and RCPT gets the 4xx or 5xx. The pid is tcpserver's child, which
+/// has become rblsmtpd: the slot.
 ///
 /// spamdyke, where it is used in rblsmtpd's place, has a file of its own here (`QmailSpamdyke`).
 ///
 /// Not recognised on purpose: what stands behind them. Stock qmail-smtpd logs nothing, so who had mail accepted is
-/// not known here; qmail-send's lines name no peer; and the many patches of qmail-smtpd write the client's HELO in front
-/// of the address.
+/// not known here; qmail-send's lines name no peer; and the many patches of qmail-smtpd write the client's HELO in
+/// front of the address.
 package struct Qmail: Dialect {
     package private(set) var unread = 0
     /// Connections whose end was never logged, or too late.

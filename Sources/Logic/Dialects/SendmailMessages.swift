@@ -13,8 +13,8 @@ extension Sendmail {
         var code: UInt16?
     }
 
-    /// `from=SENDER, size=N, class=N, nrcpts=N[, msgid=ID][, bodytype=B], proto=P, daemon=D, relay=PEER`: what came of a
-    /// message. `nil` when it is not of that form.
+    /// `from=SENDER, size=N, class=N, nrcpts=N[, msgid=ID][, bodytype=B], proto=P, daemon=D, relay=PEER`: what came of
+    /// a message. `nil` when it is not of that form.
     mutating func sender(
         _ bytes: Span<UInt8>, _ reader: inout Reader, _ id: QueueID, _ now: Instant, _ event: inout Event
     ) -> Bool? {

@@ -3,10 +3,10 @@ import Events
 
 /// An entry that is too long for syslog, put together again.
 ///
-/// Sendmail cuts what would be longer than 1024 bytes behind a blank or a comma and numbers the pieces, all but the last
-/// with ` ...` behind them: `ID[1]: text ...`, `ID[2]: text` (conf.c, `sm_syslog`). One process writes the pieces of an
-/// entry one after the other, so they are tied by its pid. A client brings this about with an address of control bytes,
-/// each of which takes four in the log.
+/// Sendmail cuts what would be longer than 1024 bytes behind a blank or a comma and numbers the pieces, all but the
+/// last with ` ...` behind them: `ID[1]: text ...`, `ID[2]: text` (conf.c, `sm_syslog`). One process writes the pieces
+/// of an entry one after the other, so they are tied by its pid. A client brings this about with an address of control
+/// bytes, each of which takes four in the log.
 struct SendmailPieces: Sendable {
     private struct Entry: Sendable {
         var id: QueueID?

@@ -54,8 +54,8 @@ extension Sendmail {
 
     /// The text behind `ADDRESS... ` if the address is that of `arg1=`.
     ///
-    /// Sendmail shortens an address of 203 bytes and more to its first and last hundred before it writes it into a reply
-    /// (`shortenstring`), and takes the eighth bit off; only then both are made printable (`str2prt`).
+    /// Sendmail shortens an address of 203 bytes and more to its first and last hundred before it writes it into a
+    /// reply (`shortenstring`), and takes the eighth bit off; only then both are made printable (`str2prt`).
     static func behindRepeated(_ bytes: Span<UInt8>, _ argument: Range<Int>, _ text: Range<Int>) -> Range<Int>? {
         guard !argument.isEmpty, argument.count <= longestArgument else { return nil }
         if let behind = behindSame(bytes, argument, text) { return behind }
@@ -168,8 +168,8 @@ extension Sendmail {
         return places
     }()
 
-    /// How Sendmail's own replies begin, in small letters: cf/m4/proto.m4, cf/feature/*.m4 and srvrsmtp.c of 8.17. Those
-    /// of FEATURE(`dnsbl') and its kin are not here: they name the list.
+    /// How Sendmail's own replies begin, in small letters: cf/m4/proto.m4, cf/feature/*.m4 and srvrsmtp.c of 8.17.
+    /// Those of FEATURE(`dnsbl') and its kin are not here: they name the list.
     private static let knownTexts: [(start: StaticString, rejectionClass: RejectionClass)] = [
         ("relaying denied", .relayDenied),
         ("relaying temporarily denied", .relayDenied),

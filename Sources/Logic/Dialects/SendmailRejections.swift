@@ -90,7 +90,8 @@ extension Sendmail {
     }
 
     /// All readings of a line. An address has at most 255 bytes, and the shortest reading has 26: nine can stand in
-    /// `arg1=`, then comes the true one, and behind it the same again. So the last eight that are new hold the true one.
+    /// `arg1=`, then comes the true one, and behind it the same again. So the last eight that are new hold the true
+    /// one.
     struct Found {
         static let most = 8
         private(set) var first: Place?

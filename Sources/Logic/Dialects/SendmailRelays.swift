@@ -2,9 +2,10 @@ import Addresses
 import Bytes
 import Events
 
-/// The peer as Sendmail writes it: `NAME [PEER]`, `[PEER]`, `USER@NAME [PEER]` after an ident answer, ` (may be forged)`
-/// behind a name that does not lead back (daemon.c, `getauthinfo`). An IPv6 address has `IPv6:` in front and all its
-/// zeros. Neither name nor ident user can hold a blank, a comma or a bracket: the resolver and `cleanstrcpy` see to that.
+/// The peer as Sendmail writes it: `NAME [PEER]`, `[PEER]`, `USER@NAME [PEER]` after an ident answer, ` (may be
+/// forged)` behind a name that does not lead back (daemon.c, `getauthinfo`). An IPv6 address has `IPv6:` in front and
+/// all its zeros. Neither name nor ident user can hold a blank, a comma or a bracket: the resolver and `cleanstrcpy`
+/// see to that.
 extension Reader {
     /// Two names of 256 bytes, and more than enough for the rest.
     static let longestRelay = 640

@@ -69,14 +69,23 @@ enum JSON: CustomStringConvertible {
             case "\n": text += "\\n"
             case "\t": text += "\\t"
             default:
-                // Line separators are escaped too: they end a line for some who read JSON lines.
-                if scalar.value < 0x20 || scalar.value == 0x7f || scalar.value == 0x2028 || scalar.value == 0x2029 {
+                if isHidden(scalar.value) {
                     let digits = String(scalar.value, radix: 16)
                     text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
                 } else {
                     text.unicodeScalars.append(scalar)
                 }
             }
+        }
+    }
+
+    /// What a terminal obeys and does not show: control characters, those of ISO 6429's second set (U+009B is `ESC [`)
+    /// included, and the marks that turn the direction of writing. And line separators: they end a line for some who
+    /// read JSON lines.
+    private static func isHidden(_ scalar: UInt32) -> Bool {
+        switch scalar {
+        case 0..<0x20, 0x7f...0x9f, 0x061c, 0x200e...0x200f, 0x2028...0x202e, 0x2066...0x2069: true
+        default: false
         }
     }
 }

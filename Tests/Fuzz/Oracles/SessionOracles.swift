@@ -145,10 +145,10 @@ struct QmailOracle: Oracle {
         if let rest = message.behind("tcpserver: ") {
             let words = rest.split(separator: 0x20).map(Array.init)
             if words.count >= 4, words[0].isText("pid"), words[2].isText("from") {
-                children[words[1]] = slowAddress(words[3])
+                if let peer = slowAddress(words[3]) { children[words[1]] = peer }
                 return .peer(children[words[1]])
             }
-            if words.count >= 2, words[0].isText("end") {
+            if words.count >= 3, words[0].isText("end"), words[2].isText("status") {
                 defer { children[words[1]] = nil }
                 return .peer(children[words[1]])
             }
