@@ -115,15 +115,15 @@ def _judge(total, log, truth, events):
     total["true"] += true
     for event in events:
         row = truth.get(event["line"], {"peer": "-", "class": "-"})
-        # A reply of several lines is one; a list's 4xx is a list's, too.
-        is_rejection = (event["event"] in ("rejection", "deferral") and event["class"] == "rbl"
-                        and not event["continued"])
+        # A reply of several lines is one. A list's 4xx is found where truth has it, and no mistake where it has not.
+        is_listing = event["class"] == "rbl" and not event["continued"]
+        is_rejection = is_listing and event["event"] == "rejection"
         if event["peer"] not in (None, row["peer"]):
             total["wrong_address"] += 1
         elif is_rejection and row["class"] != "rbl":
             total["false"] += 1
         else:
-            if is_rejection and event["line"] in wanted:
+            if is_listing and event["line"] in wanted:
                 wanted.discard(event["line"])
                 total["undecided"] += event["peer"] is None
             continue
