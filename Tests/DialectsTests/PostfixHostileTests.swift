@@ -198,6 +198,7 @@ import Testing
     }
 
     @Test(arguments: [
+        "NOQUEUE: milter-reject: RCPT from unknown[198.51.100.9]: 225 4.7.1 no code of a refusal",
         "NOQUEUE: reject: RCPT from x.example[198.51.100.9 ]: 554 5.7.1 x",
         "NOQUEUE: reject: RCPT from [198.51.100.9: 554 x",
         "NOQUEUE: reject: RCPT from x y[198.51.100.9]: 554 5.7.1 x",

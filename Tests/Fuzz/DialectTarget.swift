@@ -80,7 +80,7 @@ struct DialectTarget<D: Dialect, O: Oracle>: Target {
             place.allows(event),
             "an event \(event.kind) of \(event.peer?.description ?? "nobody") \(event.candidates), not \(place): \(shown(line))"
         )
-        require(event.candidates.count <= 8, "\(event.candidates.count) candidates: \(shown(line))")
+        require(event.candidates.count <= 40, "\(event.candidates.count) candidates: \(shown(line))")
     }
 
     private func check(_ made: Grammar.Made) {

@@ -149,6 +149,7 @@ extension Postfix {
         guard reader.skip(": ", in: bytes) else { return .unread }
         event.note(origin)
         let code = program == .cleanup ? nil : Postfix.replyCode(bytes, reader.rest)
+        if let code, code < 400 { return .unread }
         if code != nil {
             reader.move(to: reader.position + 4)
             // A milter's word at HELO is kept for the commands behind it; HELO itself gets its 250.

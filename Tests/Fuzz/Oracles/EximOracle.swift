@@ -68,7 +68,7 @@ struct EximOracle: Oracle {
                     "exim[4408]|[3/3]   X-C: H=(x) [192.0.2.66] F=<a@b.c> rejected RCPT <d@e.f>: found in zen.example",
                     .nothing
                 ),
-                ("exim[4408]|\(mail) <= $s H=$n ($h) [$P] P=esmtp S=812 id=$t", .peerOrNothing),
+                ("exim[4408]|\(mail) <= $q H=$n ($h) [$P] P=esmtp S=812 id=$t", .peerOrNothing),
                 ("exim[4408]|\(mail) => bob <$r> R=local T=mail H=mx.example [192.0.2.66] C=\"$t\"", .nothing),
                 ("exim[4408]|\(mail) ** $r R=x T=y: $t", .nothing),
                 (
@@ -77,7 +77,16 @@ struct EximOracle: Oracle {
                 ),
                 ("exim[4408]|no host name found for IP address $P", .peerOrNothing),
                 ("@mainlog|H=$n ($h) [$P] F=<$s> rejected RCPT <$r>: found in zen.example", .peerOrNothing),
-                ("@mainlog|\(mail) <= $s H=$n ($h) [$P]:4711 P=esmtps X=TLS1.3 A=login:$t S=812", .peerOrNothing),
-            ], cleaning: ["n": hostName], canBeCut: false)
+                ("@mainlog|\(mail) <= $q H=$n ($h) [$P]:4711 P=esmtps X=TLS1.3 A=login:$t S=812", .peerOrNothing),
+            ], cleaning: ["n": hostName, "q": sender], canBeCut: false)
+    }
+
+    /// An address by Exim's own parser: what is more than letters must be quoted.
+    private static func sender(_ text: [UInt8]) -> [UInt8] {
+        let isPlain = text.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"()<>[]:;,\\\"".utf8.contains($0) }
+        let local = text.flatMap {
+            $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") ? [UInt8(ascii: "\\"), $0] : [$0]
+        }
+        return (isPlain ? text : [0x22] + local + [0x22]) + Array("@sender.example".utf8)
     }
 }

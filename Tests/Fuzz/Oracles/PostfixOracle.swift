@@ -29,7 +29,8 @@ struct PostfixOracle: Oracle {
                 || (words.count == 1 && name.starts(with: "client=".utf8))
         else { return .peer(queueID.flatMap { clients[$0] }) }
         // smtpd's own word, also where the tag is cut at the slash.
-        if line.tag.isText("postfix") || line.tag.suffix(6).elementsEqual("/smtpd".utf8) {
+        let isCut = line.tag.starts(with: "postfix".utf8) && !line.tag.contains(UInt8(ascii: "/"))
+        if isCut || line.tag.suffix(6).elementsEqual("/smtpd".utf8) {
             if let queueID, name.starts(with: "client=".utf8) { clients[queueID] = address }
             if let pid = line.pid { processes[pid] = address }
         }

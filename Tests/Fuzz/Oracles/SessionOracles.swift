@@ -96,7 +96,7 @@ struct QpsmtpdOracle: Oracle {
         {
             processes[pid] = peer
         } else if message.starts(with: "Accepted connection ".utf8), let from = message.place(of: " from "),
-            let slash = message.place(of: " / ", from: from + 6),
+            QpsmtpdOracle.isShare(message[20..<max(from, 20)]), let slash = message.place(of: " / ", from: from + 6),
             let peer = slowAddress(Array(message[(from + 6)..<slash]))
         {
             processes[pid] = peer
@@ -107,6 +107,12 @@ struct QpsmtpdOracle: Oracle {
             return .peer(slowAddress(Array(rest.prefix { $0 != 0x20 })))
         }
         return .peer(processes[pid])
+    }
+
+    /// `0/15`.
+    private static func isShare(_ text: ArraySlice<UInt8>) -> Bool {
+        let parts = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return parts.count == 2 && parts.allSatisfy { !$0.isEmpty && $0.allSatisfy { (0x30...0x39).contains($0) } }
     }
 
     static var grammar: Grammar {
