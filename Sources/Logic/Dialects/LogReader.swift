@@ -43,6 +43,8 @@ package struct LogReader: Sendable {
     private let ownLabel: [UInt8]?
     private let isSentHere: Bool
     private var hosts: [Host] = []
+    /// Of each host, by which others are passed over.
+    private var keys: [UInt64] = []
     private var current = 0
     private var lines = 0
     private static let mostHosts = 64
@@ -74,7 +76,8 @@ package struct LogReader: Sendable {
     package mutating func read(_ bytes: Span<UInt8>, at now: Instant = .distantPast, into event: inout Event) -> Bool {
         guard header.read(bytes) else { return false }
         header.heard = now
-        if hosts.isEmpty || !LogReader.isSame(hosts[current].share.host, bytes, header.host) { findHost(bytes) }
+        let key = LogReader.key(bytes, header.host)
+        if hosts.isEmpty || !isHost(current, key, bytes) { findHost(key, bytes) }
         lines += 1
         hosts[current].share.lines += 1
         guard hosts[current].dialects.read(header, in: bytes, into: &event) else { return false }
@@ -84,9 +87,9 @@ package struct LogReader: Sendable {
     }
 
     /// Makes the line's host the current one.
-    private mutating func findHost(_ bytes: Span<UInt8>) {
+    private mutating func findHost(_ key: UInt64, _ bytes: Span<UInt8>) {
         if !hosts.isEmpty { hosts[current].lastLine = lines }
-        if let known = hosts.firstIndex(where: { LogReader.isSame($0.share.host, bytes, header.host) }) {
+        if let known = hosts.indices.first(where: { isHost($0, key, bytes) }) {
             current = known
             return
         }
@@ -95,8 +98,10 @@ package struct LogReader: Sendable {
         if hosts.count == LogReader.mostHosts {
             let stalest = hosts.indices.min { hosts[$0].lastLine < hosts[$1].lastLine } ?? 0
             hosts.remove(at: stalest)
+            keys.remove(at: stalest)
             forgottenHosts += 1
         }
+        keys.append(key)
         hosts.append(Host(share: Share(host: name, isRemote: false), dialects: DialectSet(kinds, site)))
         current = hosts.count - 1
         tellApart()
@@ -113,9 +118,17 @@ package struct LogReader: Sendable {
         for index in hosts.indices { hosts[index].share.isRemote = isOwnHere && !isOwn[index] }
     }
 
-    private static func isSame(_ name: [UInt8], _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard name.count == range.count else { return false }
-        for index in name.indices where name[index] != bytes[range.lowerBound + index] { return false }
-        return true
+    /// Whether the line is of the host at `place`.
+    private func isHost(_ place: Int, _ key: UInt64, _ bytes: Span<UInt8>) -> Bool {
+        let count = header.host.count
+        return keys[place] == key
+            && (count <= 7
+                || bytes.hasBytes(count, of: hosts[place].share.host.span, from: 0, at: header.host.lowerBound))
+    }
+
+    /// A name's length, below 256, and its last seven bytes, in which the hosts of one site differ.
+    private static func key(_ bytes: Span<UInt8>, _ name: Range<Int>) -> UInt64 {
+        let count = min(7, name.count)
+        return bytes.word(at: name.upperBound - count) & Words.mask(count) | UInt64(name.count & 0xff) << 56
     }
 }
