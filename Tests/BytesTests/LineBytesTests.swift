@@ -133,7 +133,8 @@ import Testing
                 let within = Words.within(0x30, 0x39, word)
                 #expect((within & 0xff == 0x80) == (0x30...0x39).contains(low))
                 #expect((within >> 8 == 0x80) == (0x30...0x39).contains(high))
-                #expect(Words.zeros(word) == (low == 0 ? 0x80 : 0) | (high == 0 ? 0x8000 : 0) | 0x8080_8080_8080_0000)
+                let zeros: UInt64 = (low == 0 ? 0x80 : 0) | (high == 0 ? 0x8000 : 0) | 0x8080_8080_8080_0000
+                #expect(Words.zeros(word) == zeros)
                 let isLetterOrDigit = (0x30...0x39).contains(low) || (0x61...0x7a).contains(low | 0x20)
                 #expect((Words.wordBytes(word) & 0xff == 0x80) == isLetterOrDigit)
             }

@@ -138,7 +138,15 @@ extension Span where Element == UInt8 {
         let third = UInt64(text.utf8Start[distance]) &* Words.ones
         var index = start
         while index <= last {
-            var found = Words.zeros(word(at: index) ^ first) & Words.zeros(word(at: index &+ distance) ^ third)
+            // What only looks like a zero is found out by the comparison.
+            var found: UInt64
+            if index &+ distance &+ 8 <= count {
+                found = Words.firstZero(fullWord(at: index) ^ first)
+                found &= Words.firstZero(fullWord(at: index &+ distance) ^ third)
+            } else {
+                found = Words.firstZero(word(at: index) ^ first)
+                found &= Words.firstZero(word(at: index &+ distance) ^ third)
+            }
             while found != 0 {
                 let place = index &+ found.trailingZeroBitCount / 8
                 if place > last { return nil }

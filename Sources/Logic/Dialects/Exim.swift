@@ -139,6 +139,11 @@ struct EximPrefix {
         else { return }
         var next = reader
         next.move(to: start + 19)
+        // As a rule neither a fraction nor a zone stands behind it.
+        if bytes[start + 19] == 0x20, bytes[start + 20] != UInt8(ascii: "+"), bytes[start + 20] != UInt8(ascii: "-") {
+            reader.move(to: start + 20)
+            return
+        }
         if next.skip(".", in: bytes) { _ = next.number(in: bytes) }
         var zone = next
         if zone.skip(" +", in: bytes) || zone.skip(" -", in: bytes), zone.number(in: bytes) != nil { next = zone }

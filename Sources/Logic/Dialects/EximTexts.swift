@@ -36,8 +36,11 @@ struct EximTexts: Sendable {
     /// Puts what is remembered of such a text into `event`; false when that is nothing.
     func recall(_ bytes: Span<UInt8>, _ text: Range<Int>, peer address: Range<Int>, into event: inout Event) -> Bool {
         let head = bytes.word(at: text.lowerBound)
-        for (index, shape) in shapes.enumerated() {
-            guard (head ^ shape.head) & shape.mask == 0,
+        let shapes = self.shapes.span
+        for index in shapes.indices {
+            guard (head ^ shapes[index].head) & shapes[index].mask == 0 else { continue }
+            let shape = shapes[index]
+            guard
                 shape.length + shape.addresses * (address.count - shape.addressLength) == text.count,
                 isSame(index, shape, bytes, text, address)
             else { continue }

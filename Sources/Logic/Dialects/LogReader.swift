@@ -36,6 +36,14 @@ package struct LogReader: Sendable {
         var share: Share
         var dialects: DialectSet
         var lastLine = 0
+
+        mutating func read(_ header: LogLine, _ bytes: Span<UInt8>, into event: inout Event) -> Bool {
+            share.lines += 1
+            guard dialects.read(header, in: bytes, into: &event) else { return false }
+            share.events += 1
+            event.isRemote = share.isRemote
+            return true
+        }
     }
     private let kinds: Set<MTA>
     private let site: SiteWords
@@ -79,11 +87,7 @@ package struct LogReader: Sendable {
         let key = LogReader.key(bytes, header.host)
         if hosts.isEmpty || !isHost(current, key, bytes) { findHost(key, bytes) }
         lines += 1
-        hosts[current].share.lines += 1
-        guard hosts[current].dialects.read(header, in: bytes, into: &event) else { return false }
-        hosts[current].share.events += 1
-        event.isRemote = hosts[current].share.isRemote
-        return true
+        return hosts[current].read(header, bytes, into: &event)
     }
 
     /// Makes the line's host the current one.
@@ -121,9 +125,10 @@ package struct LogReader: Sendable {
     /// Whether the line is of the host at `place`.
     private func isHost(_ place: Int, _ key: UInt64, _ bytes: Span<UInt8>) -> Bool {
         let count = header.host.count
-        return keys[place] == key
-            && (count <= 7
-                || bytes.hasBytes(count, of: hosts[place].share.host.span, from: 0, at: header.host.lowerBound))
+        guard keys[place] == key else { return false }
+        if count <= 7 { return true }
+        let name = hosts[place].share.host
+        return bytes.hasBytes(count, of: name.span, from: 0, at: header.host.lowerBound)
     }
 
     /// A name's length, below 256, and its last seven bytes, in which the hosts of one site differ.

@@ -15,7 +15,7 @@ extension Reader {
         let start = position
         let limit = min(end, position + Reader.longestRelay)
         var index = position
-        while index < limit {
+        while index < limit, bytes[index] != UInt8(ascii: "[") {
             // Most names have nothing but letters, digits, dots and dashes.
             let count = (~Postfix.nameBytes(bytes.word(at: index)) & Words.highs).trailingZeroBitCount / 8
             index = min(index + count, limit)
