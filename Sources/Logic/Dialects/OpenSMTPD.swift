@@ -195,7 +195,7 @@ extension Reader {
         let letters = Words.within(UInt8(ascii: "a"), UInt8(ascii: "f"), word)
         guard Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word) | letters == Words.highs else { return nil }
         // The low four bits of `a` are 1.
-        var value = ((word & Words.ones &* 0x0f) &+ (letters >> 7) &* 9).byteSwapped
+        var value = ((word & (Words.ones &* 0x0f)) &+ (letters >> 7) &* 9).byteSwapped
         value = (value | value >> 4) & 0x00ff_00ff_00ff_00ff
         value = (value | value >> 8) & 0x0000_ffff_0000_ffff
         return (value | value >> 16) & 0xffff_ffff
