@@ -44,6 +44,8 @@ let package = Package(
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
         .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
+        .ours("Logic", "Origins"),
+        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
         .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
