@@ -64,13 +64,18 @@ extension Exposition {
             "start_time_seconds", "gauge", "When the daemon began, in seconds since 1970.",
             row.instant("since").map { [([], "\($0.seconds)")] } ?? [])
         add("resident_memory_bytes", "gauge", "Memory of the daemon.", value("rss_bytes"))
-        add("connections", "gauge", "Connections to the mail server's listeners, when last counted.", value("connections"))
+        add(
+            "connections", "gauge", "Connections to the mail server's listeners, when last counted.",
+            value("connections"))
         add("slots_used", "gauge", "Slots of the mail server in use, when last counted.", value("slots_used"))
         add("slots_limit", "gauge", "Slots that the mail server has.", value("slots_limit"))
         add(
             "log_lines_total", "counter", "Lines of the mail server's log since the start of the daemon.",
-            [("read", (row.integer("lines") ?? 0) - (row.integer("unread") ?? 0)), ("unread", row.integer("unread") ?? 0)]
-                .map { ([("result", $0)], "\($1)") })
+            [
+                ("read", (row.integer("lines") ?? 0) - (row.integer("unread") ?? 0)),
+                ("unread", row.integer("unread") ?? 0),
+            ]
+            .map { ([("result", $0)], "\($1)") })
         add(
             "last_line_time_seconds", "gauge", "When the last line with an event came, in seconds since 1970.",
             row.instant("last_line").map { [([], "\($0.seconds)")] } ?? [])
@@ -94,7 +99,9 @@ extension Exposition {
         add("known_senders", "gauge", "Senders whose mail was accepted lately.", value("known"))
         add("sources_tracked", "gauge", "Sources that are remembered.", value("tracked"))
         add("sources_evicted_total", "counter", "Sources forgotten for want of room.", value("evicted"))
-        add("repaired_total", "counter", "Elements and rules put back after somebody else took them away.", value("repaired"))
+        add(
+            "repaired_total", "counter", "Elements and rules put back after somebody else took them away.",
+            value("repaired"))
         add(
             "dnsbl_suspended", "gauge", "DNSBLs on whose word nobody is banned now, as they list known senders.",
             (row["suspended"] ?? "").split(separator: " ").map { ([("dnsbl", String($0))], "1") })
@@ -106,7 +113,8 @@ extension Exposition {
             let sum = row["free_sum"]
         {
             add(
-                histogram: "shed_latency_seconds", "From the rejection in the log to its slot being free.", bounds: bounds,
+                histogram: "shed_latency_seconds", "From the rejection in the log to its slot being free.",
+                bounds: bounds,
                 counts: buckets, sum: sum)
         }
     }
