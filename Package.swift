@@ -92,6 +92,7 @@ let package = Package(
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("ProcFSTests", ["ProcFS"]),
+        .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
         .tests("ArchivesTests", ["Archives", "Posix"]),
