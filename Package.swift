@@ -47,6 +47,7 @@ let package = Package(
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "Origins"),
         .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
@@ -63,9 +64,10 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "Archives", "SettingsFiles", "LogIntake", "LocationData", "ConnectionSampler", "MailServer",
-                "Addresses",
-                "Events", "Configuration", "Dialects", "Origins", "Policy",
+                "Archives", "BanLists", "SettingsFiles", "LogIntake", "LocationData", "ConnectionSampler", "MailServer",
+                "Addresses", "Events",
+                "Configuration",
+                "Dialects", "Origins", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -95,6 +97,8 @@ let package = Package(
         .tests("OriginsTests", ["Origins"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("ProcFSTests", ["ProcFS"]),
+        .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
+        .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
         .tests("ArchivesTests", ["Archives", "Posix"]),
