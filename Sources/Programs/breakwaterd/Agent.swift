@@ -37,6 +37,8 @@ final class Agent {
     /// Where reading ended in those that are not followed any more.
     var leftPositions: [String: String] = [:]
     var tally = Tally()
+    /// `nil` while enforcing.
+    var observedDay: ObservedDay?
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
     var modeOverride: ModeOverride?
@@ -161,6 +163,7 @@ final class Agent {
             if hasRunBefore { leaveNoRules() }
         }
         fallBack(at: until)
+        keepDay(at: started)
         lookForServers()
         checkRights()
         setEarly()
