@@ -175,9 +175,10 @@ COLUMNS = {
     "wrong addresses": lambda row: _corpus(row, lambda found: str(found["wrong_address"])),
     "others taken for one": lambda row: _corpus(row, lambda found: str(found["false"])),
     "slots freed": lambda row: "-" if not row["free"] else f"{row['free']['freed']} of {row['free']['clients']}",
-    "line to socket closed, ms p50 / p99": lambda row: _freed(row, "line_to_closed_ms"),
-    "line to slot free": lambda row: _freed(row, "line_to_free_ms"),
+    "line to slot free, ms p50 / p99": lambda row: _freed(row, "line_to_free_ms"),
     "5xx heard to slot free": lambda row: _freed(row, "told_to_free_ms"),
+    "breakwater: both to connection ended": lambda row: _freed(row, "both_to_ended_ms"),
+    "server: ended to slot free": lambda row: _freed(row, "ended_to_free_ms"),
     "harmed": _harm,
     "slot limit": lambda row: "-" if not row["wave"] else str(row["wave"][0]["server"]["limit"]),
     "wave: peak slots " + " / ".join(GUARDS.split(",")): lambda row: _wave(

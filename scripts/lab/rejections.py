@@ -10,6 +10,7 @@ import mta
 import slotwatch
 
 AHEAD = 8  # clients that wait for their rejection, so that a slow greeting does not add up
+AHEAD_OF_LINE = 2  # where the line comes first a client may not be silent for long
 NEIGHBOURS = 2
 NEIGHBOUR_SECONDS = 3
 GREET_EVERY = 5
@@ -35,8 +36,9 @@ class Trial:
 
     def run(self, count):
         held = {}
+        most = min(AHEAD if self.log else AHEAD_OF_LINE, self.info["options"]["slots"] // 3)
         for number in range(count):
-            for ahead in range(number, min(number + min(AHEAD, self.info["options"]["slots"] // 3), count)):
+            for ahead in range(number, min(number + most, count)):
                 if ahead not in held:
                     held[ahead] = self.clients.order("hold", f"198.18.{ahead % 120}.{ahead // 120 + 2}")
             self._neighbours(number)
