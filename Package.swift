@@ -44,6 +44,9 @@ let package = Package(
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
         .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
+        .ours("Logic", "Origins"),
+        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
@@ -60,7 +63,8 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "Archives", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
+                "Archives", "BanLists", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses",
+                "Events",
                 "Configuration",
                 "Dialects", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
@@ -90,6 +94,7 @@ let package = Package(
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("ProcFSTests", ["ProcFS"]),
+        .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
         .tests("ArchivesTests", ["Archives", "Posix"]),

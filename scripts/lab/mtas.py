@@ -116,18 +116,18 @@ def _judge(total, log, truth, events):
     for event in events:
         row = truth.get(event["line"], {"peer": "-", "class": "-"})
         # A reply of several lines is one. A list's 4xx is found where truth has it, and no mistake where it has not.
-        is_listing = event["class"] == "rbl" and not event["continued"]
-        is_rejection = is_listing and event["event"] == "rejection"
-        # Of several addresses that might be the peer's; CorpusTests has each settled on its true one.
-        is_undecided = event["event"] == "rejection" and event["peer"] is None and event["class"] in (None, "rbl")
+        # Where a line has several addresses, its class depends on which is the peer's, and `parse` tells neither.
+        is_open = event["peer"] is None and event["class"] is None and event["event"] == "rejection"
+        is_listing = is_open or event["class"] == "rbl" and not event["continued"]
+        is_rejection = is_listing and not is_open and event["event"] == "rejection"
         if event["peer"] not in (None, row["peer"]):
             total["wrong_address"] += 1
         elif is_rejection and row["class"] != "rbl":
             total["false"] += 1
         else:
-            if (is_listing or is_undecided) and event["line"] in wanted:
+            if is_listing and event["line"] in wanted:
                 wanted.discard(event["line"])
-                total["undecided"] += is_undecided
+                total["undecided"] += event["peer"] is None
             continue
         if len(total["mistakes"]) < MISTAKES_KEPT:
             total["mistakes"].append({"log": os.path.basename(log), "truth": row, "event": event})
