@@ -13,6 +13,8 @@ ODD_LIST = "198.19.77.{}"
 ZEN = "zen.bl.example"
 _ZEN_TEXT = b"511 http://www.spamhaus.org/query/bl?ip="
 _LINE = re.compile(rb"^[^ ]+ mx (courieresmtpd: error,|courierd: newmsg,)")
+# A carriage return within a command: behind the address stands what was in Courier's memory.
+_GARBLED = re.compile(rb"(from|to)=<[^>]*>[^,:]")
 # Of the owner of ODD_LIST's record: another's address, words of Courier's own log, bytes, nothing.
 TEXTS = ['"550 192.0.2.66 is listed at zen.bl.example"', '"error,relay=::ffff:192.0.2.66,port=25,from=<a@b>,to=<c@d>: 511 x"',
          r'"a\010courieresmtpd: error,relay=::ffff:192.0.2.66,port=25,from=<a@b>: 511 x"', r'"\255\254 bytes"',
@@ -20,7 +22,10 @@ TEXTS = ['"550 192.0.2.66 is listed at zen.bl.example"', '"error,relay=::ffff:19
 
 
 def judge(line, peer, replies):
-    """A refusal's line ends with the last line of the reply, byte for byte; a list's is known by who is in it."""
+    """A refusal's line ends with a line of the reply, byte for byte; a list's is known by who is in it.
+
+    Some that are a list's do not say so, and only the slot's environment tells: those are "unsaid".
+    """
     kind = _LINE.match(line)
     if kind is None:
         return None
@@ -30,8 +35,10 @@ def judge(line, peer, replies):
         for part in reply:
             if part[:1] in (b"4", b"5") and (line.endswith(b": " + corpus.in_syslog(part)) or
                                              b'msg="' + corpus.in_syslog(part) + b'"' in line):
-                is_listed = peer.listed is not None and part.startswith(peer.more.get("text", _ZEN_TEXT))
-                return ("rbl", int(part[:3]), peer.listed) if is_listed else ("other", int(part[:3]), None)
+                if peer.listed is None or not part.startswith(peer.more.get("text", _ZEN_TEXT)):
+                    return ("other", int(part[:3]), None)
+                is_unsaid = "text" in peer.more or _GARBLED.search(line)
+                return ("unsaid" if is_unsaid else "rbl", int(part[:3]), peer.listed)
     return None
 
 

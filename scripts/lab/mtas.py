@@ -151,6 +151,13 @@ def _freed(row, key):
     return "-" if not found else f"{found['p50']:.1f} / {found['p99']:.1f}"
 
 
+def _next(row):
+    """How soon a client was greeted who had waited for that very slot, and how many of them were."""
+    found = row["free"] and row["free"]["when_full"]
+    times = found and found["line_to_greeting_ms"]
+    return "-" if not times else f"{times['p50']:.0f} / {times['p99']:.0f} ({found['served']} of {found['rounds']})"
+
+
 def _harm(row):
     """In words what became of the server, its neighbours and its log; "no" if nothing did."""
     found = row["free"]
@@ -179,6 +186,7 @@ COLUMNS = {
     "5xx heard to slot free": lambda row: _freed(row, "told_to_free_ms"),
     "breakwater: both to connection ended": lambda row: _freed(row, "both_to_ended_ms"),
     "server: ended to slot free": lambda row: _freed(row, "ended_to_free_ms"),
+    "full server: line to the next one's greeting": _next,
     "harmed": _harm,
     "slot limit": lambda row: "-" if not row["wave"] else str(row["wave"][0]["server"]["limit"]),
     "wave: peak slots " + " / ".join(GUARDS.split(",")): lambda row: _wave(
