@@ -11,7 +11,8 @@ extension LabTests {
             ("courier", ["--tarpit", "0"]), ("postfix", []), ("postscreen", []), ("exim", []), ("sendmail", []),
             ("opensmtpd", []), ("qpsmtpd", ["--set", "stage=rcpt"]), ("qmail", []),
         ])
-        func `a slot is freed, the next client is served, and nothing else happens`(kind: String, more: [String]) throws {
+        func `a slot is freed, the next client is served, and nothing else happens`(kind: String, more: [String]) throws
+        {
             let found = try free(kind, more + ["--connections", "12", "--bin", programDirectory])
             #expect(found["clients"].int == 12)
             #expect(found["freed"].int == 12, "\(found["failures"])")

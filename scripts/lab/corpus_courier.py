@@ -38,7 +38,8 @@ def judge(line, peer, replies):
                 if peer.listed is None or not part.startswith(peer.more.get("text", _ZEN_TEXT)):
                     return ("other", int(part[:3]), None)
                 is_unsaid = "text" in peer.more or _GARBLED.search(line)
-                return ("unsaid" if is_unsaid else "rbl", int(part[:3]), peer.listed)
+                # The zone stands nowhere in it.
+                return ("unsaid" if is_unsaid else "rbl", int(part[:3]), None)
     return None
 
 
