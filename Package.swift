@@ -58,7 +58,7 @@ let package = Package(
             [
                 "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
                 "Dialects", "Policy",
-                "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
+                "ControlProtocol", "Reports", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
             ]),
         .program(
             "breakwater",
@@ -67,7 +67,7 @@ let package = Package(
                 "Events",
                 "Configuration",
                 "Dialects", "Policy",
-                "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
+                "ControlProtocol", "Reports", "Store", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // How we ask the kernel.
