@@ -17,7 +17,7 @@ import Testing
             .allow(net, for: .days(7), dryRun: false), .allowList, .disallow(net, dryRun: true),
             .events(follow: true, limit: 20), .samples(since: .hours(1)),
             .enforce(true, for: .minutes(61), dryRun: false),
-            .enforce(false, for: nil, dryRun: true), .flag(peer, dryRun: false), .reload,
+            .enforce(false, for: nil, dryRun: true), .flag(peer, dryRun: false), .reload, .settle,
         ]
         for request in requests {
             let line = request.record.description
