@@ -44,6 +44,7 @@ let package = Package(
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
         .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
+        .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
@@ -54,7 +55,7 @@ let package = Package(
             "breakwaterd",
             [
                 "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
-                "Dialects", "Policy",
+                "Dialects", "Policy", "Waves",
                 "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
             ]),
         .program(
@@ -62,7 +63,7 @@ let package = Package(
             [
                 "Archives", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
                 "Configuration",
-                "Dialects", "Policy",
+                "Dialects", "Policy", "Waves",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -89,6 +90,7 @@ let package = Package(
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
+        .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),

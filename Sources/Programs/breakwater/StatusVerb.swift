@@ -58,6 +58,7 @@ enum StatusAnswer {
             slots += "   peak today \(grouped(peak)) at \(LocalTime.clock(at).prefix(5))"
         }
         lines.append(slots)
+        if let wave = WaveState(row) { lines.append("wave       " + wave.sentence(now)) }
         lines.append(
             "bans       \(number("bans"))\(mode == "observing" ? " noted, none in force" : "") "
                 + "(\(number("by_hand")) by hand, \(number("networks")) networks)   "
@@ -111,6 +112,7 @@ enum StatusAnswer {
                 ("last_line", time("last_line")),
                 ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
                 ("connections", integer("connections")), ("new_per_second", integer("new_per_second")),
+                ("wave", WaveState(row)?.json ?? .null),
                 ("bans", integer("bans")), ("by_hand", integer("by_hand")), ("networks", integer("networks")),
                 ("known_senders", integer("known")),
                 ("suspended_zones", .array((row["suspended"] ?? "").split(separator: " ").map { .string(String($0)) })),

@@ -14,6 +14,7 @@ import Posix
 import ProcFS
 import Shedding
 import Store
+import Waves
 
 /// The loop in which everything meets: lines come in, policy judges them, orders go out, outcomes are written down.
 ///
@@ -37,6 +38,7 @@ final class Agent {
     /// Where reading ended in those that are not followed any more.
     var leftPositions: [String: String] = [:]
     var tally = Tally()
+    var waves: WaveWatch
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
     var modeOverride: ModeOverride?
@@ -117,6 +119,7 @@ final class Agent {
             settings: settings.mta, positions: memory.positions, isFromStart: options.fromStart)
         logs = try Agent.openLogs(opening, &patterns)
         leftPositions = memory.positions
+        waves = WaveWatch(limit: nil)
         firewall = NoFirewall()
 
         sockets = try SockDiag()
@@ -162,6 +165,7 @@ final class Agent {
         }
         fallBack(at: until)
         lookForServers()
+        resumeWave()
         checkRights()
         setEarly()
         let group = controlGroup()
@@ -211,6 +215,7 @@ final class Agent {
         try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
         scheduleSample()
         scheduleTick()
+        learnNormal()
         feedWatchdog()
         readLogs()
         // What reading the store and the sets took is not needed again.
@@ -226,6 +231,7 @@ final class Agent {
         serviceManager.notify("STOPPING=1")
         postPositions()
         postCounters()
+        postWave()
         control?.close()
         if !store.close(timeout: .seconds(2)) {
             journal.warn("store", "the disk did not take the last records in time")
@@ -242,6 +248,7 @@ final class Agent {
             guard notice.asksForAll else { continue }
             for ban in policy.ledger.bans { store.post(.ban(stored(ban))) }
             for entry in allowEntries { store.post(.allow(entry)) }
+            postWave()
             store.post(.mode(modeOverride))
             postPositions()
             for sender in policy.knownUntil(at: now) {
@@ -268,6 +275,7 @@ final class Agent {
         journal.decision(decision)
         store.post(.decision(decision, evidence: takeEvidence(of: decision)))
         publish(decision)
+        noteForWave(decision)
     }
 
     func takeEvidence(of decision: Decision) -> [[UInt8]] {

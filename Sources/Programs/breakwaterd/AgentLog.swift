@@ -96,6 +96,7 @@ extension Agent {
         tally.count(event)
         journal.event(event)
         if event.kind == .saturation { heardSaturation(event, at: now) }
+        noteForWave(event, at: now)
         policy.judge(event, at: now)
         if let peer = event.peer, policy.weighs(event) { keepEvidence(excerpt(bytes), for: policy.sourceBlock(peer)) }
     }
