@@ -45,6 +45,8 @@ let package = Package(
         .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "Waves", ["Addresses", "Events"]),
+        .ours("Logic", "Origins"),
+        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
