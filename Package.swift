@@ -65,7 +65,7 @@ let package = Package(
             [
                 "Archives", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
                 "Configuration",
-                "Dialects", "Policy", "Waves",
+                "Dialects", "Policy", "Waves", "Reports",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

@@ -17,10 +17,19 @@ struct Status: ParsableCommand {
 }
 
 struct Top: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One line: slots, new connections, bans, sheds.")
+    static let configuration = CommandConfiguration(
+        abstract: "Live: slots, rates, waves, the worst sources; in a pipe one line.",
+        discussion: """
+            Keys: q quits, s sorts, tab changes the list, up and down select, b bans and a allows what is selected.
+            """)
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        if Terminal.isOutputTerminal, Terminal.isInputTerminal, !common.json, !common.quiet,
+            environment("TERM") ?? "dumb" != "dumb"
+        {
+            return try LiveTop(path: common.socketPath, style: common.style).run()
+        }
         var status = Record("row")
         try common.connect().ask(.status) { status = $0 }
         if common.json { return common.say(StatusAnswer.json(status, of: "top").description) }

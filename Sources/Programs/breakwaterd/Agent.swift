@@ -39,6 +39,9 @@ final class Agent {
     var leftPositions: [String: String] = [:]
     var tally = Tally()
     var waves: WaveWatch
+    /// Rejections of late, by what would be banned for them and by /24 and /48.
+    var rejectedSources = Lately<Prefix>(limit: 4096)
+    var rejectedNetworks = Lately<Prefix>(limit: 2048)
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
     var modeOverride: ModeOverride?

@@ -28,6 +28,7 @@ extension Agent {
         case .events(let follow, let limit):
             return whenWritten { [unowned self] in events(follow: follow, limit: limit) }
         case .samples(let since): return samples(since)
+        case .worst(let limit): return worst(limit)
         case .waves(let limit): return whenWritten { [unowned self] in listWaves(limit) }
         case .wave(let number): return whenWritten { [unowned self] in wave(number) }
         case .enforce(let on, let span, let dryRun): return lasting(enforce(on, span, dryRun: dryRun), dryRun)
@@ -105,6 +106,8 @@ extension Agent {
         if let sample = tally.lastSample {
             row.add("connections", sample.connections)
             row.add("slots_used", sample.slots ?? sample.connections)
+            row.add("sampled", sample.time.nanoseconds)
+            row.add("sample_s", max(1, settings.sample.every.nanoseconds / 1_000_000_000))
             let rate = Double(sample.new ?? 0) / max(1, settings.sample.every.inSeconds)
             row.add("new_per_second", Int(rate.rounded()))
         }
