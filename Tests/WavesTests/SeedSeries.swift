@@ -47,6 +47,6 @@ func clock(_ time: Instant) -> String {
 
 /// `19:12:52-open peak at least 301 at 19:17:24`: a wave as the table of figures has it.
 func figures(_ wave: Wave) -> String {
-    "\(clock(wave.begin))-\(wave.end.map { "\(clock($0)) \(($0 - wave.begin).span)" } ?? "open") "
+    "\(clock(wave.begin))-\(wave.end.map { "\(clock($0)) \(Int(($0 - wave.begin).inSeconds)) s" } ?? "open") "
         + "peak \(wave.peakText) at \(clock(wave.peakAt))"
 }

@@ -94,7 +94,8 @@ import Waves
         #expect(watch.takeAftermath(at: Self.start + .seconds(41)) == nil)
         // Two of them try again after the wave.
         note(.acceptance, 2, isGood: true, at: 602)
-        let later = try #require(watch.takeAftermath(at: Self.start + .seconds(603)))
+        let returned = watch.takeAftermath(at: Self.start + .seconds(603))
+        let later = try #require(returned)
         good = later.counts.good
         #expect(good.delayed == 2 && good.turnedAway == 1 && good.longestDelay == .minutes(10))
         #expect(later.number == 1 && watch.latest == later)
@@ -152,7 +153,8 @@ import Waves
         _ = sample(0, 50)
         let stored = try #require(watch.current)
         var next = WaveWatch(limit: Self.limit)
-        let cutOff = try #require(next.resume(stored, seen: [], at: Self.start + .hours(1)))
+        let resumed = next.resume(stored, seen: [], at: Self.start + .hours(1))
+        let cutOff = try #require(resumed)
         #expect(cutOff.isCutOff && cutOff.number == 1 && next.current == nil && next.latest == cutOff)
         watch = next
         #expect(sample(4000, 60) == .began)
