@@ -83,12 +83,12 @@ import Testing
             ).map { "\(($0.time - tonight).nanoseconds / 1_000_000_000) \($0.kind.rawValue) \($0.count)" }
         }
         // Steps stand at full multiples since 1970; tonight is 22:22:09.
-        #expect(try counts(21, 31, 30) == ["21 ban 2", "21 shed 6"])
+        #expect(try counts(21, 31, 30) == ["21 ban 2", "21 shed 5"])
         #expect(try counts(0, 1, 1) == [])
         #expect(try counts(3, 4, 1) == ["3 ban 1"])
         #expect(try counts(-100, 0, 1) == [])
         #expect(try counts(60, 900, 1) == [])
-        #expect(try counts(-100, 900, 3600).reduce(0) { $0 + (Int($1.split(separator: " ")[2]) ?? 0) } == 45)
+        #expect(try counts(-100, 900, 3600).reduce(0) { $0 + (Int($1.split(separator: " ")[2]) ?? 0) } == 44)
         writer.close(timeout: .minutes(1))
         #expect(
             try StoreReader(try TestDirectory().state).decisionCounts(from: tonight, to: tonight, step: .seconds(1))

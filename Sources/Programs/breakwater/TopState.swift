@@ -63,8 +63,9 @@ struct TopState {
             isKnown = row["known"] == "yes"
         }
 
-        func state(_ now: Instant) -> String {
+        func state(_ now: Instant, isObserving: Bool) -> String {
             if isAllowed { return "allowed" }
+            if until != nil, isObserving { return "noted" }
             if let until { return until == .distantFuture ? "ban" : "ban \(max(.seconds(1), until - now).span)" }
             return isKnown ? "known" : "-"
         }

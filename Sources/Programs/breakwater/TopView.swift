@@ -9,30 +9,26 @@ struct TopView {
     let isUnicode: Bool
     let now: Instant
 
+    /// Nothing is carried out: bans are noted only.
+    private var isObserving: Bool { state.status["mode"] == "observing" }
     private var columns: Int { max(1, size.columns) }
     /// Both lists fit beside each other.
     private var isWide: Bool { size.columns >= 76 }
 
     /// As many lines as the terminal has, none longer than it is wide.
+    ///
+    /// Where there are few, the lists have three rows and their heading before anything goes in that is not needed to
+    /// act; the events come last.
     var lines: [String] {
         let rows = max(1, size.rows)
-        guard rows > 2 else { return [head, keys].suffix(rows).map { $0 } }
+        guard rows > 2 else { return [head, keys].suffix(rows) }
         let foot = [note, keys]
-        var top = [head, slots, spark, rates, wave]
-        if let problem { top.append(problem) }
-        // The lists get room for three rows and their heading before anything else does.
-        let most = max(1, rows - foot.count - 4)
-        // What goes first on a small terminal: the curve, the rates, the wave.
-        for place in [2, 3, 4] where top.count > most && place - (5 - min(5, top.count)) < top.count {
-            top.remove(at: min(place - (5 - min(5, top.count)), top.count - 1))
-        }
-        top = Array(top.prefix(most))
-        let room = rows - foot.count - top.count
+        let spare = max(0, rows - foot.count - 2 - 4)
+        let wanted = [problem, wave, rates, spark].compactMap { $0 }.prefix(spare)
+        let upper = ([head, slots] + wanted.reversed()).prefix(rows - foot.count)
+        let room = rows - foot.count - upper.count
         let events = room >= 8 ? max(3, room * 2 / 5) : 0
-        var lines = top + lists(room - events)
-        if events > 0 { lines += eventLines(events) }
-        lines += repeatElement("", count: max(0, rows - foot.count - lines.count))
-        return Array(lines.prefix(rows - foot.count)) + foot
+        return [Array(upper), lists(room - events), eventLines(events), foot].flatMap { $0 }
     }
 
     // MARK: - The upper lines
@@ -44,6 +40,7 @@ struct TopView {
         let mode = status["mode"] ?? "?"
         var text = "breakwater  \(mode)  \(escaped(status["backend"] ?? "?"))"
         if let since = status.instant("since") { text += "  up \(StatusAnswer.age(now - since))" }
+        text += "  \(isObserving ? "noted" : "bans") \(grouped(status.integer("bans") ?? 0))"
         return spread(style.bold(cut(text, columns - clock.count - 2)), cut(text, columns - clock.count - 2), clock)
     }
 
@@ -64,10 +61,10 @@ struct TopView {
         return cut(text + "[" + bar + "]" + tail)
     }
 
-    private var spark: String {
+    private var spark: String? {
         let width = max(5, columns - 9 - 24)
         let values = Array(state.history.suffix(width))
-        guard let most = values.max() else { return "" }
+        guard let most = values.max() else { return nil }
         let tail = "  most \(grouped(most)) in \(StatusAnswer.shortAge(.seconds(values.count * sampleSeconds)))"
         return cut("         " + Sparkline.text(values, top: most, isUnicode: isUnicode) + tail)
     }
@@ -77,15 +74,15 @@ struct TopView {
     private var rates: String {
         var text = "rates    new \(state.status["new_per_second"] ?? "0")/s"
         for (name, key) in [
-            ("rejections", "rejections"), ("bans", "bans_made"), ("sheds", "sheds"), ("dropped", "dropped"),
+            ("rejected", "rejections"), ("bans", "bans_made"), ("sheds", "sheds"), ("dropped", "dropped"),
         ] {
             text += "  \(name) \(state.rate(key).map(TopView.perSecond) ?? "-")"
         }
-        return cut(text + "  bans in force \(grouped(state.status.integer("bans") ?? 0))")
+        return cut(text)
     }
 
-    private var wave: String {
-        guard let wave = WaveState(state.status) else { return "" }
+    private var wave: String? {
+        guard let wave = WaveState(state.status) else { return nil }
         let text = cut("wave     " + wave.sentence(now))
         return wave.current == nil ? text : style.bold(text)
     }
@@ -100,8 +97,8 @@ struct TopView {
     private func lists(_ room: Int) -> [String] {
         guard room > 0 else { return [] }
         if !isWide { return list(state.pane, room, columns) }
-        let left = list(.sources, room, 45)
-        let right = list(.networks, room, columns - 46)
+        let left = list(.sources, room, 42)
+        let right = list(.networks, room, columns - 43)
         return (0..<room).map { left[$0] + " " + right[$0] }
     }
 
@@ -109,10 +106,10 @@ struct TopView {
     private func list(_ pane: TopState.Pane, _ room: Int, _ width: Int) -> [String] {
         let isActive = state.pane == pane
         let heading =
-            (isActive ? ">" : " ") + " "
+            (isActive ? "*" : " ") + " "
             + (pane == .sources
-                ? fixed("SOURCE", 21) + right("REJ", 5) + right("DROP", 7) + "  STATE"
-                : fixed("NETWORK", 18) + right("REJ", 5) + right("SRC", 5) + "  STATE")
+                ? fixed("SOURCE", 20) + right("REJ", 5) + right("DROP", 6) + "  STATE"
+                : fixed("NETWORK", 17) + right("REJ", 5) + right("SRC", 5) + "  STATE")
         var lines = [style.bold(fixed(heading, width))]
         let rows = state.rows(pane)
         let visible = max(1, room - 1)
@@ -120,13 +117,13 @@ struct TopView {
         let first = max(0, min(place - visible / 2, rows.count - visible))
         for (offset, row) in rows.dropFirst(first).prefix(visible).enumerated() {
             let isSelected = isActive && first + offset == place
-            let name = cut(row.prefix.shortDescription, pane == .sources ? 21 : 18)
+            let name = row.prefix.shortDescription
             let text =
                 (isSelected ? ">" : " ") + " "
                 + (pane == .sources
-                    ? fixed(name, 21) + right(TopView.short(row.rejected), 5) + right(TopView.short(row.dropped), 7)
-                    : fixed(name, 18) + right(TopView.short(row.rejected), 5) + right(TopView.short(row.sources), 5))
-                + "  " + row.state(now)
+                    ? fixed(name, 20) + right(TopView.short(row.rejected), 5) + right(TopView.short(row.dropped), 6)
+                    : fixed(name, 17) + right(TopView.short(row.rejected), 5) + right(TopView.short(row.sources), 5))
+                + "  " + row.state(now, isObserving: isObserving)
             lines.append(isSelected ? style.reverse(fixed(text, width)) : fixed(text, width))
         }
         if rows.isEmpty { lines.append(fixed("  none of late", width)) }
@@ -135,6 +132,7 @@ struct TopView {
     }
 
     private func eventLines(_ room: Int) -> [String] {
+        guard room > 0 else { return [] }
         let shown = state.events.suffix(room - 1)
         return [style.bold("  EVENTS")] + shown.map { cut("  " + $0) }
             + repeatElement("", count: max(0, room - 1 - shown.count))
@@ -150,7 +148,7 @@ struct TopView {
                 ? "ban \(name), and end its connections? y/n" : "allow \(name): never ban nor shed it? y/n"
             return style.bold(cut(text))
         }
-        if let absence = state.absence { return style.bad(cut("\(absence); trying again each second")) }
+        if let absence = state.absence { return style.bad(cut("trying again: \(absence)")) }
         return cut(state.message ?? "")
     }
 
@@ -197,7 +195,7 @@ struct TopView {
 /// A curve in one line of text.
 enum Sparkline {
     private static let blocks: [Character] = Array("▁▂▃▄▅▆▇█")
-    private static let plain: [Character] = Array(" .:-=+*#")
+    private static let plain: [Character] = Array("_.:-=+*#")
 
     /// At most so many values, each the highest of its stretch.
     static func shrunk(_ values: [Int], to count: Int) -> [Int] {
