@@ -47,6 +47,7 @@ let package = Package(
         .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "Origins"),
         .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
@@ -63,7 +64,8 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "Archives", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
+                "Archives", "BanLists", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses",
+                "Events",
                 "Configuration",
                 "Dialects", "Policy", "Waves", "Reports",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
@@ -94,6 +96,8 @@ let package = Package(
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
+        .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
+        .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
         .tests("ArchivesTests", ["Archives", "Posix"]),
