@@ -43,7 +43,7 @@ extension LabTests {
                 #expect(screen.contains { $0.hasPrefix("wave     none; begins above 30") })
                 #expect(screen.contains { $0.hasPrefix("  198.18.7.2 ") && $0.contains("ban ") })
                 #expect(screen.contains { $0.contains("198.18.9.0/24") }, "the networks beside it")
-                #expect(screen.contains { $0.hasPrefix("  ") && $0.contains(" ban 198.18.7.2 ") }, "the last events")
+                try top.wait(for: "the last events") { $0.contains { $0.contains(" ban 198.18.7.2 ") } }
                 #expect(Self.sources(screen) == ["198.18.9.3", "198.18.7.2", "198.18.9.1"])
 
                 try top.type("s")

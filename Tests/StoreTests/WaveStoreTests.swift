@@ -60,7 +60,7 @@ import Testing
         for number in [1, 2, StoreRecord.mostWaves + 1] { writer.post(.wave(wave(number))) }
         #expect(writer.flush(timeout: .minutes(1)))
         let database = try Database(directory.state.databasePath, .readWrite, busyTimeoutMilliseconds: 5000)
-        #expect(try Retention.step(database, at: tonight))
+        _ = try Retention.step(database, at: tonight)
         #expect(try writer.reader.waves(atMost: 9).map(\.number) == [StoreRecord.mostWaves + 1, 2])
         writer.close(timeout: .minutes(1))
     }

@@ -36,8 +36,11 @@ import Waves
     @Test mutating func `sources, networks, classes, bans and sheds of the wave, and not of the calm before`() throws {
         note(.rejection, 1, class: .rbl, at: 0)
         #expect(sample(1, 5) == nil)
+        for number in 0..<150 { note(.rejection, number, class: .rbl, at: 1) }
+        // Above the low mark, which is 5, and not yet above the high one, which is 10.
+        #expect(sample(2, 10) == nil)
         // Within the sample that shows the wave.
-        for number in 0..<300 { note(.rejection, number, class: .rbl, at: 3) }
+        for number in 150..<300 { note(.rejection, number, class: .rbl, at: 3) }
         #expect(sample(6, 40) == .began)
         note(.rejection, 7, class: .rbl, at: 7)
         note(.rejection, 7, class: .unknownUser, at: 7)

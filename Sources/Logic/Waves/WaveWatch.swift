@@ -14,8 +14,10 @@ package struct WaveWatch: Sendable {
     package private(set) var latest: Wave?
 
     private var detector = WaveDetector()
-    /// Since the sample before, while there is no wave: what led to a wave is part of it.
+    /// While there is no wave, since the last sample that was at or below the low mark, for ten minutes at most: what
+    /// led to a wave is part of it.
     private var tally = WaveTally()
+    private var tallySince = Instant.distantPast
     /// Of `latest`, for as long as those whom it delayed may come back.
     private var aftermath: (tally: WaveTally, until: Instant)?
     private var isLearning = true
@@ -24,6 +26,7 @@ package struct WaveWatch: Sendable {
     private var freed: [(second: Int64, count: Int)] = []
 
     private static let freedSpan: Int64 = 60
+    private static let longestRise = Duration.minutes(10)
     /// Servers try again for hours, but most within this.
     private static let patience = Duration.hours(4)
 
@@ -120,9 +123,14 @@ package struct WaveWatch: Sendable {
             latest = wave
             aftermath = tally.isAwaiting ? (tally, now + WaveWatch.patience) : nil
             tally = WaveTally()
+            tallySince = now
             return .ended(wave)
         case nil:
-            if detector.wave == nil { tally = WaveTally() }
+            let isCalm = reading.demand <= marks.low || now - tallySince > WaveWatch.longestRise
+            if detector.wave == nil, isCalm {
+                tally = WaveTally()
+                tallySince = now
+            }
             return nil
         }
     }

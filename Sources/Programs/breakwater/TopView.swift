@@ -35,7 +35,7 @@ struct TopView {
 
     private var head: String {
         let status = state.status
-        let clock = LocalTime.clock(now)
+        let clock = columns < 30 ? "" : LocalTime.clock(now)
         guard state.absence == nil else { return spread(style.bad("no daemon"), "no daemon", clock) }
         let mode = status["mode"] ?? "?"
         var text = "breakwater  \(mode)  \(escaped(status["backend"] ?? "?"))"
