@@ -82,6 +82,21 @@ import Waves
         #expect(normal.level(at: Self.monday + .hours(35 * 24 + 10), offsetSeconds: 3600) == 90)
     }
 
+    /// Prints what the watch costs; five weeks of samples and a day of judging.
+    @Test func `the cost of a sample`() {
+        let clock = ContinuousClock()
+        var watch = WaveWatch(limit: 300)
+        let learning = clock.measure { watch = Self.watch(days: 35) }
+        let judging = clock.measure {
+            for second in stride(from: 0, to: 86400, by: 5) {
+                let time = Self.monday + .seconds(Int64(35 * 86400 + second))
+                _ = watch.add(slots: 5, connections: 5, new: 0, limit: 300, at: time, offsetSeconds: 3600)
+            }
+        }
+        print("\(35 * 1440) samples learned in \(learning), \(86400 / 5) judged in \(judging)")
+        #expect(watch.normal.hours == 840)
+    }
+
     @Test func `with less than three hours nothing is usual`() {
         var normal = NormalLevel()
         for minute in 0..<180 { normal.learn(50, at: Self.monday + .minutes(Int64(minute)), offsetSeconds: 3600) }

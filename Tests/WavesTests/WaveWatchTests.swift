@@ -135,7 +135,7 @@ import Waves
 
         var next = WaveWatch(limit: Self.limit)
         // Fifteen of the twenty were banned, and the ledger knows since when.
-        #expect(next.resume(stored, seen: (0..<15).map(Self.peer), at: Self.start + .seconds(60)) == nil)
+        #expect(next.resume(stored, seen: (0..<15).map(Self.peer), freed: [], at: Self.start + .seconds(60)) == nil)
         #expect(next.current?.counts.sources == 20)
         watch = next
         for number in 10..<25 { note(.rejection, number, class: .rbl, at: 61) }
@@ -152,11 +152,28 @@ import Waves
         #expect(wave.number == 1 && wave.isAtLeast && wave.span == .seconds(75))
     }
 
+    @Test mutating func `what was ended just before a restart counts after it`() throws {
+        _ = sample(0, 1)
+        for number in 0..<20 { shed(number, at: 3) }
+        #expect(sample(5, 1) == .began)
+        let stored = try #require(watch.current)
+        var next = WaveWatch(limit: Self.limit)
+        #expect(
+            next.resume(stored, seen: [], freed: [(Self.start + .seconds(3), 20)], at: Self.start + .seconds(8)) == nil)
+        watch = next
+        #expect(sample(10, 1) == nil)
+        #expect(watch.isOn)
+        guard case .ended = sample(63, 1) else {
+            Issue.record("not ended")
+            return
+        }
+    }
+
     @Test mutating func `a restart long after a wave began says that nobody saw its end`() throws {
         _ = sample(0, 50)
         let stored = try #require(watch.current)
         var next = WaveWatch(limit: Self.limit)
-        let resumed = next.resume(stored, seen: [], at: Self.start + .hours(1))
+        let resumed = next.resume(stored, seen: [], freed: [], at: Self.start + .hours(1))
         let cutOff = try #require(resumed)
         #expect(cutOff.isCutOff && cutOff.number == 1 && next.current == nil && next.latest == cutOff)
         watch = next

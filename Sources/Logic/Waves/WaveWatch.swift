@@ -34,8 +34,13 @@ package struct WaveWatch: Sendable {
 
     /// Takes up what the store knows: the latest wave, with those of its sources that are known again. One that was on
     /// when watching ended goes on, unless that is too long ago: then it is returned, cut off.
-    package mutating func resume(_ wave: Wave, seen: some Sequence<IPAddress>, at now: Instant) -> Wave? {
+    ///
+    /// - Parameter freed: connections ended in the minute before, in the order of their times.
+    package mutating func resume(
+        _ wave: Wave, seen: some Sequence<IPAddress>, freed: [(time: Instant, count: Int)], at now: Instant
+    ) -> Wave? {
         nextNumber = wave.number + 1
+        self.freed = freed.map { ($0.time.seconds, $0.count) }
         guard !wave.isOver else {
             latest = wave
             return nil

@@ -12,15 +12,14 @@ extension Agent {
     /// Takes up the latest wave that the store knows.
     func resumeWave() {
         let now = clock.now
-        let stored: StoredWave?
-        do { stored = try store.reader.waves(atMost: 1).first } catch {
-            journal.warn("store-read", "\(error)")
-            return
-        }
-        guard let stored, let record = Record(line: stored.text.utf8), let wave = Wave(record) else { return }
+        guard let stored = ask({ try store.reader.waves(atMost: 1) })?.first,
+            let record = Record(line: stored.text.utf8), let wave = Wave(record)
+        else { return }
         // Who was banned since it began has been counted.
         let seen = policy.ledger.bans.filter { $0.prefix.isSource && $0.since >= wave.begin }.map(\.prefix.address)
-        if let cutOff = waves.resume(wave, seen: seen, at: now) { announceEnd(of: cutOff, at: now) }
+        let counts = ask { try store.reader.decisionCounts(from: now - .minutes(1), to: now, step: .seconds(1)) } ?? []
+        let freed = counts.filter { $0.kind == .shed }.map { (time: $0.time, count: $0.count) }
+        if let cutOff = waves.resume(wave, seen: seen, freed: freed, at: now) { announceEnd(of: cutOff, at: now) }
     }
 
     /// Learns from the samples in the store what is usual, a slice for each turn of the loop: five weeks are 600,000.
