@@ -50,7 +50,7 @@ extension Agent {
         writeHistory()
         let mark = history.mark
         return .later { [unowned self] finish in
-            awaitHistory(mark, until: MonotonicClock.nanoseconds() + 1_000_000_000) { isWritten in
+            awaitHistory(mark, until: MonotonicClock.nanoseconds() + 1_000_000_000) { [unowned self] isWritten in
                 finish(.record(Reply.done(isWritten ? ExitStatus.yes : ExitStatus.no, text: history.problem)))
             }
         }
