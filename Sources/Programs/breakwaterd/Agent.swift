@@ -12,8 +12,10 @@ import Netlink
 import Policy
 import Posix
 import ProcFS
+import Reports
 import Shedding
 import Store
+import Waves
 
 /// The loop in which everything meets: lines come in, policy judges them, orders go out, outcomes are written down.
 ///
@@ -25,6 +27,9 @@ final class Agent {
     let clock = AnchoredClock()
     let journal: Journal
     let store: StoreWriter
+    let history: HistoryWriter
+    /// Counted since it was last handed to the history.
+    var gathered = Agent.emptyTally()
     let started: Instant
     /// Held for life: one daemon for a state directory.
     private let lock: StateLock?
@@ -37,8 +42,15 @@ final class Agent {
     /// Where reading ended in those that are not followed any more.
     var leftPositions: [String: String] = [:]
     var tally = Tally()
+<<<<<<< HEAD
     /// `nil` while enforcing.
     var observedDay: ObservedDay?
+=======
+    var waves: WaveWatch
+    /// Rejections of late, by what would be banned for them and by /24 and /48.
+    var rejectedSources = Lately<Prefix>(limit: 4096)
+    var rejectedNetworks = Lately<Prefix>(limit: 2048)
+>>>>>>> main
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
     var modeOverride: ModeOverride?
@@ -108,6 +120,7 @@ final class Agent {
         lock = try Agent.lockState(directory, journal)
         let clock = self.clock
         store = try StoreWriter(directory) { clock.now }
+        history = try HistoryWriter(directory, merging: Agent.mergeHistory) { clock.now }
         let memory = Agent.recall(store, settings, at: started, journal)
         let isEnforcing = memory.mode.map(\.enforces) ?? (settings.mode == .enforce)
         let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }
@@ -119,6 +132,7 @@ final class Agent {
             settings: settings.mta, positions: memory.positions, isFromStart: options.fromStart)
         logs = try Agent.openLogs(opening, &patterns)
         leftPositions = memory.positions
+        waves = WaveWatch(limit: nil)
         firewall = NoFirewall()
 
         sockets = try SockDiag()
@@ -165,6 +179,7 @@ final class Agent {
         fallBack(at: until)
         keepDay(at: started)
         lookForServers()
+        resumeWave()
         checkRights()
         setEarly()
         let group = controlGroup()
@@ -214,6 +229,7 @@ final class Agent {
         try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
         scheduleSample()
         scheduleTick()
+        learnNormal()
         feedWatchdog()
         readLogs()
         // What reading the store and the sets took is not needed again.
@@ -229,7 +245,12 @@ final class Agent {
         serviceManager.notify("STOPPING=1")
         postPositions()
         postCounters()
+        postWave()
+        writeHistory()
         control?.close()
+        if !history.close(timeout: .seconds(2)) {
+            journal.warn("history", "the disk did not take the last counts in time")
+        }
         if !store.close(timeout: .seconds(2)) {
             journal.warn("store", "the disk did not take the last records in time")
         }
@@ -245,6 +266,7 @@ final class Agent {
             guard notice.asksForAll else { continue }
             for ban in policy.ledger.bans { store.post(.ban(stored(ban))) }
             for entry in allowEntries { store.post(.allow(entry)) }
+            postWave()
             store.post(.mode(modeOverride))
             postPositions()
             for sender in policy.knownUntil(at: now) {
@@ -271,6 +293,7 @@ final class Agent {
         journal.decision(decision)
         store.post(.decision(decision, evidence: takeEvidence(of: decision)))
         publish(decision)
+        noteForWave(decision)
     }
 
     func takeEvidence(of decision: Decision) -> [[UInt8]] {

@@ -44,6 +44,8 @@ extension Agent {
         if mode.isEnforcing { keepFirewall(now) }
         if allowEntries.contains(where: { $0.until <= now }) { refreshAllowlist() }
         if tally.ticks % 12 == 0 { eachMinute() }
+        if tally.ticks % Agent.historyTicks == Agent.historyTicks - 1 { writeHistory() }
+        problem("history", history.problem)
         if tally.ticks % 720 == 0 { policy.expireKnown(at: now) }
         tally.ticks += 1
         serviceManager.notifyWatchdog()
@@ -70,6 +72,7 @@ extension Agent {
             store.post(
                 .sample(
                     StoredSample(time: now, connections: sample.connections, slots: slots, new: sample.new ?? 0)))
+            watchForWave(sample, slots: slots, at: now)
         } catch {
             journal.warn("sample", "\(error)")
         }
@@ -216,6 +219,7 @@ extension Agent {
         lookForServers(anew: true)
         startSweep()
         postCounters()
+        postWave()
         refreshAllowlist()
         Heap.trim()
     }
