@@ -28,7 +28,8 @@ extension ReplayRun {
     }
 
     private var model: String {
-        "A model: connections as far as the log shows them, an end that it does not show \(hold.span) after the rejection."
+        "A model: connections as far as the log shows them, an end that it does not show "
+            + "\(hold.nanoseconds / 1_000_000_000) s after the rejection."
     }
 
     private var comparison: [String] {

@@ -42,15 +42,12 @@ final class Agent {
     /// Where reading ended in those that are not followed any more.
     var leftPositions: [String: String] = [:]
     var tally = Tally()
-<<<<<<< HEAD
     /// `nil` while enforcing.
     var observedDay: ObservedDay?
-=======
     var waves: WaveWatch
     /// Rejections of late, by what would be banned for them and by /24 and /48.
     var rejectedSources = Lately<Prefix>(limit: 4096)
     var rejectedNetworks = Lately<Prefix>(limit: 2048)
->>>>>>> main
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
     var modeOverride: ModeOverride?
