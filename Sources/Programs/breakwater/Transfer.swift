@@ -1,6 +1,7 @@
 import Addresses
 import ArgumentParser
 import ControlProtocol
+import Dialects
 import Events
 import Glibc
 import LogIntake
@@ -41,9 +42,7 @@ struct Export: ParsableCommand {
             return "add element inet breakwater \(set) { \(row.prefix.shortDescription)\(timeout) }"
         case .dnsbl: return row.prefix.shortDescription
         case .jsonl: return row.json(now).description
-        case .tsv:
-            let end = left == .forever ? "forever" : "\(max(1, left.nanoseconds / 1_000_000_000))s"
-            return "\(row.prefix.shortDescription)\t\(end)\t\(Record.escaped(row.why.utf8))"
+        case .tsv: return ImportLine(row.prefix, span: left, why: row.why).text
         }
     }
 }
@@ -70,7 +69,7 @@ struct Import: ParsableCommand {
         let text = try readText(file)
         let client = try common.connect()
         var (imported, skipped, bad) = (0, 0, 0)
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (number, line) in ImportLine.lines(text).enumerated() {
             do {
                 guard let wanted = try ImportLine(line) else { continue }
                 if isWide(wanted.prefix), !yes {
@@ -83,6 +82,9 @@ struct Import: ParsableCommand {
                         origin: .imported, shed: false, dryRun: change.dryRun, confirmed: yes))
                 imported += 1
             } catch let error as PrefixError {
+                bad += 1
+                Terminal.warn("\(shown(file)):\(number + 1): \(error)")
+            } catch let error as RequestError {
                 bad += 1
                 Terminal.warn("\(shown(file)):\(number + 1): \(error)")
             } catch let failure as Failure {
@@ -121,7 +123,7 @@ struct FlagVerb: ParsableCommand {
 
     func run() throws {
         let text = try readText(file)
-        guard let peer = ReceivedHeader.peer(ofTopmost: text) else {
+        guard let peer = ReceivedHeader.peer(ofTopmost: Array(text.utf8)) else {
             throw Failure(
                 ExitStatus.usage,
                 "\(shown(file)): no address in its topmost Received line; is this a message as the server stored it?")
@@ -134,45 +136,6 @@ struct FlagVerb: ParsableCommand {
             common.say(text)
         }
         try finish(last)
-    }
-}
-
-enum ReceivedHeader {
-    /// The address in brackets of the first Received header (RFC 5321, 4.4), folded lines joined; `nil` without one.
-    static func peer(ofTopmost message: String) -> IPAddress? {
-        var header: String?
-        for line in message.split(separator: "\n", maxSplits: 2000, omittingEmptySubsequences: false) {
-            let bare = line.hasSuffix("\r") ? line.dropLast() : line
-            if header != nil {
-                guard bare.hasPrefix(" ") || bare.hasPrefix("\t") else { break }
-                header? += bare
-            } else if bare.isEmpty {
-                break
-            } else if bare.lowercased().hasPrefix("received:") {
-                header = String(bare)
-            }
-        }
-        guard let header else { return nil }
-        // `from NAME (rdns [192.0.2.7])`: the server writes the last bracket before ` by `.
-        let upTo = header.range(of: " by ")?.lowerBound ?? header.endIndex
-        guard let open = header[..<upTo].lastIndex(of: "["),
-            let close = header[open...].firstIndex(of: "]")
-        else { return nil }
-        var text = header[header.index(after: open)..<close]
-        if text.lowercased().hasPrefix("ipv6:") { text = text.dropFirst(5) }
-        return IPAddress(text)
-    }
-}
-
-extension StringProtocol {
-    /// The first place of `part`, without Foundation.
-    fileprivate func range(of part: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(part) { return start..<index(start, offsetBy: part.count) }
-            formIndex(after: &start)
-        }
-        return nil
     }
 }
 

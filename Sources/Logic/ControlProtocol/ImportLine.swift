@@ -1,25 +1,47 @@
 import Addresses
-import ControlProtocol
 import Events
 
 /// One line of what `import` reads: a network, how long, and what for.
 ///
 /// Either words, as people and `export tsv` write them, or one JSON object, as `export jsonl` does.
-struct ImportLine {
-    let prefix: Prefix
+package struct ImportLine: Equatable {
+    package let prefix: Prefix
     /// `nil` when the line names none.
-    let span: Duration?
-    let why: String?
+    package let span: Duration?
+    package let why: String?
 
-    /// `nil` for an empty line and a comment; an error (`PrefixError`, `Failure`) for what is no such line.
-    init?(_ line: Substring) throws {
+    package init(_ prefix: Prefix, span: Duration?, why: String?) {
+        self.prefix = prefix
+        self.span = span
+        self.why = why
+    }
+
+    /// The lines of a file, whichever way they end; Swift takes a carriage return and a newline for one character.
+    package static func lines(_ text: String) -> [Substring] {
+        text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+    }
+
+    /// As `export tsv` writes it.
+    package var text: String {
+        "\(prefix.shortDescription)\t\(span.map(ImportLine.written) ?? "")\t\(Record.escaped((why ?? "").utf8))"
+    }
+
+    /// Whole seconds, at least one; minutes where seconds are more than nine digits, which nobody reads.
+    private static func written(_ span: Duration) -> String {
+        if span == .forever { return "forever" }
+        let seconds = max(1, span.nanoseconds / 1_000_000_000)
+        return seconds < 1_000_000_000 ? "\(seconds)s" : "\(seconds / 60)m"
+    }
+
+    /// `nil` for an empty line and a comment; an error (`PrefixError`, `RequestError`) for what is no such line.
+    package init?(_ line: Substring) throws {
         if line.first == "{" {
             guard let fields = FlatJSON.fields(line), let net = fields["net"] ?? nil else {
-                throw Failure(ExitStatus.usage, "no object with a \"net\": \(shown(String(line)))")
+                throw RequestError("no object with a \"net\": \(ImportLine.shown(line))")
             }
             prefix = try Prefix(parsing: net)
             switch fields["left_s"] {
-            case .some(.some(let seconds)): span = try ImportLine.span(seconds + "s")
+            case .some(.some(let seconds)): span = try ImportLine.seconds(seconds)
             case .some(.none): span = .forever
             case .none: span = nil
             }
@@ -34,12 +56,22 @@ struct ImportLine {
         why = words.count > 2 ? Record(line: "row why=\"\(words[2])\"".utf8)?["why"] ?? String(words[2]) : nil
     }
 
+    /// A number of JSON's, of which the centuries that a ban may take have ten digits.
+    private static func seconds(_ text: String) throws -> Duration {
+        guard text.utf8.count <= 10, let count = Int64(text), count >= 0 else {
+            throw RequestError("no number of seconds: \(shown(text))")
+        }
+        return min(.seconds(max(1, count)), .forever)
+    }
+
     private static func span(_ text: String) throws -> Duration {
         guard let span = Duration(span: text), span > .zero else {
-            throw Failure(ExitStatus.usage, "no duration: \(shown(text))")
+            throw RequestError("no duration: \(ImportLine.shown(text))")
         }
         return span
     }
+
+    private static func shown(_ text: some StringProtocol) -> String { Record.escaped(text.utf8, limit: 80) }
 }
 
 /// Reads one JSON object without anything nested (RFC 8259): what `export jsonl` writes, and no more.
