@@ -3,7 +3,7 @@ import Dialects
 import Testing
 
 @Suite struct ReceivedHeaderTests {
-    private static let postfix = "\n\tby mx.example (Postfix) with ESMTP id 4F1\n\tfor <bob@mx.example>; Fri, 20 Nov 2026"
+    private static let postfix = "\n\tby mx.example (Postfix) with ESMTP id 4F1\n\tfor <bob@mx.example>; Fri"
     private static let exim = "\n\tby mx.example with esmtp (Exim 4.96)\n\t(envelope-from <a@b.example>)\n\tid 1-2-3"
     private static let longExim = "\n\tby mx.example with esmtps (TLS1.3) tls X\n\t(Exim 4.96)\n\tid 1-2-3"
 
@@ -11,10 +11,10 @@ import Testing
         ("Postfix", "from mail.example (mail.example [192.0.2.7])" + postfix, "192.0.2.7"),
         ("Postfix, IPv6", "from x (unknown [IPv6:2001:db8::7])" + postfix, "2001:db8::7"),
         (
-            "Postfix, TLS", "from x (x [192.0.2.7])\n\t(using TLSv1.3 with cipher X)\n\t(No client certificate requested)"
-                + postfix, "192.0.2.7"
+            "Postfix, TLS", "from x (x [192.0.2.7])\n\t(using TLSv1.3)\n\t(No client certificate requested)" + postfix,
+            "192.0.2.7"
         ),
-        ("Courier", "from x (x [::ffff:192.0.2.7])\n  (TLS: TLSv1.3)\n  by mx.example with ESMTPS\n  id 1; Fri", "192.0.2.7"),
+        ("Courier", "from x (x [::ffff:192.0.2.7])\n  (TLS: X)\n  by mx with ESMTPS\n  id 1; Fri", "192.0.2.7"),
         ("Sendmail", "from x (y [192.0.2.7] (may be forged))\n\tby mx (8.17.1/8.17.1) with ESMTP id 1", "192.0.2.7"),
         ("Sendmail, no name", "from x ([192.0.2.7])\n\tby mx (8.17.1/8.17.1) with ESMTP id 1", "192.0.2.7"),
         ("OpenSMTPD", "from x (<unknown> [192.0.2.7])\n\tby mx (OpenSMTPD) with ESMTP id 1", "192.0.2.7"),
@@ -50,9 +50,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "Subject: x\n\nReceived: from x (x [192.0.2.66])\n\tby y\n", "Received: from x (x [192.0.2.7]) by mx; Fri\n",
-        "Received: from x (x [192.0.2.7])\n", "Received: by mx with LMTP\n\tid 1\nReceived: from x (x [192.0.2.66])\n\tby y\n",
-        "Received: from x (HELO [192.0.2.66])\n\tby y\n",
+        "", "Subject: x\n\nReceived: from x (x [192.0.2.66])\n\tby y\n",
+        "Received: from x (x [192.0.2.7]) by mx; Fri\n",
+        "Received: from x (x [192.0.2.7])\n",
+        "Received: by mx with LMTP\n\tid 1\nReceived: from x (x [192.0.2.66])\n\tby y\n",
         // Either server's, as far as the line goes.
         "Received: from [192.0.2.66] (helo=x (x [192.0.2.7])\n\tby mx.example (Postfix) with ESMTP id 4F1\n",
     ])

@@ -244,14 +244,17 @@ struct ImportTarget: Target {
             guard let first = try? ImportLine(line) else { continue }
             let told = ImportLine(first.prefix, span: first.span ?? .minutes(1), why: first.why)
             let text = told.text
-            require(text.utf8.allSatisfy { $0 == 0x09 || $0 >= 0x20 && $0 < 0x7f }, "control bytes: \(shown(text.utf8))")
+            require(
+                text.utf8.allSatisfy { $0 == 0x09 || $0 >= 0x20 && $0 < 0x7f }, "control bytes: \(shown(text.utf8))")
             compare(told, text)
             compare(told, ImportTarget.object(told))
         }
     }
 
     private func compare(_ told: ImportLine, _ text: String) {
-        guard let again = try? ImportLine(text[...]) else { return require(false, "not read back: \(shown(text.utf8))") }
+        guard let again = try? ImportLine(text[...]) else {
+            return require(false, "not read back: \(shown(text.utf8))")
+        }
         require(again.prefix == told.prefix, "\(again.prefix), not \(told.prefix)")
         require((again.why ?? "") == (told.why ?? ""), "\(again.why ?? "nothing"): \(shown(text.utf8))")
         let (span, wanted) = (again.span ?? .zero, told.span ?? .zero)

@@ -29,7 +29,8 @@ package struct PostfixSettings: Equatable, Sendable {
     package func value(_ name: String, of service: Service? = nil) -> String {
         var left = PostfixSettings.mostReferences
         return expanded(
-            service?.options[name] ?? parameters[name] ?? PostfixSettings.defaults[name] ?? "", service, depth: 0, &left)
+            service?.options[name] ?? parameters[name] ?? PostfixSettings.defaults[name] ?? "", service, depth: 0, &left
+        )
     }
 
     func number(_ name: String, of service: Service? = nil) -> Int? { Int(value(name, of: service)) }
