@@ -52,7 +52,7 @@ import Testing
     @Test(arguments: [
         "", "Subject: x\n\nReceived: from x (x [192.0.2.66])\n\tby y\n",
         "Received: from x (x [192.0.2.7]) by mx; Fri\n",
-        "Received: from x (x [192.0.2.7])\n",
+        "Received: from x (x [192.0.2.7])\n", "Received: from x (x [IPv\u{16}:2001:db8::7])\n\tby y\n",
         "Received: by mx with LMTP\n\tid 1\nReceived: from x (x [192.0.2.66])\n\tby y\n",
         // Either server's, as far as the line goes.
         "Received: from [192.0.2.66] (helo=x (x [192.0.2.7])\n\tby mx.example (Postfix) with ESMTP id 4F1\n",

@@ -42,7 +42,7 @@ package enum ReceivedHeader {
                 lines.append(bare)
             } else if bare.isEmpty {
                 break
-            } else if line.prefix(9).elementsEqual("received:".utf8, by: { $0 | 0x20 == $1 | 0x20 }) {
+            } else if isLabel(line, "received:") {
                 lines.append(trimmed(line.dropFirst(9)))
             }
         }
@@ -102,7 +102,13 @@ package enum ReceivedHeader {
 
     /// An address, of which some write `IPv6:` in front (RFC 5321, 4.1.3).
     private static func address(_ text: ArraySlice<UInt8>) -> IPAddress? {
-        let isTagged = text.prefix(5).elementsEqual("ipv6:".utf8, by: { $0 | 0x20 == $1 | 0x20 })
-        return IPAddress(String(decoding: isTagged ? text.dropFirst(5) : text, as: UTF8.self))
+        IPAddress(String(decoding: isLabel(text, "ipv6:") ? text.dropFirst(5) : text, as: UTF8.self))
+    }
+
+    /// Whether it begins with this in letters of either case.
+    private static func isLabel(_ text: ArraySlice<UInt8>, _ label: String) -> Bool {
+        text.prefix(label.utf8.count).elementsEqual(label.utf8) { byte, wanted in
+            byte == wanted || (0x41...0x5a).contains(byte) && byte + 0x20 == wanted
+        }
     }
 }
