@@ -35,6 +35,7 @@ let package = Package(
         // What we hear.
         .ours("Inputs", "LogIntake", ["Addresses", "Events", "CJournal", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
+        .ours("Inputs", "LocationData", ["Addresses", "Events", "Origins", "CLocation", "Posix"]),
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
         .ours("Inputs", "MailServer", ["Events", "Posix", "ProcFS"]),
         // What we conclude; pure.
@@ -44,6 +45,9 @@ let package = Package(
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
         .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
+        .ours("Logic", "Origins"),
+        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
@@ -60,15 +64,17 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "Archives", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
+                "Archives", "BanLists", "SettingsFiles", "LogIntake", "LocationData", "ConnectionSampler", "MailServer",
+                "Addresses", "Events",
                 "Configuration",
-                "Dialects", "Policy",
+                "Dialects", "Origins", "Policy",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // How we ask the kernel.
         .target(name: "CJournal", path: "Sources/System/CJournal"),
         .target(name: "CLinux", path: "Sources/System/CLinux"),
+        .target(name: "CLocation", path: "Sources/System/CLocation"),
         .ours("System", "Archives", ["CArchives", "Posix"]),
         .ours("System", "Posix", ["Addresses", "Events", "CLinux"]),
         .ours("System", "Netlink", ["Addresses", "Posix", "CLinux", "CNetfilter"]),
@@ -88,11 +94,15 @@ let package = Package(
         .tests("EventsTests", ["Addresses", "Events"]),
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
+        .tests("OriginsTests", ["Origins"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("ProcFSTests", ["ProcFS"]),
+        .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
+        .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
         .tests("ArchivesTests", ["Archives", "Posix"]),
+        .tests("LocationDataTests", ["Addresses", "LocationData", "Origins"], exclude: ["Fixtures"]),
         .tests("MailServerTests", ["Events", "MailServer"]),
         .tests("StoreTests", ["Addresses", "Events", "Store", "Posix", "StoreHelper"]),
         // A process of its own, for the test that ends it with SIGKILL.
@@ -119,7 +129,7 @@ if Context.environment["BREAKWATER_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Archives", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
-                "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CNetfilter",
+                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
+                "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CNetfilter",
             ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))
 }

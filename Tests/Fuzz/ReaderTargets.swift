@@ -1,4 +1,5 @@
 import Addresses
+import BanLists
 import Configuration
 import ConnectionSampler
 import ControlProtocol
@@ -240,9 +241,11 @@ struct ProcTarget: Target {
 /// A line of `import`: what was read of it is read again where `export` has written it.
 struct ImportTarget: Target {
     mutating func run(_ input: [UInt8]) {
-        for line in ImportLine.lines(String(decoding: input, as: UTF8.self)) {
-            guard let first = try? ImportLine(line) else { continue }
-            let told = ImportLine(first.prefix, span: first.span ?? .minutes(1), why: first.why)
+        for line in BanListLine.lines(String(decoding: input, as: UTF8.self)) {
+            guard let first = try? BanListLine(line) else { continue }
+            let special = SpecialNetworks.all.first { $0.overlaps(first.prefix) }
+            require(special == nil, "\(first.prefix) is no network of the internet's")
+            let told = BanListLine(first.prefix, span: first.span ?? .minutes(1), why: first.why)
             let text = told.text
             require(
                 text.utf8.allSatisfy { $0 == 0x09 || $0 >= 0x20 && $0 < 0x7f }, "control bytes: \(shown(text.utf8))")
@@ -251,8 +254,8 @@ struct ImportTarget: Target {
         }
     }
 
-    private func compare(_ told: ImportLine, _ text: String) {
-        guard let again = try? ImportLine(text[...]) else {
+    private func compare(_ told: BanListLine, _ text: String) {
+        guard let again = try? BanListLine(text[...]) else {
             return require(false, "not read back: \(shown(text.utf8))")
         }
         require(again.prefix == told.prefix, "\(again.prefix), not \(told.prefix)")
@@ -266,7 +269,7 @@ struct ImportTarget: Target {
     }
 
     /// As `export jsonl` has it, with every other character of the reason escaped.
-    private static func object(_ line: ImportLine) -> String {
+    private static func object(_ line: BanListLine) -> String {
         var why = ""
         for (index, unit) in (line.why ?? "").utf16.enumerated() {
             let digits = String(unit, radix: 16)

@@ -36,11 +36,10 @@ struct ReceivedTarget: Target {
         // What is below is the peer's own.
         message += Array("\nReceived: from [192.0.2.66] (x [192.0.2.66])\n\tby y\n".utf8) + (fields.last ?? [])
         message = message.flatMap { $0 == 0x0a ? end : [$0] }
-        let found = ReceivedHeader.peer(ofTopmost: message)
-        require(found == nil || found == peer, "\(String(describing: found)), not \(peer): \(shown(message))")
+        let found = ReceivedTrace(message).hops.first?.peer
         // Words that look like another server's shape may leave it open.
-        let isOpen = made.contains(UInt8(ascii: "[")) && fields.contains { $0.contains(UInt8(ascii: "[")) }
-        require(found == peer || isOpen, "nobody, not \(peer): \(shown(message))")
+        let isOpen = found == .ambiguous && fields.contains { $0.contains(UInt8(ascii: "[")) }
+        require(found == .address(peer) || isOpen, "\(String(describing: found)), not \(peer): \(shown(message))")
     }
 
     private static func header(_ shape: String, _ peer: String, _ fields: [[UInt8]]) -> [UInt8] {
@@ -74,14 +73,18 @@ struct ReceivedTarget: Target {
     /// Any message: what is found stands in it between signs that no address has, and what comes behind the head of
     /// the message counts for nothing.
     private func raw(_ input: [UInt8]) {
-        let found = ReceivedHeader.peer(ofTopmost: input)
+        let trace = ReceivedTrace(input)
         let longer = input + Array("\n\nReceived: from x (x [192.0.2.66])\n\tby y\n".utf8)
-        require(ReceivedHeader.peer(ofTopmost: longer) == found, "the body counts: \(shown(input))")
-        guard let found else { return }
+        require(ReceivedTrace(longer) == trace, "the body counts: \(shown(input))")
         let words = input.split { $0 != 0x2e && $0 != 0x3a && !isHex($0) }.map(Array.init)
-        // Of `IPv6:` the last digit is one of an address, too.
-        let isThere = words.contains { slowAddress($0) == found || slowAddress($0.behind("6:") ?? []) == found }
-        require(isThere, "\(found) is not in it: \(shown(input))")
+        for case .address(let found) in trace.hops.map(\.peer) {
+            // Of `IPv6:` the last digit is one of an address, too.
+            let isThere = words.contains { slowAddress($0) == found || slowAddress($0.behind("6:") ?? []) == found }
+            require(isThere, "\(found) is not in it: \(shown(input))")
+        }
+        if let own = trace.hops.first?.peer, case .address(let address) = own {
+            require(trace.source { $0 == address }?.peer != own, "the source is its own: \(shown(input))")
+        }
     }
 
     private func isHex(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20) }
