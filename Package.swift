@@ -130,6 +130,7 @@ if Context.environment["BREAKWATER_FUZZ"] != nil {
             name: "Fuzz",
             dependencies: [
                 "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
-                "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CNetfilter",
+                "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix",
+                "CNetfilter",
             ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))
 }

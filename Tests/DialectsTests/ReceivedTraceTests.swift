@@ -52,7 +52,8 @@ struct ReceivedTraceTests {
             "192.0.2.7"),
         Row(
             "Exim, HELO of several words",
-            "from [192.0.2.7] (helo=x (y [203.0.113.9]))\n\tby mx.example with esmtps (TLS1.3)\n\t(Exim 4.96)", "192.0.2.7"),
+            "from [192.0.2.7] (helo=x (y [203.0.113.9]))\n\tby mx.example with esmtps (TLS1.3)\n\t(Exim 4.96)",
+            "192.0.2.7"),
         Row(
             "Exim, name, HELO and ident",
             "from host.example\n\t([192.0.2.7] helo=[203.0.113.9] ident=x)\n\tby mx.example with esmtp (Exim 4.96)",

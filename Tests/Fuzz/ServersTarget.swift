@@ -45,13 +45,14 @@ struct ServersTarget: Target {
 
     private func exim(_ text: String) {
         let settings = EximSettings(text)
-        // Conditions, macros and folded lines are for the reader alone.
+        // Conditions, macros, folded lines and `==` are for the reader alone.
         let isPlain = text.utf8.allSatisfy { $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: ".") }
         let plain = Dictionary(ServersTarget.assignments(text, ""), uniquingKeysWith: { $1 })
         for name in ServersTarget.names {
             _ = settings.number(name)
             guard isPlain, let text = plain[name], let value = settings.value(name) else { continue }
-            require(value == text || !text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x41 }, "\(name): \(value), not \(text)")
+            let isPlain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x41 } && !text.hasPrefix("=")
+            require(value == text || !isPlain, "\(name): \(value), not \(text)")
         }
     }
 

@@ -90,7 +90,8 @@ package struct ReceivedTrace: Equatable, Sendable {
     private static func isExims(_ line: Substring) -> Bool {
         if line.hasPrefix("(Exim ") { return true }
         let words = line.split(separator: " ", maxSplits: 3)
-        return words.count == 4 && words[0] == "by" && words[2] == "with" && split(" " + words[3], at: " (Exim ").count > 1
+        return words.count == 4 && words[0] == "by" && words[2] == "with"
+            && split(" " + words[3], at: " (Exim ").count > 1
     }
 
     /// The address at the end where the server wrote it: what is nearer to the other end are words of the client.
