@@ -45,8 +45,8 @@ struct ServersTarget: Target {
 
     private func exim(_ text: String) {
         let settings = EximSettings(text)
-        // Conditions, macros, folded lines and `==` are for the reader alone.
-        let isPlain = text.utf8.allSatisfy { $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: ".") }
+        // Conditions, macros, folded lines, `==` and what follows the main section are for the reader alone.
+        let isPlain = !text.contains("begin") && !text.contains("\\") && !text.contains(".")
         let plain = Dictionary(ServersTarget.assignments(text, ""), uniquingKeysWith: { $1 })
         for name in ServersTarget.names {
             _ = settings.number(name)
