@@ -34,15 +34,19 @@ package struct LogReader: Sendable {
 
     private struct Host: Sendable {
         var share: Share
-        var dialects: DialectSet
+        /// It bears our own name, or none.
+        var isOwn: Bool
         var lastLine = 0
     }
-    private let kinds: Set<MTA>
-    private let site: SiteWords
+    /// What a host has of dialects before its first line: to make them anew takes as long as to read sixty lines.
+    private let fresh: DialectSet
     /// The first label of this host's own name, lower case; `nil` when every line counts as its own.
     private let ownLabel: [UInt8]?
     private let isSentHere: Bool
+    /// Beside each other, as what is looked through for every new name is small, and a host's dialects are not.
     private var hosts: [Host] = []
+    private var dialects: [DialectSet] = []
+    private var ownHosts = 0
     private var current = 0
     private var lines = 0
     private static let mostHosts = 64
@@ -56,19 +60,20 @@ package struct LogReader: Sendable {
         isSentHere: Bool = false
     ) {
         self.isSentHere = isSentHere
-        self.kinds = kinds
-        self.site = site
+        fresh = DialectSet(kinds, site)
         ownLabel = ownHost.map { name in Array(name.utf8.prefix { $0 != UInt8(ascii: ".") }).map(lowercased) }
     }
 
     /// Lines of the MTAs that were no event.
-    package var unread: Int { hosts.reduce(0) { $0 + $1.dialects.unread } }
+    package var unread: Int { dialects.reduce(0) { $0 + $1.unread } }
     /// By lines, the most first.
     package var shares: [Share] { hosts.map(\.share).sorted { $0.lines > $1.lines } }
     /// Clients can have written lines of qpsmtpd's own log (`Qpsmtpd.hasClientLines`).
-    package var hasClientLines: Bool { hosts.contains { $0.dialects.qpsmtpd?.hasClientLines == true } }
+    package var hasClientLines: Bool { dialects.contains { $0.qpsmtpd?.hasClientLines == true } }
     /// Courier's dialogue logging was seen (`Courier.hasDialogue`).
-    package var hasDialogue: Bool { hosts.contains { $0.dialects.courier?.hasDialogue == true } }
+    package var hasDialogue: Bool { dialects.contains { $0.courier?.hasDialogue == true } }
+    /// Entries that Exim could not log whole (`Exim.overflowed`).
+    package var overflowed: Int { dialects.reduce(0) { $0 + ($1.exim?.overflowed ?? 0) } }
 
     /// Puts what the line says happened into `event`; false when it is none. `now` is when it was heard.
     package mutating func read(_ bytes: Span<UInt8>, at now: Instant = .distantPast, into event: inout Event) -> Bool {
@@ -77,7 +82,7 @@ package struct LogReader: Sendable {
         if hosts.isEmpty || !LogReader.isSame(hosts[current].share.host, bytes, header.host) { findHost(bytes) }
         lines += 1
         hosts[current].share.lines += 1
-        guard hosts[current].dialects.read(header, in: bytes, into: &event) else { return false }
+        guard dialects[current].read(header, in: bytes, into: &event) else { return false }
         hosts[current].share.events += 1
         event.isRemote = hosts[current].share.isRemote
         return true
@@ -92,25 +97,41 @@ package struct LogReader: Sendable {
         }
         var name: [UInt8] = []
         for index in header.host { name.append(bytes[index]) }
-        if hosts.count == LogReader.mostHosts {
-            let stalest = hosts.indices.min { hosts[$0].lastLine < hosts[$1].lastLine } ?? 0
-            hosts.remove(at: stalest)
+        let isOwn = isOwn(name)
+        let wasOwnHere = isSentHere || ownHosts > 0
+        if isOwn { ownHosts += 1 }
+        if hosts.count < LogReader.mostHosts {
+            current = hosts.count
+            hosts.append(Host(share: Share(host: name, isRemote: false), isOwn: isOwn))
+            dialects.append(fresh)
+        } else {
+            current = leastMissed
+            if hosts[current].isOwn { ownHosts -= 1 }
+            hosts[current] = Host(share: Share(host: name, isRemote: false), isOwn: isOwn)
+            dialects[current] = fresh
             forgottenHosts += 1
         }
-        hosts.append(Host(share: Share(host: name, isRemote: false), dialects: DialectSet(kinds, site)))
-        current = hosts.count - 1
-        tellApart()
+        let isOwnHere = isSentHere || ownHosts > 0
+        hosts[current].share.isRemote = ownLabel != nil && isOwnHere && !isOwn
+        guard isOwnHere != wasOwnHere, ownLabel != nil else { return }
+        for index in hosts.indices { hosts[index].share.isRemote = isOwnHere && !hosts[index].isOwn }
     }
 
-    private mutating func tellApart() {
-        guard let ownLabel else { return }
-        let isOwn = hosts.map { host in
-            // A file of the MTA's own names no host.
-            host.share.host.isEmpty
-                || host.share.host.prefix { $0 != UInt8(ascii: ".") }.elementsEqual(ownLabel) { lowercased($0) == $1 }
-        }
-        let isOwnHere = isSentHere || isOwn.contains(true)
-        for index in hosts.indices { hosts[index].share.isRemote = isOwnHere && !isOwn[index] }
+    /// Who goes when there are too many: one of whom no event came, if there is any, so that names that somebody invents do
+    /// not push out the mail servers; of these the one that was silent for longest.
+    private var leastMissed: Int {
+        hosts.indices.min { left, right in
+            let (first, second) = (hosts[left], hosts[right])
+            if (first.share.events == 0) != (second.share.events == 0) { return first.share.events == 0 }
+            return first.lastLine < second.lastLine
+        } ?? 0
+    }
+
+    /// A file of the MTA's own names no host.
+    private func isOwn(_ name: [UInt8]) -> Bool {
+        guard let ownLabel else { return false }
+        return name.isEmpty
+            || name.prefix { $0 != UInt8(ascii: ".") }.elementsEqual(ownLabel) { lowercased($0) == $1 }
     }
 
     private static func isSame(_ name: [UInt8], _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
