@@ -36,16 +36,25 @@ package struct LogReader: Sendable {
         var share: Share
         /// It bears our own name, or none.
         var isOwn: Bool
+        var dialects: DialectSet
         var lastLine = 0
+
+        mutating func read(_ header: LogLine, _ bytes: Span<UInt8>, into event: inout Event) -> Bool {
+            share.lines += 1
+            guard dialects.read(header, in: bytes, into: &event) else { return false }
+            share.events += 1
+            event.isRemote = share.isRemote
+            return true
+        }
     }
     /// What a host has of dialects before its first line: to make them anew takes as long as to read sixty lines.
     private let fresh: DialectSet
     /// The first label of this host's own name, lower case; `nil` when every line counts as its own.
     private let ownLabel: [UInt8]?
     private let isSentHere: Bool
-    /// Beside each other, as what is looked through for every new name is small, and a host's dialects are not.
     private var hosts: [Host] = []
-    private var dialects: [DialectSet] = []
+    /// Of each host, by which others are passed over.
+    private var keys: [UInt64] = []
     private var ownHosts = 0
     private var current = 0
     private var lines = 0
@@ -65,33 +74,30 @@ package struct LogReader: Sendable {
     }
 
     /// Lines of the MTAs that were no event.
-    package var unread: Int { dialects.reduce(0) { $0 + $1.unread } }
+    package var unread: Int { hosts.reduce(0) { $0 + $1.dialects.unread } }
     /// By lines, the most first.
     package var shares: [Share] { hosts.map(\.share).sorted { $0.lines > $1.lines } }
     /// Clients can have written lines of qpsmtpd's own log (`Qpsmtpd.hasClientLines`).
-    package var hasClientLines: Bool { dialects.contains { $0.qpsmtpd?.hasClientLines == true } }
+    package var hasClientLines: Bool { hosts.contains { $0.dialects.qpsmtpd?.hasClientLines == true } }
     /// Courier's dialogue logging was seen (`Courier.hasDialogue`).
-    package var hasDialogue: Bool { dialects.contains { $0.courier?.hasDialogue == true } }
+    package var hasDialogue: Bool { hosts.contains { $0.dialects.courier?.hasDialogue == true } }
     /// Entries that Exim could not log whole (`Exim.overflowed`).
-    package var overflowed: Int { dialects.reduce(0) { $0 + ($1.exim?.overflowed ?? 0) } }
+    package var overflowed: Int { hosts.reduce(0) { $0 + ($1.dialects.exim?.overflowed ?? 0) } }
 
     /// Puts what the line says happened into `event`; false when it is none. `now` is when it was heard.
     package mutating func read(_ bytes: Span<UInt8>, at now: Instant = .distantPast, into event: inout Event) -> Bool {
         guard header.read(bytes) else { return false }
         header.heard = now
-        if hosts.isEmpty || !LogReader.isSame(hosts[current].share.host, bytes, header.host) { findHost(bytes) }
+        let key = LogReader.key(bytes, header.host)
+        if hosts.isEmpty || !isHost(current, key, bytes) { findHost(key, bytes) }
         lines += 1
-        hosts[current].share.lines += 1
-        guard dialects[current].read(header, in: bytes, into: &event) else { return false }
-        hosts[current].share.events += 1
-        event.isRemote = hosts[current].share.isRemote
-        return true
+        return hosts[current].read(header, bytes, into: &event)
     }
 
     /// Makes the line's host the current one.
-    private mutating func findHost(_ bytes: Span<UInt8>) {
+    private mutating func findHost(_ key: UInt64, _ bytes: Span<UInt8>) {
         if !hosts.isEmpty { hosts[current].lastLine = lines }
-        if let known = hosts.firstIndex(where: { LogReader.isSame($0.share.host, bytes, header.host) }) {
+        if let known = hosts.indices.first(where: { isHost($0, key, bytes) }) {
             current = known
             return
         }
@@ -100,15 +106,16 @@ package struct LogReader: Sendable {
         let isOwn = isOwn(name)
         let wasOwnHere = isSentHere || ownHosts > 0
         if isOwn { ownHosts += 1 }
+        let host = Host(share: Share(host: name, isRemote: false), isOwn: isOwn, dialects: fresh)
         if hosts.count < LogReader.mostHosts {
             current = hosts.count
-            hosts.append(Host(share: Share(host: name, isRemote: false), isOwn: isOwn))
-            dialects.append(fresh)
+            hosts.append(host)
+            keys.append(key)
         } else {
             current = leastMissed
             if hosts[current].isOwn { ownHosts -= 1 }
-            hosts[current] = Host(share: Share(host: name, isRemote: false), isOwn: isOwn)
-            dialects[current] = fresh
+            hosts[current] = host
+            keys[current] = key
             forgottenHosts += 1
         }
         let isOwnHere = isSentHere || ownHosts > 0
@@ -120,11 +127,14 @@ package struct LogReader: Sendable {
     /// Who goes when there are too many: one of whom no event came, if there is any, so that names that somebody invents do
     /// not push out the mail servers; of these the one that was silent for longest.
     private var leastMissed: Int {
-        hosts.indices.min { left, right in
-            let (first, second) = (hosts[left], hosts[right])
-            if (first.share.events == 0) != (second.share.events == 0) { return first.share.events == 0 }
-            return first.lastLine < second.lastLine
-        } ?? 0
+        var (place, isSilent, lastLine) = (0, false, Int.max)
+        for index in hosts.indices {
+            let isSilentToo = hosts[index].share.events == 0
+            if isSilent, !isSilentToo { continue }
+            guard isSilent != isSilentToo || hosts[index].lastLine < lastLine else { continue }
+            (place, isSilent, lastLine) = (index, isSilentToo, hosts[index].lastLine)
+        }
+        return place
     }
 
     /// A file of the MTA's own names no host.
@@ -134,9 +144,18 @@ package struct LogReader: Sendable {
             || name.prefix { $0 != UInt8(ascii: ".") }.elementsEqual(ownLabel) { lowercased($0) == $1 }
     }
 
-    private static func isSame(_ name: [UInt8], _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard name.count == range.count else { return false }
-        for index in name.indices where name[index] != bytes[range.lowerBound + index] { return false }
-        return true
+    /// Whether the line is of the host at `place`.
+    private func isHost(_ place: Int, _ key: UInt64, _ bytes: Span<UInt8>) -> Bool {
+        let count = header.host.count
+        guard keys[place] == key else { return false }
+        if count <= 7 { return true }
+        let name = hosts[place].share.host
+        return bytes.hasBytes(count, of: name.span, from: 0, at: header.host.lowerBound)
+    }
+
+    /// A name's length, below 256, and its last seven bytes, in which the hosts of one site differ.
+    private static func key(_ bytes: Span<UInt8>, _ name: Range<Int>) -> UInt64 {
+        let count = min(7, name.count)
+        return bytes.word(at: name.upperBound - count) & Words.mask(count) | UInt64(name.count & 0xff) << 56
     }
 }
