@@ -17,6 +17,10 @@ final class FollowedLog {
     var isGathering = false
     /// The descriptor that the loop waits for.
     var listened: Int32?
+    /// The times of its lines, for the history.
+    var clock = LogClock(reference: .distantPast)
+    /// How far its files had been read when what was counted of them was last handed over.
+    var countedMarks: [LogPosition.Mark]
     /// The pattern does not name it any more.
     var missingSince: Instant?
     /// Since when nothing can be read of it; `distantPast` when it was not there at first.
@@ -27,6 +31,7 @@ final class FollowedLog {
         self.reader = reader
         self.pattern = pattern
         awaySince = stream.problem == nil ? nil : .distantPast
+        countedMarks = (stream as? LogFollower)?.position.marks ?? []
     }
 
     func noteAway(_ now: Instant) { awaySince = stream.problem == nil ? nil : awaySince ?? now }
