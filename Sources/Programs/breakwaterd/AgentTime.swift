@@ -85,6 +85,7 @@ extension Agent {
             store.post(
                 .sample(
                     StoredSample(time: now, connections: sample.connections, slots: slots, new: sample.new ?? 0)))
+            watchForWave(sample, slots: slots, at: now)
         } catch {
             journal.warn("sample", "\(error)")
         }
@@ -231,6 +232,7 @@ extension Agent {
         lookForServers(anew: true)
         startSweep()
         postCounters()
+        postWave()
         refreshAllowlist()
         Heap.trim()
     }
