@@ -121,8 +121,8 @@ extension Agent {
         noteSheds(sheds, at: now)
     }
 
-    /// No server keeps a silent peer for longer than this after it was rejected; Courier 600 s and its tarpit's sleep.
-    private static let longestHold = Duration.minutes(15)
+    /// No server, as it comes, keeps a silent peer for longer than this after it was rejected.
+    private static let longestHold = MTA.allCases.map(\.usualHold).reduce(.minutes(15), max)
     private static let mostNotedSheds = 5_000
 
     private func noteSheds(_ sheds: [Shed], at now: Instant) {
@@ -161,9 +161,11 @@ extension Agent {
     /// The sets of an earlier, enforcing time stay while we observe; what is lifted meanwhile must not come back with them.
     private func liftLeftBehind(_ changes: [FirewallChange], at now: Instant) {
         let lifted = changes.filter { if case .unban = $0 { true } else { false } }
-        guard !lifted.isEmpty, settings.firewall.backend == .nft else { return }
+        guard !lifted.isEmpty, settings.firewall.backend == .nft, !tableOwner.isEmpty else { return }
         do throws(FirewallError) {
-            for result in try NFTables().apply(lifted, at: now) {
+            let tables = try NFTables()
+            guard try tables.owner() == tableOwner else { return }
+            for result in tables.apply(lifted, at: now) {
                 if let error = result.error { journal.warn("lift", error.description) }
             }
         } catch  where error.kind == .notPermitted {

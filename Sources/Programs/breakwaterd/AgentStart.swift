@@ -118,7 +118,7 @@ extension Agent {
     var plan: FirewallPlan {
         FirewallPlan(
             ports: settings.mta.ports, newPerSecond: settings.limit.newPerSecond, burst: settings.limit.burst,
-            perSource: settings.limit.perSource, allowed: policy.allowlist.entries.map(\.prefix))
+            perSource: settings.limit.perSource, allowed: policy.allowlist.entries.map(\.prefix), owner: tableOwner)
     }
 
     /// Takes the firewall up: what is in the kernel is adopted, what only the store knows is put back.
@@ -127,6 +127,9 @@ extension Agent {
             try XTRecent.install(ports: settings.mta.ports)
         }
         let made = try Agent.makeFirewall(settings)
+        if let other = try (made as? NFTables)?.owner(), other != tableOwner, StateDirectory.isHeld(other) {
+            throw FirewallError(inUseBy: other)
+        }
         // Before the start: nothing that others do after it is missed, and a failure leaves no rules behind.
         let watching = try (made as? NFTables).map { tables throws(FirewallError) in
             try TableMonitor(passingOver: tables.portID)
@@ -204,9 +207,13 @@ extension Agent {
             if enforcing, !mode.isEnforcing {
                 try takeUpFirewall()
             } else if !enforcing, mode.isEnforcing {
-                var idle = plan
-                idle.ports = []
-                try firewall.change(to: idle)
+                if let tables = firewall as? NFTables {
+                    noteLeft(try tables.takeOutRules(of: tableOwner))
+                } else {
+                    var idle = plan
+                    idle.ports = []
+                    try firewall.change(to: idle)
+                }
                 letGoOfFirewall()
             }
             problem("firewall", nil)
@@ -250,12 +257,22 @@ extension Agent {
 
     /// Observing acts on nothing, also not by rules that an earlier, enforcing run left behind.
     func leaveNoRules() {
-        guard settings.firewall.backend == .nft else { return }
+        guard settings.firewall.backend == .nft, !tableOwner.isEmpty else { return }
         do throws(FirewallError) {
-            if try NFTables().takeOutRules() { journal.note("took out the rules that were in force; the sets stay") }
+            let taken = try NFTables().takeOutRules(of: tableOwner)
+            if taken == .done { journal.note("took out the rules that were in force; the sets stay") }
+            noteLeft(taken)
         } catch  where error.kind == .notPermitted {
             // Without the right to look there is none to change it either: an earlier run had no more.
         } catch { journal.warn("firewall", error.description) }
+    }
+
+    private func noteLeft(_ taken: RulesTakenOut) {
+        guard case .left(let owner) = taken else { return }
+        journal.note(
+            "the rules in table inet breakwater are left alone: "
+                + (owner.isEmpty ? "they do not say whose they are" : "they are of another state directory, \(owner)")
+                + "; to be rid of them: breakwater enforce off there, or nft delete table inet breakwater")
     }
 
     func letGoOfFirewall() {
