@@ -44,6 +44,36 @@ package struct Ledger: Sendable {
         return bans.filter { prefix.contains($0.prefix) }.sorted { $0.prefix < $1.prefix }
     }
 
+    /// Bans of single hosts inside a network, in no particular order.
+    func hosts(inside network: Prefix) -> [Ban] {
+        let free = 128 - Int(network.bits)
+        // To ask for each address of a /24 is cheaper than to look at each of many bans.
+        if network.isIPv4, free < 63, 1 << free < hosts.count {
+            return (0..<(1 << UInt64(free))).compactMap { (number: UInt64) in
+                let address = IPAddress(high: 0, low: network.address.low + number)
+                return hosts[address]?.ban(of: address)
+            }
+        }
+        return hosts.addresses.indices.compactMap { index in
+            let address = hosts.addresses[index]
+            return network.contains(address) ? hosts.values[index].ban(of: address) : nil
+        }
+    }
+
+    /// A ban of a network around it that ends no earlier than the ban of this host, which need not stand in the set then.
+    package func cover(of host: Prefix) -> Ban? {
+        guard host.isHost, !networks.isEmpty, let until = hosts[host.address]?.until else { return nil }
+        return networks.outermost(containing: host) { $0.until >= until }?.value
+    }
+
+    /// The widest ban of a network strictly around `prefix`.
+    package func ban(around prefix: Prefix) -> Ban? {
+        networks.outermost(containing: prefix).flatMap { $0.prefix == prefix ? nil : $0.value }
+    }
+
+    /// Bans of networks that `counts` says yes to, IPv6 blocks of one source included.
+    func networks(where counts: (Ban) -> Bool) -> [Ban] { networks.entries.lazy.map(\.value).filter(counts) }
+
     private struct Bans: Sequence, IteratorProtocol, Sendable {
         let hosts: HostTable<PackedBan>
         let networks: [Ban]
