@@ -6,12 +6,15 @@ extension LabTests {
         private let net = "198.51.100.0/24"
         private var hosts: [String] { (1...4).map { "198.51.100.\($0)" } }
 
-        @Test func `four sources of a network become one element, through a restart, until a good sender shows up`() throws {
+        @Test func `four sources of a network become one element, through a restart, until a good sender shows up`()
+            throws
+        {
             let server = try mailServer
             try Daemon.with(["ban.networks": "true"]) { daemon in
                 try daemon.append(hosts.map { rejection(of: $0) })
                 try eventually("the network stands for its hosts") {
-                    try server.elements(of: "banned_nets4").map(\.net) == [net] && server.elements(of: "banned4").isEmpty
+                    try server.elements(of: "banned_nets4").map(\.net) == [net]
+                        && server.elements(of: "banned4").isEmpty
                 }
                 let bans = try daemon.bans()
                 #expect(Set(bans.keys) == Set(hosts.map { $0 + "/32" } + [net]))

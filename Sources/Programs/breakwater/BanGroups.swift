@@ -58,7 +58,9 @@ struct BanGroups {
     /// The widest network that is banned as a whole around a ban, or its /24 or /48.
     private static func net(_ prefix: Prefix, _ networks: PrefixTable<String>) -> Prefix {
         let usual = Prefix(prefix.address, bits: min(Int(prefix.bits), prefix.isIPv4 ? 120 : 48))
-        guard let widest = networks.outermost(containing: prefix)?.prefix, widest.bits < usual.bits else { return usual }
+        guard let widest = networks.outermost(containing: prefix)?.prefix, widest.bits < usual.bits else {
+            return usual
+        }
         return widest
     }
 

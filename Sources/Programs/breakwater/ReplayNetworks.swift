@@ -52,7 +52,8 @@ struct ReplayNetworks {
         .array(
             inOrder.map {
                 .object([
-                    ("net", .string($0.prefix.description)), ("why", .string($0.value.why)), ("bans", JSON($0.value.bans)),
+                    ("net", .string($0.prefix.description)), ("why", .string($0.value.why)),
+                    ("bans", JSON($0.value.bans)),
                 ])
             })
     }
