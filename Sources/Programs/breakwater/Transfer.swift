@@ -7,6 +7,8 @@ import Events
 import Glibc
 import LogIntake
 import Posix
+import SettingsFiles
+import Store
 
 /// `export` and `import`: bans out and in again.
 struct Export: ParsableCommand {
@@ -77,8 +79,10 @@ struct Import: ParsableCommand {
             Local, private and reserved networks are bad lines. A list is known again by its file's name: one that names
             less than half of the networks it has in force is refused, as it may have been cut off.
             """)
-    @Argument(help: "A file, or -")
-    var file: String
+    @Argument(help: "A file, or -; with --log any number of logs.")
+    var files: [String]
+    @Flag(help: "Count old mail logs for reports, and ban nobody; what was counted before is left out.")
+    var log = false
     @Option(name: .customLong("for"), help: ArgumentHelp("Span for lines that name none.", valueName: "duration"))
     var span: String?
     @Flag(help: "Do not ask, however wide a network, and take a list that shrank.")
@@ -89,7 +93,14 @@ struct Import: ParsableCommand {
     /// Requests on their way before an answer is waited for.
     private static let window = 64
 
+    /// The list.
+    private var file: String { files.first ?? "-" }
+
     func run() throws {
+        if log { return try countLogs() }
+        guard files.count == 1 else {
+            throw Failure(ExitStatus.usage, "import: one list at a time; --log takes any number of mail logs")
+        }
         let fallback = try readSpan(span)
         let list = try readList()
         let client = try common.connect()
@@ -132,6 +143,34 @@ struct Import: ParsableCommand {
                     + "\(bad) bad line\(bad == 1 ? "" : "s")")
         }
         if imported == 0 { throw Failure(ExitStatus.no, "") }
+    }
+
+    private func countLogs() throws {
+        guard span == nil, !yes else { throw Failure(ExitStatus.usage, "import --log bans nobody: no --for, no --yes") }
+        let settings = try readSettings(common)
+        let history: History
+        do throws(StoreError) { history = try History(StateDirectory(settings.stateDirectory)) } catch {
+            throw Failure(error.isPermission ? ExitStatus.noPermission : 74, "the history cannot be written: \(error)")
+        }
+        var counting = LogImport(history)
+        var failure: Failure?
+        for name in files {
+            var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
+            do { try counting.read(name, with: &reader, isDryRun: change.dryRun) } catch let error as Failure {
+                failure = failure ?? error
+            }
+        }
+        if common.json {
+            common.say(
+                JSON.document("import", [("events", JSON(counting.counted)), ("known", JSON(counting.known))])
+                    .description)
+        } else {
+            common.say(
+                "\(change.dryRun ? "would count" : "counted") \(grouped(counting.counted)) events, "
+                    + "\(grouped(counting.known)) were counted before")
+        }
+        if let failure { throw failure }
+        if counting.counted + counting.known == 0 { throw Failure(ExitStatus.no, "") }
     }
 
     /// The lines that name a network, by their numbers, and how many are bad; those are told.
