@@ -244,4 +244,33 @@ import Testing
         #expect(networks(again) == ["198.51.100.0/24", "203.0.113.0/24"])
         #expect(again.accept("198.51.100.9").contains { $0.short == "ban 198.51.100.4/32 10m" })
     }
+
+    @Test(arguments: [false, true])
+    func `bans told in whatever order are the same evidence`(isReversed: Bool) throws {
+        var bench = bench { $0.first = .days(1) }
+        let begin = bench.now
+        bench.now = begin + .minutes(50)
+        let hosts = isReversed ? [3, 2, 1] : [1, 2, 3]
+        for host in hosts as [Int64] {
+            let since = begin + .minutes(12 * host)
+            let prefix = try Prefix(parsing: "198.51.100.\(host)")
+            bench.policy.adopt(
+                Ban(prefix: prefix, since: since, until: since + .days(1), timeout: .days(1), why: "rbl"), at: bench.now
+            )
+        }
+        bench.reject("198.51.100.4")
+        #expect(networks(bench) == ["198.51.100.0/24"])
+    }
+
+    @Test func `IPv6 hosts banned by hand are covered by their network's ban and no other's`() throws {
+        var bench = bench { $0.ipv6Prefix = 128 }
+        for host in 1...4 { bench.reject("2001:db8:1:\(host)::1") }
+        #expect(networks(bench) == ["2001:db8:1::/48"])
+        #expect(bench.policy.isCovered(try Prefix(parsing: "2001:db8:1:2::1")))
+        bench.reject("198.51.100.1")
+        _ = try bench.policy.ban(Prefix(parsing: "::/0"), for: .forever, why: "by hand", shedding: false, at: bench.now)
+        #expect(!bench.policy.isCovered(try Prefix(parsing: "198.51.100.1")))
+        let orders = bench.accept("2001:db8:1:9::1").map(\.short)
+        #expect(orders.contains("unban 2001:db8:1::/48"))
+    }
 }

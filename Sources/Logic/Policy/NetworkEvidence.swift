@@ -42,9 +42,11 @@ struct NetworkEvidence: Sendable {
     // MARK: - Noting
 
     /// Notes a bad source: a host, or the first address of its IPv6 block.
+    ///
+    /// One that is told late, as after a restart, counts as seen with the newest of its network.
     mutating func note(_ source: IPAddress, at now: Instant) {
-        let tick = NetworkEvidence.tick(now)
-        let position = position(of: NetworkEvidence.network(of: source).address, tick)
+        let position = position(of: NetworkEvidence.network(of: source).address, NetworkEvidence.tick(now))
+        let tick = max(NetworkEvidence.tick(now), networks[position].last)
         let id = NetworkEvidence.id(of: source)
         if networks[position].map >= 0 {
             maps[Int(networks[position].map)].note(id, tick, isIPv4: source.isIPv4)
@@ -71,7 +73,7 @@ struct NetworkEvidence: Sendable {
 
     private mutating func position(of network: IPAddress, _ tick: UInt32) -> Int {
         if let found = index.position(of: network, { networks[$0].address }) {
-            if tick &- networks[found].last > NetworkEvidence.steps { clear(found, network) }
+            if isOld(networks[found], tick) { clear(found, network) }
             return found
         }
         let position: Int
@@ -98,7 +100,7 @@ struct NetworkEvidence: Sendable {
         for _ in 0..<16 {
             if networks[hand].last < networks[chosen].last { chosen = hand }
             hand = hand + 1 < networks.count ? hand + 1 : 0
-            if tick &- networks[chosen].last > NetworkEvidence.steps { break }
+            if isOld(networks[chosen], tick) { break }
         }
         return chosen
     }
@@ -142,9 +144,12 @@ struct NetworkEvidence: Sendable {
         for number in 0..<(1 << max(0, min(16, unit - Int(block.bits)))) {
             let address = block.address.network(number, ofLength: unit)
             guard let position = index.position(of: address, { networks[$0].address }) else { continue }
-            guard tick &- networks[position].last <= NetworkEvidence.steps else { continue }
-            body(networks[position])
+            if !isOld(networks[position], tick) { body(networks[position]) }
         }
+    }
+
+    private func isOld(_ network: Network, _ tick: UInt32) -> Bool {
+        tick > network.last && tick - network.last > NetworkEvidence.steps
     }
 
     private static func tick(_ now: Instant) -> UInt32 {

@@ -214,7 +214,10 @@ extension Agent {
                 costs[ban.prefix]?.shed &+= 1
                 // So that the list has it after a restart, too.
                 store.post(.ban(stored(ban)))
-                if shedLately.count < Agent.mostShedLately { shedLately[ban.prefix] = clock.now }
+                // In a network the next packet may be another host's.
+                if shedLately.count < Agent.mostShedLately, !policy.isByEvidence(ban) {
+                    shedLately[ban.prefix] = clock.now
+                }
             }
         } else if decision.outcome == .failed {
             tally.failed += 1
