@@ -45,6 +45,7 @@ let package = Package(
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
         .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
+        .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "Origins"),
         .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
         .ours("Logic", "BanLists", ["Addresses", "Events"]),
@@ -75,6 +76,7 @@ let package = Package(
                 "SettingsFiles",
                 "Shedding",
                 "Store",
+                "Waves",
             ]),
         .program(
             "breakwater",
@@ -101,6 +103,7 @@ let package = Package(
                 "SettingsFiles",
                 "Shedding",
                 "Store",
+                "Waves",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // How we ask the kernel.
@@ -128,6 +131,7 @@ let package = Package(
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("OriginsTests", ["Origins"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy", "ProcFS"]),
+        .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
         .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),

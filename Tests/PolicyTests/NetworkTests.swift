@@ -250,8 +250,8 @@ import Testing
         var bench = bench { $0.first = .days(1) }
         let begin = bench.now
         bench.now = begin + .minutes(50)
-        let hosts = isReversed ? [3, 2, 1] : [1, 2, 3]
-        for host in hosts as [Int64] {
+        let hosts: [Int64] = isReversed ? [3, 2, 1] : [1, 2, 3]
+        for host in hosts {
             let since = begin + .minutes(12 * host)
             let prefix = try Prefix(parsing: "198.51.100.\(host)")
             bench.policy.adopt(
