@@ -46,6 +46,7 @@ let package = Package(
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "Origins"),
         .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "Pictures", ["Events", "Origins", "Reports"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
@@ -91,6 +92,7 @@ let package = Package(
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
+        .tests("PicturesTests", ["Events", "Origins", "Reports", "Pictures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
@@ -101,6 +103,10 @@ let package = Package(
         .executableTarget(
             name: "StoreHelper", dependencies: ["Addresses", "Events", "Store", "Posix"], path: "Tests/StoreHelper",
             swiftSettings: strict),
+        // Pages and pictures of reports that are made up, for the tests that look at them in a browser.
+        .executableTarget(
+            name: "ReportHelper", dependencies: ["Events", "Origins", "Reports", "Pictures"], path: "Tests/ReportHelper",
+            exclude: ["Fixtures"], swiftSettings: strict),
         // The tree itself: format, imports, manual pages against the programs' own help.
         .tests("Tidy", []),
         // Started by scripts/test inside a network namespace of their own.
