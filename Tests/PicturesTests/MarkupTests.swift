@@ -26,13 +26,13 @@ import Testing
     }
 
     @Test func `figures are written as people read them`() {
-        #expect([0, 999, 1000, 44_000, -1_234_567, Int.min].map(Figures.grouped) == [
+        #expect([0, 999, 1000, 44_000, -1_234_567, Int.min].map(Wording.grouped) == [
             "0", "999", "1,000", "44,000", "-1,234,567", "-9,223,372,036,854,775,808",
         ])
-        #expect([0, 43_690, -8].map(Figures.signed) == ["0", "+43,690", "\u{2212}8"])
-        #expect([66.5, 0.05, 1234.96, .nan, .infinity, -0.01].map { Figures.decimal($0, 1) } == [
+        #expect([0, 43_690, -8].map(Wording.signed) == ["0", "+43,690", "\u{2212}8"])
+        #expect([66.5, 0.05, 1234.96, .nan, .infinity, -0.01].map { Wording.decimal($0, 1) } == [
             "66.5", "0.1", "1,235.0", "-", "inf", "0.0",
         ])
-        #expect([0, 12.34, 12.96, -0.04, -0.5, .infinity].map(Figures.place) == ["0", "12.3", "13", "0", "-0.5", "1000000"])
+        #expect([0, 12.34, 12.96, -0.04, -0.5, .infinity].map(Wording.place) == ["0", "12.3", "13", "0", "-0.5", "1000000"])
     }
 }

@@ -38,7 +38,7 @@ enum Axis {
             let instant = Instant(seconds: local - Int64(offsetSeconds))
             let time = CivilTime(instant, offsetSeconds: offsetSeconds)
             let isDay = step >= 86400 || (time.hour == 0 && time.minute == 0 && time.second == 0)
-            ticks.append((instant, isDay ? Figures.day(time) : Figures.clock(time, seconds: step < 60), isDay))
+            ticks.append((instant, isDay ? Wording.day(time) : Wording.clock(time, seconds: step < 60), isDay))
             local += step
         }
         return ticks

@@ -81,7 +81,7 @@ struct ColourClasses {
     }
 
     fileprivate static func label(_ first: Int, _ last: Int) -> String {
-        first >= last ? Figures.grouped(first) : "\(Figures.grouped(first))\u{2013}\(Figures.grouped(last))"
+        first >= last ? Wording.grouped(first) : "\(Wording.grouped(first))\u{2013}\(Wording.grouped(last))"
     }
 }
 
@@ -114,7 +114,7 @@ struct DifferenceClasses {
         func side(_ letter: String, _ sign: Int, _ extreme: Int) -> [(name: String, label: String)] {
             bounds.indices.filter { bounds[$0] <= extreme }.map { place in
                 let last = min(extreme, place + 1 < bounds.count ? bounds[place + 1] - 1 : extreme)
-                let ends = [bounds[place] * sign, last * sign].sorted().map(Figures.signed)
+                let ends = [bounds[place] * sign, last * sign].sorted().map(Wording.signed)
                 return ("\(letter)\(colour(place))", bounds[place] == last ? ends[0] : "\(ends[0]) to \(ends[1])")
             }
         }

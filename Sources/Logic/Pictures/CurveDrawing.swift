@@ -38,7 +38,7 @@ struct CurveDrawing {
         var seen: [String] = []
         for mark in curve.marks where !seen.contains(mark.kind) && seen.count < Self.mostKinds { seen.append(mark.kind) }
         kinds = seen
-        left = 12 + (Axis.levels(to: top, about: 5).map { TextWidth.of(Figures.grouped($0)) } + kinds.map(TextWidth.of))
+        left = 12 + (Axis.levels(to: top, about: 5).map { TextWidth.of(Wording.grouped($0)) } + kinds.map(TextWidth.of))
             .reduce(24) { max($0, min($1, 90)) }
         right = form.width - (kinds.isEmpty ? 8 : 52)
         plotTop = 46
@@ -58,7 +58,7 @@ struct CurveDrawing {
         plotTop + plotHeight * (1 - Double(max(0, value)) / Double(top))
     }
 
-    private func moment(_ time: Instant) -> String { Figures.moment(time, offsetSeconds) }
+    private func moment(_ time: Instant) -> String { Wording.moment(time, offsetSeconds) }
 
     // MARK: - Steps
 
@@ -82,7 +82,7 @@ struct CurveDrawing {
             let width = min(TextWidth.of(span.label), 240)
             let place = max(left, min(from, right - width))
             guard let row = ends.firstIndex(where: { $0 + 8 <= place }) else { continue }
-            drawing.text("spanword", place, 28 - 14 * Double(row), span.label, room: width)
+            drawing.text("spanword", place, 26 - 14 * Double(row), span.label, room: width)
             ends[row] = place + width
         }
     }
@@ -90,7 +90,7 @@ struct CurveDrawing {
     private mutating func drawAxes() {
         for level in Axis.levels(to: top, about: 5) {
             drawing.line(level == 0 ? "axis" : "rule", left, y(level), right, y(level))
-            drawing.text("quiet", left - 6, y(level) + 4, Figures.grouped(level), .end)
+            drawing.text("quiet", left - 6, y(level) + 4, Wording.grouped(level), .end)
         }
         let bottom = plotTop + plotHeight
         let room = drawing.form == .wide ? 80.0 : 62
@@ -102,8 +102,8 @@ struct CurveDrawing {
                 tick.isDay ? "strong" : "quiet", max(left + 14, min(right - 16, x(tick.time))), bottom + 18, tick.label,
                 .middle)
         }
-        var words = Figures.date(CivilTime(begin, offsetSeconds: offsetSeconds))
-        if drawing.form == .wide { words += ", " + Figures.zone(offsetSeconds) }
+        var words = Wording.date(CivilTime(begin, offsetSeconds: offsetSeconds))
+        if drawing.form == .wide { words += ", " + Wording.zone(offsetSeconds) }
         drawing.text("quiet", left, bottom + 36, words)
         let rest = right - left - TextWidth.of(words) - 12
         drawing.text("quiet", right, bottom + 36, curve.unit, .end, room: min(rest, 200))
@@ -112,7 +112,7 @@ struct CurveDrawing {
     private mutating func drawLimit() {
         guard let limit = curve.limit else { return }
         drawing.line("limit", left, y(limit), right, y(limit))
-        drawing.text("limitword", right, y(limit) - 5, "limit \(Figures.grouped(limit))", .end)
+        drawing.text("limitword", right, y(limit) - 5, "limit \(Wording.grouped(limit))", .end)
     }
 
     /// Pieces of the curve: where nothing was recorded for long there is none.
@@ -123,10 +123,10 @@ struct CurveDrawing {
                 drawing.circle("bar", x: x(first.time), y: y(first.value), radius: 2)
                 continue
             }
-            let points = thinned(piece).map { "\(Figures.place(x($0.time))) \(Figures.place(y($0.value)))" }
+            let points = thinned(piece).map { "\(Wording.place(x($0.time))) \(Wording.place(y($0.value)))" }
             let data = points.joined(separator: "L")
-            let base = Figures.place(y(0))
-            drawing.path("area", "M\(Figures.place(x(first.time))) \(base)L\(data)L\(Figures.place(x(last.time))) \(base)Z")
+            let base = Wording.place(y(0))
+            drawing.path("area", "M\(Wording.place(x(first.time))) \(base)L\(data)L\(Wording.place(x(last.time))) \(base)Z")
             drawing.path("curve", "M" + data)
         }
     }
@@ -184,10 +184,10 @@ struct CurveDrawing {
                 let time = begin + .seconds(Int64(Double(column) * span))
                 drawing.rect(
                     "k\(row + 1)", x: left + Double(column) * 4, y: base - height, width: 3.4, height: height,
-                    title: "\(kind): \(Figures.grouped(count)) at \(moment(time))")
+                    title: "\(kind): \(Wording.grouped(count)) at \(moment(time))")
             }
             let total = marks.reduce(0) { $0 &+ $1.count }
-            drawing.text("quiet", right + 6, base, Figures.grouped(total), room: 50)
+            drawing.text("quiet", right + 6, base, Wording.grouped(total), room: 50)
         }
     }
 
@@ -195,14 +195,14 @@ struct CurveDrawing {
 
     private var summary: String {
         guard let peak = curve.points.max(by: { $0.value < $1.value }) else { return "Nothing was recorded." }
-        var words = "From \(moment(begin)) to \(moment(end)): at most \(Figures.grouped(peak.value)) \(curve.unit)"
+        var words = "From \(moment(begin)) to \(moment(end)): at most \(Wording.grouped(peak.value)) \(curve.unit)"
         words += " at \(moment(peak.time))"
-        if let limit = curve.limit { words += ", of \(Figures.grouped(limit))" }
+        if let limit = curve.limit { words += ", of \(Wording.grouped(limit))" }
         words += "."
         if !curve.spans.isEmpty { words += " Shaded: " + curve.spans.prefix(12).map(\.label).joined(separator: ", ") + "." }
         for kind in kinds {
             let total = curve.marks.lazy.filter { $0.kind == kind }.reduce(0) { $0 &+ $1.count }
-            words += " \(kind): \(Figures.grouped(total))."
+            words += " \(kind): \(Wording.grouped(total))."
         }
         return words
     }

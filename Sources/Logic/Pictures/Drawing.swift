@@ -31,14 +31,14 @@ struct Drawing {
     mutating func rect(
         _ name: String, x: Double, y: Double, width: Double, height: Double, title: String? = nil, radius: Double = 0
     ) {
-        body += "<rect class=\"\(name)\" x=\"\(Figures.place(x))\" y=\"\(Figures.place(y))\""
-        body += " width=\"\(Figures.place(width))\" height=\"\(Figures.place(height))\""
-        if radius > 0 { body += " rx=\"\(Figures.place(radius))\"" }
+        body += "<rect class=\"\(name)\" x=\"\(Wording.place(x))\" y=\"\(Wording.place(y))\""
+        body += " width=\"\(Wording.place(width))\" height=\"\(Wording.place(height))\""
+        if radius > 0 { body += " rx=\"\(Wording.place(radius))\"" }
         close("rect", title)
     }
 
     mutating func line(_ name: String, _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double) {
-        path(name, "M\(Figures.place(x1)) \(Figures.place(y1))L\(Figures.place(x2)) \(Figures.place(y2))")
+        path(name, "M\(Wording.place(x1)) \(Wording.place(y1))L\(Wording.place(x2)) \(Wording.place(y2))")
     }
 
     mutating func path(_ name: String, _ data: String, title: String? = nil) {
@@ -47,8 +47,8 @@ struct Drawing {
     }
 
     mutating func circle(_ name: String, x: Double, y: Double, radius: Double, title: String? = nil) {
-        body += "<circle class=\"\(name)\" cx=\"\(Figures.place(x))\" cy=\"\(Figures.place(y))\""
-        body += " r=\"\(Figures.place(radius))\""
+        body += "<circle class=\"\(name)\" cx=\"\(Wording.place(x))\" cy=\"\(Wording.place(y))\""
+        body += " r=\"\(Wording.place(radius))\""
         close("circle", title)
     }
 
@@ -67,7 +67,7 @@ struct Drawing {
         _ name: String, _ x: Double, _ y: Double, _ text: String, _ anchor: Anchor = .start, room: Double = .infinity
     ) {
         let shown = TextWidth.fitted(text, room)
-        body += "<text x=\"\(Figures.place(x))\" y=\"\(Figures.place(y))\""
+        body += "<text x=\"\(Wording.place(x))\" y=\"\(Wording.place(y))\""
         if !name.isEmpty { body += " class=\"\(name)\"" }
         if anchor != .start { body += " text-anchor=\"\(anchor.rawValue)\"" }
         body += ">\(Markup.escaped(shown))"
@@ -81,8 +81,8 @@ struct Drawing {
     // MARK: - The whole
 
     private var opening: String {
-        "viewBox=\"0 0 \(Figures.place(width)) \(Figures.place(height))\" width=\"\(Figures.place(width))\" "
-            + "height=\"\(Figures.place(height))\" role=\"img\""
+        "viewBox=\"0 0 \(Wording.place(width)) \(Wording.place(height))\" width=\"\(Wording.place(width))\" "
+            + "height=\"\(Wording.place(height))\" role=\"img\""
     }
 
     private func words(_ id: String) -> String {
@@ -102,12 +102,12 @@ struct Drawing {
     /// A file of its own, with its style, its title above it and a ground, as the page around it is not known.
     var file: String {
         let (margin, head) = (16.0, 48.0)
-        let (wide, high) = (Figures.place(width + 2 * margin), Figures.place(height + head + margin))
+        let (wide, high) = (Wording.place(width + 2 * margin), Wording.place(height + head + margin))
         var text = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(wide) \(high)\" width=\"\(wide)\" "
         text += "height=\"\(high)\" role=\"img\" \(labels("b"))>\(words("b"))\n"
         text += "<style>\(DrawingStyle.text)</style>\n"
-        text += "<rect class=\"ground\" x=\"0.5\" y=\"0.5\" width=\"\(Figures.place(width + 2 * margin - 1))\" "
-        text += "height=\"\(Figures.place(height + head + margin - 1))\" rx=\"8\"/>\n"
+        text += "<rect class=\"ground\" x=\"0.5\" y=\"0.5\" width=\"\(Wording.place(width + 2 * margin - 1))\" "
+        text += "height=\"\(Wording.place(height + head + margin - 1))\" rx=\"8\"/>\n"
         let shown = TextWidth.fitted(title, width / 1.35)
         text += "<text class=\"head\" x=\"16\" y=\"30\">\(Markup.escaped(shown))</text>\n"
         return text + "<g transform=\"translate(16 48)\">\n\(body)</g>\n</svg>\n"

@@ -8,7 +8,7 @@ struct GridDrawing {
         let sums = grid.values.map { $0.reduce(0) { $0 &+ ($1 ?? 0) } }
         let columns = max(1, grid.columnLabels.count)
         let left = 8 + min(120, grid.rowLabels.reduce(20) { max($0, TextWidth.of($1)) })
-        let sumWidth = sums.reduce(20) { max($0, TextWidth.of(Figures.grouped($1))) }
+        let sumWidth = sums.reduce(20) { max($0, TextWidth.of(Wording.grouped($1))) }
         let right = form.width - (form == .wide ? sumWidth + 10 : 0)
         let cell = (width: (right - left) / Double(columns), height: form == .wide ? 26.0 : 20)
         let plotTop = 22.0
@@ -33,14 +33,14 @@ struct GridDrawing {
             for (column, value) in grid.values[row].prefix(columns).enumerated() {
                 let name = value.map { "part " + classes.name($0) } ?? "void"
                 let inset = value == nil ? 2.5 : 0
-                let words = value.map(Figures.grouped) ?? "not recorded"
+                let words = value.map(Wording.grouped) ?? "not recorded"
                 let columnLabel = column < grid.columnLabels.count ? grid.columnLabels[column] : ""
                 drawing.rect(
                     name, x: left + Double(column) * cell.width + inset, y: y + inset,
                     width: cell.width - 1 - 2 * inset, height: cell.height - 1 - 2 * inset, title: "\(label) \(columnLabel): \(words)")
             }
             if form == .wide {
-                drawing.text("", form.width, y + cell.height / 2 + 4, Figures.grouped(sums[row]), .end)
+                drawing.text("", form.width, y + cell.height / 2 + 4, Wording.grouped(sums[row]), .end)
             }
         }
         legend.draw(in: &drawing, y: bottom + 12)
@@ -48,7 +48,7 @@ struct GridDrawing {
     }
 
     private static func summary(_ grid: Report.Grid, _ sums: [Int]) -> String {
-        let rows = zip(grid.rowLabels, sums).map { "\($0) \(Figures.grouped($1))" }
+        let rows = zip(grid.rowLabels, sums).map { "\($0) \(Wording.grouped($1))" }
         var words = "Sums: " + rows.joined(separator: ", ") + "."
         let cells = grid.values.enumerated().flatMap { row, values in
             values.enumerated().map { (row, $0.offset, $0.element ?? 0) }
@@ -56,7 +56,7 @@ struct GridDrawing {
         if let most = cells.max(by: { $0.2 < $1.2 }), most.2 > 0, most.0 < grid.rowLabels.count,
             most.1 < grid.columnLabels.count
         {
-            words += " Most: \(Figures.grouped(most.2)), \(grid.rowLabels[most.0]) \(grid.columnLabels[most.1])."
+            words += " Most: \(Wording.grouped(most.2)), \(grid.rowLabels[most.0]) \(grid.columnLabels[most.1])."
         }
         return words
     }

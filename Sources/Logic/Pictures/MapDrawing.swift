@@ -37,7 +37,7 @@ struct MapDrawing {
 
     var legend: [(name: String, label: String)] { classes.legend }
 
-    private func words(_ count: Int) -> String { world.isDifference ? Figures.signed(count) : Figures.grouped(count) }
+    private func words(_ count: Int) -> String { world.isDifference ? Wording.signed(count) : Wording.grouped(count) }
 
     /// What is on no place of the map, codes that no map has (`EU`, `AP`) among it.
     var unlocated: String {
@@ -82,7 +82,7 @@ struct MapDrawing {
         let height = Double(World.size.height) * scale
         let legend = Legend(self.legend, width: form.width)
         var drawing = Drawing(form, height: height + 34 + legend.height, title: world.title, summary: summary)
-        drawing.raw("<g transform=\"scale(\(Figures.decimal(scale, 4)))\">\n\(land(shared: false))</g>\n")
+        drawing.raw("<g transform=\"scale(\(Wording.decimal(scale, 4)))\">\n\(land(shared: false))</g>\n")
         legend.draw(in: &drawing, y: height + 10)
         drawing.text("quiet", 0, drawing.height - 4, unlocated, room: form.width)
         return drawing

@@ -71,7 +71,7 @@ package struct Page {
     // MARK: - Before and after the sections
 
     private mutating func writeHead() {
-        let zone = Figures.zone(report.offsetSeconds)
+        let zone = Wording.zone(report.offsetSeconds)
         text += "<header>\n<h1>\(Markup.escaped(report.title))</h1>\n<p class=\"when\">"
         text += "\(time(report.begin)) to \(time(report.end)), \(zone)"
         if !report.hosts.isEmpty {
@@ -102,7 +102,7 @@ package struct Page {
     }
 
     private func time(_ instant: Instant) -> String {
-        "<time datetime=\"\(instant.rfc3339)\">\(Figures.moment(instant, report.offsetSeconds))</time>"
+        "<time datetime=\"\(instant.rfc3339)\">\(Wording.moment(instant, report.offsetSeconds))</time>"
     }
 
     // MARK: - A section

@@ -45,7 +45,7 @@ enum PageStyle {
         .drawing.wide{display:block}.drawing.narrow{display:none}.table,.long{overflow:visible;max-height:none}
         .long thead{position:static}
         section{margin-top:16pt;padding-top:8pt}h2{break-after:avoid}tr,figure{break-inside:avoid}thead{display:table-header-group;break-inside:avoid}
-        thead button::after{content:none}a{color:inherit;text-decoration:none}th,td{padding:2pt 8pt 2pt 0}
+        thead button::after{content:none}thead button{display:contents}a{color:inherit;text-decoration:none}th,td{padding:2pt 8pt 2pt 0}
         .maps{grid-template-columns:1fr 1fr}}
         \(DrawingStyle.text)
 

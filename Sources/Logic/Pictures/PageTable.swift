@@ -34,7 +34,7 @@ struct PageTable {
         text += "<div class=\"table\(isLong ? " long" : "")\" role=\"region\" tabindex=\"0\" aria-labelledby=\"\(anchor)-c\">\n<table>\n"
         let count = section.rows.count
         text += "<caption id=\"\(anchor)-c\">\(Markup.escaped(section.title)), "
-        text += "\(Figures.grouped(count)) row\(count == 1 ? "" : "s")</caption>\n<thead>\n<tr>"
+        text += "\(Wording.grouped(count)) row\(count == 1 ? "" : "s")</caption>\n<thead>\n<tr>"
         for (column, kind) in zip(section.columns, kinds) {
             text += "<th scope=\"col\"\(kind.isEmpty ? "" : " class=\"\(kind)\"")>\(Markup.escaped(column.title))</th>"
         }

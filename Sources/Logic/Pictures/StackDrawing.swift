@@ -28,7 +28,7 @@ struct StackDrawing {
         parts = Self.joined(full)
         totals = stack.labels.indices.map { day in full.reduce(0) { $0 &+ $1.values[day] } }
         drawing = Drawing(form, height: 0, title: title)
-        let days = zip(stack.labels, totals).prefix(31).map { "\($0) \(Figures.grouped($1))" }
+        let days = zip(stack.labels, totals).prefix(31).map { "\($0) \(Wording.grouped($1))" }
         drawing.summary = "In all: " + days.joined(separator: ", ") + "."
     }
 
@@ -47,7 +47,7 @@ struct StackDrawing {
     private mutating func draw() {
         let top = max(1, totals.max() ?? 1)
         let levels = Axis.levels(to: top, about: 5)
-        let left = 12 + levels.reduce(20) { max($0, TextWidth.of(Figures.grouped($1))) }
+        let left = 12 + levels.reduce(20) { max($0, TextWidth.of(Wording.grouped($1))) }
         let entries = parts.indices.map { (name: colour($0), label: parts[$0].name) }
         let legend = Legend(entries, width: drawing.width)
         let plotTop = legend.height + 26
@@ -57,13 +57,13 @@ struct StackDrawing {
         func y(_ value: Int) -> Double { plotTop + height * (1 - Double(value) / Double(top)) }
         for level in levels {
             drawing.line(level == 0 ? "axis" : "rule", left, y(level), drawing.width, y(level))
-            drawing.text("quiet", left - 6, y(level) + 4, Figures.grouped(level), .end)
+            drawing.text("quiet", left - 6, y(level) + 4, Wording.grouped(level), .end)
         }
         let slot = (drawing.width - left) / Double(max(1, stack.labels.count))
         let bar = min(slot * 0.72, 96)
         let widest = stack.labels.reduce(10) { max($0, TextWidth.of($1)) } + 8
         let every = max(1, Int((widest / slot).rounded(.up)))
-        let totalWidest = totals.reduce(10) { max($0, TextWidth.of(Figures.grouped($1))) } + 4
+        let totalWidest = totals.reduce(10) { max($0, TextWidth.of(Wording.grouped($1))) } + 4
         for (day, label) in stack.labels.enumerated() {
             let middle = left + (Double(day) + 0.5) * slot
             var sum = 0
@@ -71,11 +71,11 @@ struct StackDrawing {
                 let count = part.values[day]
                 drawing.rect(
                     "part \(colour(index))", x: middle - bar / 2, y: y(sum &+ count), width: bar,
-                    height: y(sum) - y(sum &+ count), title: "\(label), \(part.name): \(Figures.grouped(count))")
+                    height: y(sum) - y(sum &+ count), title: "\(label), \(part.name): \(Wording.grouped(count))")
                 sum &+= count
             }
             if totalWidest <= slot {
-                drawing.text("", middle, y(totals[day]) - 6, Figures.grouped(totals[day]), .middle)
+                drawing.text("", middle, y(totals[day]) - 6, Wording.grouped(totals[day]), .middle)
             }
             if day % every == 0 {
                 let room = min(slot * Double(every) - 4, 2 * min(middle, drawing.width - middle))

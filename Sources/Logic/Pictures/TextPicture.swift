@@ -120,14 +120,14 @@ package struct TextPicture {
         }
         let peak = curve.points.map(\.value).max() ?? 0
         let top = max(peak, curve.limit ?? 0)
-        var lines = [line(curve.unit, sparkline(levels, top: top), Figures.grouped(top))]
+        var lines = [line(curve.unit, sparkline(levels, top: top), Wording.grouped(top))]
         for kind in kinds {
             var counts = [Int](repeating: 0, count: length)
             let marks = curve.marks.filter { $0.kind == kind }
             for mark in marks { counts[column(mark.time)] &+= mark.count }
-            lines.append(line(kind, sparkline(counts), Figures.grouped(marks.reduce(0) { $0 &+ $1.count })))
+            lines.append(line(kind, sparkline(counts), Wording.grouped(marks.reduce(0) { $0 &+ $1.count })))
         }
-        let (begin, end) = (Figures.moment(first, offsetSeconds), Figures.moment(last, offsetSeconds))
+        let (begin, end) = (Wording.moment(first, offsetSeconds), Wording.moment(last, offsetSeconds))
         if begin.count + end.count + 2 <= length {
             lines.append(line("", begin + blank(length - begin.count - end.count) + end, "").trimmingEnd)
         }
@@ -138,7 +138,7 @@ package struct TextPicture {
         bars(
             stack.labels.enumerated().map { day, label in
                 let sum = stack.parts.reduce(0) { $0 &+ (day < $1.values.count ? $1.values[day] : 0) }
-                return (label, Double(sum), Figures.grouped(sum))
+                return (label, Double(sum), Wording.grouped(sum))
             })
     }
 
@@ -146,7 +146,7 @@ package struct TextPicture {
     private func lines(_ grid: Report.Grid) -> [String] {
         let most = Double(max(1, grid.values.lazy.joined().compactMap { $0 }.max() ?? 1))
         let labelWidth = min(grid.rowLabels.reduce(0) { max($0, $1.count) }, 12)
-        let sums = grid.values.map { row in Figures.grouped(row.reduce(0) { $0 &+ ($1 ?? 0) }) }
+        let sums = grid.values.map { row in Wording.grouped(row.reduce(0) { $0 &+ ($1 ?? 0) }) }
         let sumWidth = sums.reduce(0) { max($0, $1.count) }
         let columns = grid.columnLabels.count
         let wide = labelWidth + 4 + columns * 2 + sumWidth <= width ? 2 : 1
@@ -166,7 +166,7 @@ package struct TextPicture {
         worlds.filter { !$0.isDifference }.flatMap { world -> [String] in
             let most = world.counts.filter { $0.value > 0 }.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
             let rows = most.prefix(10).map { country, count in
-                (country.name ?? country.description, Double(count), Figures.grouped(count))
+                (country.name ?? country.description, Double(count), Wording.grouped(count))
             }
             return (worlds.count > 1 ? [fitted(world.title, width)] : []) + bars(rows)
         }

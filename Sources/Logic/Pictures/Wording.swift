@@ -1,8 +1,8 @@
 import Events
 import Reports
 
-/// Figures, dates and times as people read them, without a locale: `44,000`, `79.18%`, `x66.5`, `2011-02-24 19:12`.
-enum Figures {
+/// Wording, dates and times as people read them, without a locale: `44,000`, `79.18%`, `x66.5`, `2011-02-24 19:12`.
+enum Wording {
     static func grouped(_ value: Int) -> String {
         let digits = Array(String(value.magnitude).utf8)
         var text: [UInt8] = value < 0 ? [0x2d] : []
@@ -73,14 +73,14 @@ extension Report.Cell {
         switch self {
         case .none: ""
         case .text(let text): text
-        case .count(let count): Figures.grouped(count)
-        case .estimate(let count): "~" + Figures.grouped(count)
-        case .atLeast(let count): "\u{2265}" + Figures.grouped(count)
-        case .share(let share): Figures.decimal(share * 100, 2) + "%"
-        case .factor(let factor): "x" + Figures.decimal(factor, 1)
-        case .number(let number): Figures.decimal(number, 1)
+        case .count(let count): Wording.grouped(count)
+        case .estimate(let count): "~" + Wording.grouped(count)
+        case .atLeast(let count): "\u{2265}" + Wording.grouped(count)
+        case .share(let share): Wording.decimal(share * 100, 2) + "%"
+        case .factor(let factor): "x" + Wording.decimal(factor, 1)
+        case .number(let number): Wording.decimal(number, 1)
         case .span(let span): span.span
-        case .time(let instant): Figures.moment(instant, offsetSeconds)
+        case .time(let instant): Wording.moment(instant, offsetSeconds)
         case .country(let country): country.map { $0.name ?? $0.description } ?? "unlocated"
         }
     }
