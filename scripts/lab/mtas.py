@@ -116,8 +116,10 @@ def _judge(total, log, truth, events):
     for event in events:
         row = truth.get(event["line"], {"peer": "-", "class": "-"})
         # A reply of several lines is one. A list's 4xx is found where truth has it, and no mistake where it has not.
-        is_listing = event["class"] == "rbl" and not event["continued"]
-        is_rejection = is_listing and event["event"] == "rejection"
+        # Where a line has several addresses, its class depends on which is the peer's, and `parse` tells neither.
+        is_open = event["peer"] is None and event["class"] is None and event["event"] == "rejection"
+        is_listing = is_open or event["class"] == "rbl" and not event["continued"]
+        is_rejection = is_listing and not is_open and event["event"] == "rejection"
         if event["peer"] not in (None, row["peer"]):
             total["wrong_address"] += 1
         elif is_rejection and row["class"] != "rbl":

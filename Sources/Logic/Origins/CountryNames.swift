@@ -113,7 +113,7 @@ extension Country {
         GW Guinea-Bissau
         GY Guyana
         HK Hong Kong
-        HM Heard I. and McDonald Islands
+        HM Heard Island and McDonald Islands
         HN Honduras
         HR Croatia
         HT Haiti
@@ -138,8 +138,8 @@ extension Country {
         KI Kiribati
         KM Comoros
         KN Saint Kitts and Nevis
-        KP Dem. Rep. Korea
-        KR Republic of Korea
+        KP North Korea
+        KR South Korea
         KW Kuwait
         KY Cayman Islands
         KZ Kazakhstan

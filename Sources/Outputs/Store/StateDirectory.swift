@@ -10,6 +10,13 @@ package struct StateDirectory: Sendable {
     package init(_ path: String) { self.path = path }
 
     package var databasePath: String { path + "/breakwater.db" }
+    package var historyPath: String { path + "/history.db" }
+
+    /// Who owns the directory; `nil` when that cannot be told.
+    var owner: (user: uid_t, group: gid_t)? {
+        var status = stat()
+        return stat(path, &status) == 0 ? (status.st_uid, status.st_gid) : nil
+    }
 
     /// Creates the directory with mode 0700 when it is missing (not its parents), and takes other people's rights on it.
     func prepare() throws(SystemError) {
@@ -32,23 +39,27 @@ package struct StateDirectory: Sendable {
     }
 
     /// Moves the database and what SQLite keeps beside it out of the way. Returns the new name.
-    func moveDatabaseAside(at time: Instant) throws(SystemError) -> String {
+    func moveDatabaseAside(at time: Instant) throws(SystemError) -> String { try moveAside("breakwater.db", at: time) }
+
+    /// The same with a file of this directory; the newest three of it that were moved aside stay.
+    func moveAside(_ file: String, at time: Instant) throws(SystemError) -> String {
         let t = CivilTime(time)
         let stamp =
             padded(t.year, 4) + padded(t.month, 2) + padded(t.day, 2) + "-" + padded(t.hour, 2) + padded(t.minute, 2)
             + padded(t.second, 2)
-        let name = StateDirectory.asidePrefix + stamp
+        let prefix = file + ".corrupt-"
+        let name = prefix + stamp
         for suffix in StateDirectory.companions {
-            if rename(databasePath + suffix, path + "/" + name + suffix) != 0, errno != ENOENT {
-                throw SystemError("rename", databasePath + suffix)
+            if rename(path + "/" + file + suffix, path + "/" + name + suffix) != 0, errno != ENOENT {
+                throw SystemError("rename", path + "/" + file + suffix)
             }
         }
-        removeOldAside()
+        removeOld(prefix)
         return name
     }
 
     /// Keeps the newest three: their names carry their time.
-    private func removeOldAside() {
+    private func removeOld(_ prefix: String) {
         guard let directory = opendir(path) else { return }
         defer { closedir(directory) }
         var names: Set<String> = []
@@ -58,16 +69,13 @@ package struct StateDirectory: Sendable {
                     String(cString: $0)
                 }
             }
-            if name.hasPrefix(StateDirectory.asidePrefix) {
-                names.insert(String(name.prefix(StateDirectory.asidePrefix.utf8.count + 15)))
-            }
+            if name.hasPrefix(prefix) { names.insert(String(name.prefix(prefix.utf8.count + 15))) }
         }
         for name in names.sorted().dropLast(3) {
             for suffix in StateDirectory.companions { unlink(path + "/" + name + suffix) }
         }
     }
 
-    private static let asidePrefix = "breakwater.db.corrupt-"
     /// The file itself, its write-ahead log and the log's index (sqlite.org/wal.html).
     private static let companions = ["", "-wal", "-shm"]
 }

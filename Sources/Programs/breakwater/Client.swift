@@ -90,6 +90,12 @@ final class Client {
             }
             throw error
         }
+        return try answer(row: row)
+    }
+
+    /// What the daemon answers to the oldest request that was sent and has no answer yet.
+    @discardableResult
+    func answer(row: (Record) throws -> Void = { _ in }) throws -> Record {
         while let record = try next() {
             switch record.word {
             case "done": return record

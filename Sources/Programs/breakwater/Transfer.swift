@@ -1,27 +1,31 @@
 import Addresses
 import ArgumentParser
+import BanLists
 import ControlProtocol
+import Dialects
 import Events
 import Glibc
 import LogIntake
 import Posix
+import SettingsFiles
+import Store
 
 /// `export` and `import`: bans out and in again.
 struct Export: ParsableCommand {
-    enum Form: String, CaseIterable, ExpressibleByArgument { case nft, dnsbl, jsonl, tsv }
+    enum Form: String, CaseIterable, ExpressibleByArgument { case nft, dnsbl, plain, jsonl, tsv, prometheus }
     static let configuration = CommandConfiguration(
-        abstract: "The bans for other programs.",
+        abstract: "The bans, or the figures, for other programs.",
         discussion: """
-            nft: a script for `nft -f` that adds the elements. dnsbl: rbldnsd's ip4set/ip6trie form.
-            jsonl: one JSON object a line. tsv: what `import` reads back.
+            nft: a script for `nft -f` that adds the elements. dnsbl: a zone file for rbldnsd, of its type combined, good
+            for a day. plain: a network a line. jsonl: one JSON object a line. tsv: what `import` reads back. prometheus: no bans, but the
+            daemon's figures, for node_exporter's textfile collector.
             """)
-    @Argument(help: "nft, dnsbl, jsonl or tsv")
+    @Argument(help: "nft, dnsbl, plain, jsonl, tsv or prometheus")
     var form: Form
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let now = LocalTime.now
-        let lines = try BanRow.all(common).map { line($0, now) }
+        let lines = try lines(at: LocalTime.now)
         if common.json {
             common.say(
                 JSON.document(
@@ -32,19 +36,34 @@ struct Export: ParsableCommand {
         }
     }
 
-    private func line(_ row: BanRow, _ now: Instant) -> String {
-        let left = row.left(now)
+    private func lines(at now: Instant) throws -> [String] {
         switch form {
-        case .nft:
-            let set = (row.prefix.isHost ? "banned" : "banned_nets") + (row.prefix.isIPv4 ? "4" : "6")
-            let timeout = left == .forever ? "" : " timeout \(max(1, left.nanoseconds / 1_000_000_000))s"
-            return "add element inet breakwater \(set) { \(row.prefix.shortDescription)\(timeout) }"
-        case .dnsbl: return row.prefix.shortDescription
-        case .jsonl: return row.json(now).description
-        case .tsv:
-            let end = left == .forever ? "forever" : "\(max(1, left.nanoseconds / 1_000_000_000))s"
-            return "\(row.prefix.shortDescription)\t\(end)\t\(Record.escaped(row.why.utf8))"
+        case .nft: try BanRow.all(common).map { Export.element($0, now) }
+        case .dnsbl: DNSBLZone.lines(try BanRow.all(common).map(\.prefix), at: now)
+        case .plain: try BanRow.all(common).map(\.prefix.shortDescription)
+        case .jsonl: try BanRow.all(common).map { $0.json(now).description }
+        case .tsv: try BanRow.all(common).map { Export.row($0, now) }
+        case .prometheus: try figures()
         }
+    }
+
+    private static func element(_ row: BanRow, _ now: Instant) -> String {
+        let left = row.left(now)
+        let set = (row.prefix.isHost ? "banned" : "banned_nets") + (row.prefix.isIPv4 ? "4" : "6")
+        let timeout = left == .forever ? "" : " timeout \(max(1, left.nanoseconds / 1_000_000_000))s"
+        return "add element inet breakwater \(set) { \(row.prefix.shortDescription)\(timeout) }"
+    }
+
+    private static func row(_ row: BanRow, _ now: Instant) -> String {
+        let left = row.left(now)
+        let end = left == .forever ? "forever" : "\(max(1, left.nanoseconds / 1_000_000_000))s"
+        return "\(row.prefix.shortDescription)\t\(end)\t\(Record.escaped(row.why.utf8))"
+    }
+
+    private func figures() throws -> [String] {
+        var status = Record("row")
+        try common.connect().ask(.status) { status = $0 }
+        return Exposition(status).text.split(separator: "\n").map(String.init)
     }
 }
 
@@ -53,56 +72,149 @@ struct Import: ParsableCommand {
         abstract: "Ban what a file lists.",
         discussion: """
             A line each: a network, and after a tab or blank a span (90s 10m 1h 7d forever) and a reason, as `export tsv`
-            writes them, or an object as `export jsonl` does. `#` begins a comment. - reads standard input. Open
-            connections are left alone.
+            writes them, or an object as `export jsonl` does. Lists that others publish are read as they are: a network a
+            line, Spamhaus DROP as text and as JSON. `#` and `;` begin a comment. - reads standard input. Open connections
+            are left alone.
+
+            Local, private and reserved networks are bad lines. A list is known again by its file's name: one that names
+            less than half of the networks it has in force is refused, as it may have been cut off.
             """)
-    @Argument(help: "A file, or -")
-    var file: String
+    @Argument(help: "A file, or -; with --log any number of logs.")
+    var files: [String]
+    @Flag(help: "Count old mail logs for reports, and ban nobody; what was counted before is left out.")
+    var log = false
     @Option(name: .customLong("for"), help: ArgumentHelp("Span for lines that name none.", valueName: "duration"))
     var span: String?
-    @Flag(help: "Do not ask, however wide a network.")
+    @Flag(help: "Do not ask, however wide a network, and take a list that shrank.")
     var yes = false
     @OptionGroup var change: ChangeOptions
     @OptionGroup var common: CommonOptions
 
+    /// Requests on their way before an answer is waited for.
+    private static let window = 64
+
+    /// The list.
+    private var file: String { files.first ?? "-" }
+
     func run() throws {
+        if log { return try countLogs() }
+        guard files.count == 1 else {
+            throw Failure(ExitStatus.usage, "import: one list at a time; --log takes any number of mail logs")
+        }
         let fallback = try readSpan(span)
-        let text = try readText(file)
+        let list = try readList()
         let client = try common.connect()
-        var (imported, skipped, bad) = (0, 0, 0)
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        if !yes { try refuseShrunk(list.lines.count { $0.line.why == nil }, client) }
+        var (imported, skipped, bad) = (0, 0, list.bad)
+        // What the daemon answers to one line stands between its answers to the others.
+        var waiting: [Int] = []
+        func hear(_ number: Int) throws {
             do {
-                guard let wanted = try ImportLine(line) else { continue }
-                if isWide(wanted.prefix), !yes {
-                    throw Failure(ExitStatus.usage, "\(wanted.prefix) is wide: needs --yes")
-                }
-                try client.ask(
-                    .ban(
-                        wanted.prefix, for: wanted.span ?? fallback,
-                        why: String((wanted.why ?? "imported").prefix(200)),
-                        origin: .imported, shed: false, dryRun: change.dryRun, confirmed: yes))
+                try client.answer()
                 imported += 1
-            } catch let error as PrefixError {
-                bad += 1
-                Terminal.warn("\(shown(file)):\(number + 1): \(error)")
             } catch let failure as Failure {
                 // A line the daemon refuses (allowed, own) is skipped; a daemon that is gone ends it all.
                 if failure.code == ExitStatus.unavailable || failure.code == ExitStatus.noPermission { throw failure }
                 if failure.code == ExitStatus.no { skipped += 1 } else { bad += 1 }
-                Terminal.warn("\(shown(file)):\(number + 1): \(failure.text)")
+                Terminal.warn("\(shown(file)):\(number): \(failure.text)")
             }
         }
-        let text2 =
-            "\(change.dryRun ? "would import" : "imported") \(imported), skipped \(skipped) (allowed), \(bad) bad line\(bad == 1 ? "" : "s")"
+        for (number, line) in list.lines {
+            if isWide(line.prefix), !yes {
+                bad += 1
+                Terminal.warn("\(shown(file)):\(number): \(line.prefix) is wide: needs --yes")
+                continue
+            }
+            try client.send(
+                .ban(
+                    line.prefix, for: line.span ?? fallback, why: why(line), origin: .imported, shed: false,
+                    dryRun: change.dryRun, confirmed: yes))
+            waiting.append(number)
+            if waiting.count == Import.window { try hear(waiting.removeFirst()) }
+        }
+        for number in waiting { try hear(number) }
         if common.json {
             common.say(
                 JSON.document("import", [("imported", JSON(imported)), ("skipped", JSON(skipped)), ("bad", JSON(bad))])
                     .description)
         } else {
-            common.say(text2)
+            common.say(
+                "\(change.dryRun ? "would import" : "imported") \(imported), skipped \(skipped) (allowed), "
+                    + "\(bad) bad line\(bad == 1 ? "" : "s")")
         }
         if imported == 0 { throw Failure(ExitStatus.no, "") }
     }
+
+    private func countLogs() throws {
+        guard span == nil, !yes else { throw Failure(ExitStatus.usage, "import --log bans nobody: no --for, no --yes") }
+        let settings = try readSettings(common)
+        let history: History
+        do throws(StoreError) { history = try History(StateDirectory(settings.stateDirectory)) } catch {
+            throw Failure(error.isPermission ? ExitStatus.noPermission : 74, "the history cannot be written: \(error)")
+        }
+        var counting = LogImport(history)
+        var failure: Failure?
+        for name in files {
+            var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
+            do { try counting.read(name, with: &reader, isDryRun: change.dryRun) } catch let error as Failure {
+                failure = failure ?? error
+            }
+        }
+        if common.json {
+            common.say(
+                JSON.document("import", [("events", JSON(counting.counted)), ("known", JSON(counting.known))])
+                    .description)
+        } else {
+            common.say(
+                "\(change.dryRun ? "would count" : "counted") \(grouped(counting.counted)) events, "
+                    + "\(grouped(counting.known)) were counted before")
+        }
+        if let failure { throw failure }
+        if counting.counted + counting.known == 0 { throw Failure(ExitStatus.no, "") }
+    }
+
+    /// The lines that name a network, by their numbers, and how many are bad; those are told.
+    private func readList() throws -> (lines: [(number: Int, line: BanListLine)], bad: Int) {
+        var lines: [(number: Int, line: BanListLine)] = []
+        var bad = 0
+        for (index, text) in try readText(file).split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            do throws(BanListError) {
+                if let line = try BanListLine(text) { lines.append((index + 1, line)) }
+            } catch {
+                bad += 1
+                Terminal.warn("\(shown(file)):\(index + 1): \(error)")
+            }
+        }
+        return (lines, bad)
+    }
+
+    /// A line's own reason, else the list's name and what it says of the line.
+    private func why(_ line: BanListLine) -> String {
+        line.why ?? (listName + (line.comment.map { " " + $0 } ?? "")).limited
+    }
+
+    /// `list:drop.txt`; standard input is no list that could be known again.
+    private var listName: String {
+        file == "-" ? "imported" : "list:" + (file.split(separator: "/").last.map(String.init) ?? file)
+    }
+
+    private func refuseShrunk(_ count: Int, _ client: Client) throws {
+        guard file != "-" else { return }
+        let name = listName
+        var known = 0
+        try client.ask(.list) { row in
+            if let why = row["why"], why == name || why.hasPrefix(name + " ") { known += 1 }
+        }
+        guard known > 2 * count else { return }
+        throw Failure(
+            ExitStatus.no,
+            "\(shown(file)) names \(grouped(count)) networks, and \(grouped(known)) of it are banned: is it whole? "
+                + "If so: --yes")
+    }
+}
+
+extension String {
+    fileprivate var limited: String { String(prefix(200)) }
 }
 
 /// `flag`: a message that slipped through makes its source count.
@@ -111,8 +223,9 @@ struct FlagVerb: ParsableCommand {
         commandName: "flag",
         abstract: "A message that slipped through: its source counts.",
         discussion: """
-            Reads the headers of a message and takes the peer from the topmost Received line, the one the own server wrote.
-            Lines below it were written by others and are not believed.
+            Reads the headers of a message, from the topmost Received line down: as long as a line's peer is the site's own
+            (allowed, loopback, or of a private network) the next line is the site's, too. The first other peer is the
+            source. Lines below were written by others and are not believed.
             """)
     @Argument(help: "A message file, or -")
     var file: String
@@ -120,68 +233,52 @@ struct FlagVerb: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let text = try readText(file)
-        guard let peer = ReceivedHeader.peer(ofTopmost: text) else {
+        let trace = ReceivedTrace(try readBytes(file))
+        let client = try common.connect()
+        var own: [Prefix] = []
+        try client.ask(.allowList) { row in
+            if let prefix = row["net"].flatMap({ try? Prefix(parsing: $0) }) { own.append(prefix) }
+        }
+        let hop = trace.source { address in
+            SpecialNetworks.isLocal(address) || own.contains { $0.contains(address) }
+        }
+        guard let hop else {
             throw Failure(
                 ExitStatus.usage,
-                "\(shown(file)): no address in its topmost Received line; is this a message as the server stored it?")
+                trace.hops.isEmpty
+                    ? "\(shown(file)): no Received line; is this a message as the server stored it?"
+                    : "\(shown(file)): its Received lines name only the site's own hosts")
         }
-        let last = try common.connect().ask(.flag(peer, dryRun: change.dryRun))
+        guard case .address(let peer) = hop.peer else {
+            throw Failure(
+                ExitStatus.usage,
+                "\(shown(file)): its Received line has several addresses, and the sender chose all but one; "
+                    + "look which it is, then: breakwater ban ADDRESS")
+        }
+        let last = try client.ask(.flag(peer, dryRun: change.dryRun))
+        let relay = Record.escaped(hop.date.utf8, limit: 40)
         if common.json {
             common.say(
-                JSON.document("flag", [("peer", .string(peer.description)), ("text", JSON(last["text"]))]).description)
+                JSON.document(
+                    "flag",
+                    [
+                        ("peer", .string(peer.description)), ("relayed", hop.date.isEmpty ? .null : .string(relay)),
+                        ("text", JSON(last["text"])),
+                    ]
+                ).description)
         } else if let text = last["text"] {
-            common.say(text)
+            common.say(relay.isEmpty ? text : "\(text) (relay of \(relay))")
         }
         try finish(last)
     }
 }
 
-enum ReceivedHeader {
-    /// The address in brackets of the first Received header (RFC 5321, 4.4), folded lines joined; `nil` without one.
-    static func peer(ofTopmost message: String) -> IPAddress? {
-        var header: String?
-        for line in message.split(separator: "\n", maxSplits: 2000, omittingEmptySubsequences: false) {
-            let bare = line.hasSuffix("\r") ? line.dropLast() : line
-            if header != nil {
-                guard bare.hasPrefix(" ") || bare.hasPrefix("\t") else { break }
-                header? += bare
-            } else if bare.isEmpty {
-                break
-            } else if bare.lowercased().hasPrefix("received:") {
-                header = String(bare)
-            }
-        }
-        guard let header else { return nil }
-        // `from NAME (rdns [192.0.2.7])`: the server writes the last bracket before ` by `.
-        let upTo = header.range(of: " by ")?.lowerBound ?? header.endIndex
-        guard let open = header[..<upTo].lastIndex(of: "["),
-            let close = header[open...].firstIndex(of: "]")
-        else { return nil }
-        var text = header[header.index(after: open)..<close]
-        if text.lowercased().hasPrefix("ipv6:") { text = text.dropFirst(5) }
-        return IPAddress(text)
-    }
-}
-
-extension StringProtocol {
-    /// The first place of `part`, without Foundation.
-    fileprivate func range(of part: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(part) { return start..<index(start, offsetBy: part.count) }
-            formIndex(after: &start)
-        }
-        return nil
-    }
-}
-
 /// A file or standard input (`-`) as text, at most 64 MiB; what is no UTF-8 is replaced.
-func readText(_ file: String) throws -> String {
+func readText(_ file: String) throws -> String { String(decoding: try readBytes(file), as: UTF8.self) }
+
+func readBytes(_ file: String) throws -> [UInt8] {
     let path = file == "-" ? "/dev/stdin" : file
-    do {
-        return String(decoding: try contents(of: path, limit: 64 << 20), as: UTF8.self)
-    } catch {
+    do { return try contents(of: path, limit: 64 << 20) } catch {
         throw Failure(ExitStatus.noInput, "\(shown(file)): \(errnoText(error.code))")
     }
 }

@@ -12,6 +12,7 @@ import Netlink
 import Policy
 import Posix
 import ProcFS
+import Reports
 import Shedding
 import Store
 
@@ -25,6 +26,9 @@ final class Agent {
     let clock = AnchoredClock()
     let journal: Journal
     let store: StoreWriter
+    let history: HistoryWriter
+    /// Counted since it was last handed to the history.
+    var gathered = Agent.emptyTally()
     let started: Instant
     /// Held for life: one daemon for a state directory.
     private let lock: StateLock?
@@ -106,6 +110,7 @@ final class Agent {
         lock = try Agent.lockState(directory, journal)
         let clock = self.clock
         store = try StoreWriter(directory) { clock.now }
+        history = try HistoryWriter(directory, merging: Agent.mergeHistory) { clock.now }
         let memory = Agent.recall(store, settings, at: started, journal)
         let isEnforcing = memory.mode.map(\.enforces) ?? (settings.mode == .enforce)
         let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }
@@ -226,7 +231,11 @@ final class Agent {
         serviceManager.notify("STOPPING=1")
         postPositions()
         postCounters()
+        writeHistory()
         control?.close()
+        if !history.close(timeout: .seconds(2)) {
+            journal.warn("history", "the disk did not take the last counts in time")
+        }
         if !store.close(timeout: .seconds(2)) {
             journal.warn("store", "the disk did not take the last records in time")
         }

@@ -84,17 +84,22 @@ extension Agent {
         guard event.candidates.isEmpty else {
             // A line with several addresses in the peer's place is one with a peer once the kernel has said which.
             let line = excerpt(bytes)
-            peerSearch.settle(event) { [unowned self] in heed($0, line.span, at: now) }
+            peerSearch.settle(event) { [unowned self] in
+                var header = LogLine()
+                guard header.read(line.span) else { return }
+                heed($0, line.span, header, of: log, at: now)
+            }
             return
         }
         recognise(&event, bytes, at: now)
-        heed(event, bytes, at: now)
+        heed(event, bytes, log.reader.header, of: log, at: now)
     }
 
-    private func heed(_ event: Event, _ bytes: Span<UInt8>, at now: Instant) {
+    private func heed(_ event: Event, _ bytes: Span<UInt8>, _ header: LogLine, of log: FollowedLog, at now: Instant) {
         tally.lastEvent = now
         tally.count(event)
         journal.event(event)
+        gather(event, header, bytes, of: log, at: now)
         if event.kind == .saturation { heardSaturation(event, at: now) }
         policy.judge(event, at: now)
         if let peer = event.peer, policy.weighs(event) { keepEvidence(excerpt(bytes), for: policy.sourceBlock(peer)) }

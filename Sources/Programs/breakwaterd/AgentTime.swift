@@ -43,6 +43,8 @@ extension Agent {
         if mode.isEnforcing { keepFirewall(now) }
         if allowEntries.contains(where: { $0.until <= now }) { refreshAllowlist() }
         if tally.ticks % 12 == 0 { eachMinute() }
+        if tally.ticks % Agent.historyTicks == Agent.historyTicks - 1 { writeHistory() }
+        problem("history", history.problem)
         if tally.ticks % 720 == 0 { policy.expireKnown(at: now) }
         tally.ticks += 1
         serviceManager.notifyWatchdog()

@@ -17,6 +17,10 @@ final class FollowedLog {
     var isGathering = false
     /// The descriptor that the loop waits for.
     var listened: Int32?
+    /// The times of its lines, for the history.
+    var clock = LogClock(reference: .distantPast)
+    /// How far its files had been read when what was counted of them was last handed over.
+    var countedMarks: [LogPosition.Mark]
     /// The pattern does not name it any more.
     var missingSince: Instant?
 
@@ -24,5 +28,6 @@ final class FollowedLog {
         self.stream = stream
         self.reader = reader
         self.pattern = pattern
+        countedMarks = (stream as? LogFollower)?.position.marks ?? []
     }
 }

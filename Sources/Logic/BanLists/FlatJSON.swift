@@ -1,49 +1,5 @@
-import Addresses
-import ControlProtocol
-import Events
-
-/// One line of what `import` reads: a network, how long, and what for.
-///
-/// Either words, as people and `export tsv` write them, or one JSON object, as `export jsonl` does.
-struct ImportLine {
-    let prefix: Prefix
-    /// `nil` when the line names none.
-    let span: Duration?
-    let why: String?
-
-    /// `nil` for an empty line and a comment; an error (`PrefixError`, `Failure`) for what is no such line.
-    init?(_ line: Substring) throws {
-        if line.first == "{" {
-            guard let fields = FlatJSON.fields(line), let net = fields["net"] ?? nil else {
-                throw Failure(ExitStatus.usage, "no object with a \"net\": \(shown(String(line)))")
-            }
-            prefix = try Prefix(parsing: net)
-            switch fields["left_s"] {
-            case .some(.some(let seconds)): span = try ImportLine.span(seconds + "s")
-            case .some(.none): span = .forever
-            case .none: span = nil
-            }
-            why = fields["why"] ?? nil
-            return
-        }
-        let words = line.split(maxSplits: 2, omittingEmptySubsequences: true) { $0 == "\t" || $0 == " " || $0 == "\r" }
-        guard let first = words.first, !first.hasPrefix("#") else { return nil }
-        prefix = try Prefix(parsing: String(first))
-        span = words.count > 1 ? try ImportLine.span(String(words[1])) : nil
-        // Escaped as a record's value is; a reason that no export wrote is taken as it stands.
-        why = words.count > 2 ? Record(line: "row why=\"\(words[2])\"".utf8)?["why"] ?? String(words[2]) : nil
-    }
-
-    private static func span(_ text: String) throws -> Duration {
-        guard let span = Duration(span: text), span > .zero else {
-            throw Failure(ExitStatus.usage, "no duration: \(shown(text))")
-        }
-        return span
-    }
-}
-
-/// Reads one JSON object without anything nested (RFC 8259): what `export jsonl` writes, and no more.
-private enum FlatJSON {
+/// Reads one JSON object without anything nested (RFC 8259): what `export jsonl` and published lists hold.
+enum FlatJSON {
     /// Strings as their text, numbers and booleans as written, null as `nil`; `nil` when it is no such object.
     static func fields(_ line: Substring) -> [String: String?]? {
         var rest = line.unicodeScalars[...]

@@ -1,0 +1,56 @@
+import Events
+
+/// What one host's log told of one hour: counts only, so that two of them add up.
+package struct HourCounts: Equatable, Sendable {
+    package var connections = 0
+    package var disconnects = 0
+    package var accepted = 0
+    /// Those of `accepted` after SMTP AUTH.
+    package var authenticated = 0
+    package var authFailures = 0
+    package var saturations = 0
+    /// The most connections that a saturation line stated.
+    package var mostConnections = 0
+    /// Events whose line gave several addresses in the peer's place, or none.
+    package var withoutPeer = 0
+    /// By a label's number: 5xx, 4xx, and those of both by which the list itself had failed.
+    var rejections: [Rejections] = []
+
+    package struct Rejections: Equatable, Sendable {
+        package var permanent = 0
+        package var temporary = 0
+        package var listFailures = 0
+
+        package init() {}
+
+        package static func += (left: inout Rejections, right: Rejections) {
+            left.permanent += right.permanent
+            left.temporary += right.temporary
+            left.listFailures += right.listFailures
+        }
+    }
+
+    @inline(__always)
+    mutating func reject(_ label: Int, isPermanent: Bool, isListFailure: Bool) {
+        while rejections.count <= label { rejections.append(Rejections()) }
+        if isPermanent { rejections[label].permanent += 1 } else { rejections[label].temporary += 1 }
+        if isListFailure { rejections[label].listFailures += 1 }
+    }
+
+    /// Adds another's counts, whose labels have these numbers here.
+    mutating func add(_ other: HourCounts, labels: [Int]) {
+        connections += other.connections
+        disconnects += other.disconnects
+        accepted += other.accepted
+        authenticated += other.authenticated
+        authFailures += other.authFailures
+        saturations += other.saturations
+        mostConnections = max(mostConnections, other.mostConnections)
+        withoutPeer += other.withoutPeer
+        for (index, counts) in other.rejections.enumerated() where counts != Rejections() {
+            let label = labels[index]
+            while rejections.count <= label { rejections.append(Rejections()) }
+            rejections[label] += counts
+        }
+    }
+}
