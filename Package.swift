@@ -47,11 +47,8 @@ let package = Package(
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "Origins"),
         .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
-<<<<<<< HEAD
         .ours("Logic", "Pictures", ["Events", "Origins", "Reports"]),
-=======
         .ours("Logic", "BanLists", ["Addresses", "Events"]),
->>>>>>> main
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
         .ours("Outputs", "Netfilter", ["Addresses", "Events", "Netlink", "Posix", "CNetfilter", "CLinux"]),
