@@ -52,5 +52,5 @@ enum PageStyle {
         """
 
     /// Of `text`, as a content security policy names it.
-    static let hash = "sha256-JU0cg7pyJ8saxAU7QZ/DVbcS/RN1X5QX1UdjSwG/0eM="
+    static let hash = "sha256-tP0UQF97epFzZhKnPKcUAg3DCHVMqz60V5kTuqnM19U="
 }
