@@ -23,7 +23,10 @@ import Testing
                 "none", "1\u{2013}99", "100\u{2013}299", "300\u{2013}999", "1,000\u{2013}2,999", "3,000\u{2013}9,999",
                 "10,000\u{2013}29,999", "30,000\u{2013}44,000",
             ])
-        #expect([0, 1, 99, 100, 303, 2101, 10_148, 44_000].map(classes.name) == ["q0", "q1", "q1", "q2", "q3", "q4", "q6", "q7"])
+        #expect(
+            [0, 1, 99, 100, 303, 2101, 10_148, 44_000].map(classes.name) == [
+                "q0", "q1", "q1", "q2", "q3", "q4", "q6", "q7",
+            ])
     }
 
     @Test(arguments: [[], [0], [1], [7], [1, 2], [Int.max], [1, Int.max], [9, 10, 11], [-5, 3]])
@@ -38,7 +41,8 @@ import Testing
 
     /// Sunday a tenth of the other days, nights a third of the days: both are to be seen.
     @Test func `hours of a week are told apart`() {
-        let classes = ColourClasses(close: (0..<100).map { 160 + $0 % 30 } + (0..<60).map { 400 + $0 * 4 } + (0..<24).map { 16 + $0 })
+        let classes = ColourClasses(
+            close: (0..<100).map { 160 + $0 % 30 } + (0..<60).map { 400 + $0 * 4 } + (0..<24).map { 16 + $0 })
         #expect(Set([20, 170, 450, 630].map(classes.name)).count == 4)
     }
 

@@ -35,7 +35,8 @@ enum SHA256 {
             for index in 0..<64 {
                 let choice = (s[4] & s[5]) ^ (~s[4] & s[6])
                 let first =
-                    s[7] &+ (turned(s[4], 6) ^ turned(s[4], 11) ^ turned(s[4], 25)) &+ choice &+ rounds[index] &+ words[index]
+                    s[7] &+ (turned(s[4], 6) ^ turned(s[4], 11) ^ turned(s[4], 25)) &+ choice &+ rounds[index]
+                    &+ words[index]
                 let majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2])
                 let second = (turned(s[0], 2) ^ turned(s[0], 13) ^ turned(s[0], 22)) &+ majority
                 s = [first &+ second, s[0], s[1], s[2], s[3] &+ first, s[4], s[5], s[6]]

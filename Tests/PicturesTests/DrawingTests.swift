@@ -11,7 +11,8 @@ import Testing
 
     static func curve(_ values: [Int], every seconds: Int64 = 5, limit: Int? = 300) -> Report.Curve {
         Report.Curve(
-            points: values.enumerated().map { (begin + .seconds(Int64($0) * seconds), $1) }, unit: "slots", limit: limit)
+            points: values.enumerated().map { (begin + .seconds(Int64($0) * seconds), $1) }, unit: "slots", limit: limit
+        )
     }
 
     static func drawing(_ curve: Report.Curve, _ form: Drawing.Form = .wide) -> Drawing {
@@ -31,7 +32,8 @@ import Testing
     @Test func `a curve stays below its frame, and touches it at its peak`() throws {
         let line = try #require(Self.lines(Self.drawing(Self.curve([4, 50, 88, 301, 301]))).first)
         #expect(line.count == 5 && line.map(\.y).min() == 46 && line.allSatisfy { $0.x >= 0 && $0.x <= 860 })
-        #expect(Self.drawing(Self.curve([4, 301])).summary.contains("at most 301 slots at 2009-07-27 19:12:22, of 300"))
+        #expect(
+            Self.drawing(Self.curve([4, 301])).summary.contains("at most 301 slots at 2009-07-27 19:12:22, of 300"))
     }
 
     @Test func `a peak of one sample among a week of them is drawn`() throws {
@@ -56,7 +58,9 @@ import Testing
 
     @Test func `marks are summed in their lanes`() {
         var curve = Self.curve([4, 50, 88])
-        curve.marks = [(Self.begin, "bans", 3), (Self.begin + .seconds(5), "sheds", 4), (Self.begin + .seconds(10), "bans", 9)]
+        curve.marks = [
+            (Self.begin, "bans", 3), (Self.begin + .seconds(5), "sheds", 4), (Self.begin + .seconds(10), "bans", 9),
+        ]
         let drawing = Self.drawing(curve)
         #expect(drawing.summary.contains("bans: 12. sheds: 4."))
         #expect(drawing.body.contains("<title>bans: 9 at 2009-07-27 19:12:27</title>"))
@@ -78,7 +82,8 @@ import Testing
 
     @Test func `more kinds than colours become the rest`() {
         let parts = (1...12).map { (name: "class \($0)", values: [$0, $0]) }
-        let drawing = StackDrawing.drawing(Report.Stack(labels: ["24 Feb", "25 Feb"], parts: parts), title: "t", form: .wide)
+        let drawing = StackDrawing.drawing(
+            Report.Stack(labels: ["24 Feb", "25 Feb"], parts: parts), title: "t", form: .wide)
         #expect(drawing.body.contains("4 others") && drawing.body.contains("<title>24 Feb, 4 others: 10</title>"))
         #expect(drawing.summary.contains("24 Feb 78"))
     }
@@ -143,7 +148,9 @@ import Testing
         #expect(maps[0].legend.map(\.label) == maps[1].legend.map(\.label))
         let worlds = [Self.world(["US": 2101]), Self.world(["VN": 44_000])]
         let page = PageTests.page([Report.Section("countries", "Countries", columns: [], picture: .maps(worlds))])
-        #expect(page.components(separatedBy: "id=\"wVN\"").count == 2 && page.components(separatedBy: "href=\"#wVN\"").count == 3)
+        #expect(
+            page.components(separatedBy: "id=\"wVN\"").count == 2
+                && page.components(separatedBy: "href=\"#wVN\"").count == 3)
         #expect(page.utf8.count < 150_000)
     }
 }

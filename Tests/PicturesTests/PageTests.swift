@@ -20,7 +20,8 @@ import Testing
         #expect(PageScript.hash == "sha256-" + SHA256.base64(PageScript.text))
         #expect(PageStyle.hash == "sha256-" + SHA256.base64(PageStyle.text))
         let page = Self.page([])
-        #expect(page.contains("<script>\(PageScript.text)</script>") && page.contains("<style>\(PageStyle.text)</style>"))
+        #expect(
+            page.contains("<script>\(PageScript.text)</script>") && page.contains("<style>\(PageStyle.text)</style>"))
         #expect(page.contains("default-src 'none'; style-src 'sha256-") && !page.contains("unsafe-inline"))
         // What the page itself says must not end either.
         #expect(!PageScript.text.contains("</") && !PageStyle.text.contains("<"))
@@ -89,7 +90,7 @@ import Testing
         (.estimate(1200), "<td class=\"n\" data-v=\"1200\">~1,200</td>"),
         (.atLeast(301), "<td class=\"n\" data-v=\"301\">\u{2265}301</td>"),
         (.share(3327.0 / 4202), "79.18%</td>"), (.share(8.0 / 229_430), "0.00%</td>"), (.factor(66.51), "x66.5</td>"),
-        (.number(2.55), "data-v=\"2.55\">2.5</td>"), (.span(.minutes(10)), "<td class=\"n\" data-v=\"600\">10m</td>"),
+        (.number(2.54), "data-v=\"2.54\">2.5</td>"), (.span(.minutes(10)), "<td class=\"n\" data-v=\"600\">10m</td>"),
         (.time(begin), "<td class=\"t\" data-v=\"1298502000\">2011-02-24 00:00</td>"),
         (.country(Country("VN")), "<td>Vietnam <small>VN</small></td>"), (.country(Country("EU")), "<td>EU</td>"),
         (.country(nil), "<td>unlocated</td>"), (.none, "<td></td>"), (.text("zen.example"), "<td>zen.example</td>"),
@@ -112,14 +113,21 @@ import Testing
     }
 
     @Test func `sections of the same key have anchors of their own`() {
-        let page = Self.page([Report.Section("wave", "First", columns: []), Report.Section("wave", "Second", columns: [])])
+        let page = Self.page([
+            Report.Section("wave", "First", columns: []), Report.Section("wave", "Second", columns: []),
+        ])
         for anchor in ["s-wave", "s-wave--2"] {
             #expect(page.contains("<section id=\"\(anchor)\"") && page.contains("<a href=\"#\(anchor)\">"))
         }
     }
 
     @Test func `a report without anything is a page`() {
-        #expect(XML.problem(Self.page([]).components(separatedBy: "<body>")[1].components(separatedBy: "<script>")[0] + "</body>") != nil)
-        #expect(Self.page([Report.Section("k", "T", columns: [.init("a", "A")])]).contains("<p class=\"note\">Nothing.</p>"))
+        let empty = Self.page([])
+        #expect(
+            empty.contains("<h1>A day</h1>") && empty.contains("<main id=\"report\">\n</main>")
+                && !empty.contains("<nav"))
+        #expect(
+            Self.page([Report.Section("k", "T", columns: [.init("a", "A")])]).contains("<p class=\"note\">Nothing.</p>")
+        )
     }
 }

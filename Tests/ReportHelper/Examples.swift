@@ -43,7 +43,8 @@ enum Examples {
             title: "breakwater: waves of July 2009", begin: Instant(seconds: 1_248_645_600),
             end: Instant(seconds: 1_248_818_400), offsetSeconds: 7200, hosts: ["mx.example.org"],
             sections: [
-                try wave("1912-part1-untreated", "2009-07-27", 300), try wave("0830-part3-with-kill", "2009-07-28", 300),
+                try wave("1912-part1-untreated", "2009-07-27", 300),
+                try wave("0830-part3-with-kill", "2009-07-28", 300),
                 try wave("1436-part3-with-kill-biggest", "2009-07-28", 300),
             ])
     }
@@ -59,7 +60,8 @@ enum Examples {
         return Report.Section(
             "classes", "Accepted and rejected by class",
             columns: columns([
-                ("class", "Class"), ("before", "24 Feb"), ("before_share", "Share"), ("count", "25 Feb"), ("share", "Share"),
+                ("class", "Class"), ("before", "24 Feb"), ("before_share", "Share"), ("count", "25 Feb"),
+                ("share", "Share"),
             ]),
             rows: names.filter { $0 != "Total" && $0 != "Total 5xx Rejects" }.map { name in
                 [.text(name)]
@@ -121,7 +123,8 @@ enum Examples {
                     peak.value >= limit ? .atLeast(peak.value) : .count(peak.value), .time(peak.time),
                 ]
             },
-            picture: .curve(Report.Curve(points: points, unit: "slots in use", limit: limit, spans: spans, marks: marks)))
+            picture: .curve(
+                Report.Curve(points: points, unit: "slots in use", limit: limit, spans: spans, marks: marks)))
     }
 
     /// A week of samples, one every five seconds.
@@ -193,7 +196,8 @@ enum Examples {
             "HK": 14, "SG": 3, "MT": 1, "LU": 2, "FR": 41, "GB": 77, "ZA": 9, "AU": 6, "CA": 33, "CL": 12, "JP": 8,
         ])
         let after = counts([
-            "US": america("2011-02-25"), "VN": 44_000, "DE": 37_000, "SA": 43_700, "BR": 6_140, "IN": 8_330, "RU": 5_210,
+            "US": america("2011-02-25"), "VN": 44_000, "DE": 37_000, "SA": 43_700, "BR": 6_140, "IN": 8_330,
+            "RU": 5_210,
             "CN": 2_870, "HK": 411, "SG": 96, "MT": 4, "FR": 1_240, "GB": 1_120, "ZA": 75, "AU": 38, "CA": 720,
             "CL": 640, "EU": 880, "AP": 12, "PL": 2_200, "UA": 3_350, "KR": 4_100, "TH": 1_900, "BH": 31, "RE": 5,
         ])

@@ -17,7 +17,9 @@ extension Examples {
     /// Every text of a report that could come from elsewhere is a hostile one.
     static func hostile() -> Report {
         let texts = hostileTexts
-        let rows = texts.enumerated().map { number, text -> [Report.Cell] in [.text(text), .count(number + 1), .text(text)] }
+        let rows = texts.enumerated().map { number, text -> [Report.Cell] in
+            [.text(text), .count(number + 1), .text(text)]
+        }
         let titles = columns([("zone", texts[0]), ("count", texts[1]), ("owner", texts[2])])
         let times = texts.indices.map { day24 + .minutes(Int64($0)) }
         let pictures: [Report.Picture] = [
@@ -28,7 +30,9 @@ extension Examples {
                     spans: zip(times, texts).map { ($0, $0 + .seconds(30), $1) },
                     marks: zip(times, texts).map { ($0, $1, 3) })),
             .stack(Report.Stack(labels: texts, parts: texts.map { ($0, texts.indices.map { $0 + 1 }) })),
-            .grid(Report.Grid(rowLabels: texts, columnLabels: texts, values: texts.map { _ in texts.map { $0.utf8.count } })),
+            .grid(
+                Report.Grid(
+                    rowLabels: texts, columnLabels: texts, values: texts.map { _ in texts.map { $0.utf8.count } })),
             .maps(
                 texts.prefix(4).map {
                     Report.WorldCounts(title: $0, counts: Country("VN").map { [$0: 3] } ?? [:], unlocated: 1)

@@ -11,7 +11,8 @@ let folder = URL(filePath: CommandLine.arguments[1])
 let drawings = folder.appending(path: "svg")
 try FileManager.default.createDirectory(at: drawings, withIntermediateDirectories: true)
 
-for (name, report) in [("week", try Examples.week()), ("waves", try Examples.waves()), ("hostile", Examples.hostile())] {
+for (name, report) in [("week", try Examples.week()), ("waves", try Examples.waves()), ("hostile", Examples.hostile())]
+{
     let clock = ContinuousClock()
     var page = ""
     let times = (0..<5).map { _ in clock.measure { page = Page.text(of: report, writer: "breakwater 0") } }

@@ -14,7 +14,7 @@ enum Axis {
 
     /// From zero on, at most about `count` of them, up to `top`.
     static func levels(to top: Int, about count: Int) -> [Int] {
-        let step = Int(min(1e17, niceStep(Double(max(1, top)) / Double(max(1, count)), whole: true)))
+        let step = Int(min(4e18, niceStep(Double(max(1, top)) / Double(max(1, count)), whole: true)))
         return Array(stride(from: 0, through: max(0, top), by: max(1, step)))
     }
 

@@ -12,7 +12,9 @@ struct BarsDrawing {
     ) -> [(label: String, size: Double, words: String)] {
         guard let column = section.columns.firstIndex(where: { $0.key == key }) else { return [] }
         return section.rows.compactMap { row in
-            guard column < row.count, let first = row.first, let size = row[column].size, size.isFinite else { return nil }
+            guard column < row.count, let first = row.first, let size = row[column].size, size.isFinite else {
+                return nil
+            }
             return (first.text(offsetSeconds), max(0, size), row[column].text(offsetSeconds))
         }
     }
@@ -26,7 +28,8 @@ struct BarsDrawing {
         var drawing = Drawing(
             form, height: Double(rows.count) * rowHeight + (all.count > most ? 22 : 4), title: title)
         let heading = section.columns.first { $0.key == key }?.title ?? key
-        drawing.summary = "\(heading): " + rows.prefix(10).map { "\($0.label) \($0.words)" }.joined(separator: ", ") + "."
+        drawing.summary =
+            "\(heading): " + rows.prefix(10).map { "\($0.label) \($0.words)" }.joined(separator: ", ") + "."
         let left = min(form.width * 0.42, rows.reduce(30) { max($0, TextWidth.of($1.label)) }) + 8
         let right = form.width - rows.reduce(30) { max($0, TextWidth.of($1.words)) } - 8
         let most = rows.reduce(0) { max($0, $1.size) }

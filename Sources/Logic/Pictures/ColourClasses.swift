@@ -30,11 +30,15 @@ struct ColourClasses {
         let low = positive[positive.count / 20]
         var all = [1]
         var power = 1
-        while power <= top / 10 {
-            all += [15, 20, 30, 40, 60, 80, 100].map { $0 * power / 10 }
-            power *= 10
+        while true {
+            let (tenfold, overflow) = power.multipliedReportingOverflow(by: 10)
+            // Of the last power as far as the highest value; one and a half is no count.
+            all += [2, 3, 4, 6, 8].filter { $0 <= top / power }.map { $0 * power }
+            if power > 1, power / 10 * 15 <= top { all.append(power / 10 * 15) }
+            if overflow || tenfold > top { break }
+            all.append(tenfold)
+            power = tenfold
         }
-        all += [2, 3, 4, 6, 8].map { $0 * power }.filter { $0 <= top }
         all = Set(all).sorted().filter { $0 > low || $0 == 1 }
         // Every second, every third: as few as have a colour, and the highest among them.
         let every = (all.count + Self.most - 2) / (Self.most - 1)

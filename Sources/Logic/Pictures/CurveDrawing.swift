@@ -36,9 +36,13 @@ struct CurveDrawing {
         perNanosecond = 1 / max(1, (end - begin).inSeconds * 1e9)
         top = max(1, curve.limit ?? 0, curve.points.map(\.value).max() ?? 0)
         var seen: [String] = []
-        for mark in curve.marks where !seen.contains(mark.kind) && seen.count < Self.mostKinds { seen.append(mark.kind) }
+        for mark in curve.marks where !seen.contains(mark.kind) && seen.count < Self.mostKinds {
+            seen.append(mark.kind)
+        }
         kinds = seen
-        left = 12 + (Axis.levels(to: top, about: 5).map { TextWidth.of(Wording.grouped($0)) } + kinds.map(TextWidth.of))
+        left =
+            12
+            + (Axis.levels(to: top, about: 5).map { TextWidth.of(Wording.grouped($0)) } + kinds.map(TextWidth.of))
             .reduce(24) { max($0, min($1, 90)) }
         right = form.width - (kinds.isEmpty ? 8 : 52)
         plotTop = 46
@@ -126,7 +130,8 @@ struct CurveDrawing {
             let points = thinned(piece).map { "\(Wording.place(x($0.time))) \(Wording.place(y($0.value)))" }
             let data = points.joined(separator: "L")
             let base = Wording.place(y(0))
-            drawing.path("area", "M\(Wording.place(x(first.time))) \(base)L\(data)L\(Wording.place(x(last.time))) \(base)Z")
+            drawing.path(
+                "area", "M\(Wording.place(x(first.time))) \(base)L\(data)L\(Wording.place(x(last.time))) \(base)Z")
             drawing.path("curve", "M" + data)
         }
     }
@@ -173,18 +178,21 @@ struct CurveDrawing {
         for (row, kind) in kinds.enumerated() {
             let base = plotTop + plotHeight + 46 + Double(row + 1) * Self.laneHeight - 6
             let marks = curve.marks.filter { $0.kind == kind }
-            var columns: [Int: Int] = [:]
-            for mark in marks { columns[Int((x(mark.time) - left) / 4), default: 0] += max(0, mark.count) }
-            let most = Double(max(1, columns.values.max() ?? 1))
+            var columns: [Int: (count: Int, first: Instant)] = [:]
+            for mark in marks {
+                let column = columns[Int((x(mark.time) - left) / 4)] ?? (0, mark.time)
+                columns[Int((x(mark.time) - left) / 4)] = (
+                    column.count &+ max(0, mark.count), min(column.first, mark.time)
+                )
+            }
+            let most = Double(max(1, columns.values.map(\.count).max() ?? 1))
             drawing.line("rule", left, base, right, base)
             drawing.text("", left - 6, base, kind, .end, room: left - 10)
-            for (column, count) in columns.sorted(by: { $0.key < $1.key }) where count > 0 {
+            for (column, (count, first)) in columns.sorted(by: { $0.key < $1.key }) where count > 0 {
                 let height = max(2, Double(count) / most * (Self.laneHeight - 8))
-                let span = (end - begin).inSeconds / (right - left) * 4
-                let time = begin + .seconds(Int64(Double(column) * span))
                 drawing.rect(
                     "k\(row + 1)", x: left + Double(column) * 4, y: base - height, width: 3.4, height: height,
-                    title: "\(kind): \(Wording.grouped(count)) at \(moment(time))")
+                    title: "\(kind): \(Wording.grouped(count)) at \(moment(first))")
             }
             let total = marks.reduce(0) { $0 &+ $1.count }
             drawing.text("quiet", right + 6, base, Wording.grouped(total), room: 50)
@@ -199,7 +207,9 @@ struct CurveDrawing {
         words += " at \(moment(peak.time))"
         if let limit = curve.limit { words += ", of \(Wording.grouped(limit))" }
         words += "."
-        if !curve.spans.isEmpty { words += " Shaded: " + curve.spans.prefix(12).map(\.label).joined(separator: ", ") + "." }
+        if !curve.spans.isEmpty {
+            words += " Shaded: " + curve.spans.prefix(12).map(\.label).joined(separator: ", ") + "."
+        }
         for kind in kinds {
             let total = curve.marks.lazy.filter { $0.kind == kind }.reduce(0) { $0 &+ $1.count }
             words += " \(kind): \(Wording.grouped(total))."

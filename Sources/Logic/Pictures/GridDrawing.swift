@@ -13,7 +13,8 @@ struct GridDrawing {
         let cell = (width: (right - left) / Double(columns), height: form == .wide ? 26.0 : 20)
         let plotTop = 22.0
         let bottom = plotTop + Double(grid.rowLabels.count) * cell.height
-        let entries = classes.legend + (grid.values.contains { $0.contains { $0 == nil } } ? [("void", "not recorded")] : [])
+        let entries =
+            classes.legend + (grid.values.contains { $0.contains { $0 == nil } } ? [("void", "not recorded")] : [])
         let legend = Legend(entries, width: form.width)
         var drawing = Drawing(form, height: bottom + 14 + legend.height, title: title)
         drawing.summary = summary(grid, sums)
@@ -37,7 +38,8 @@ struct GridDrawing {
                 let columnLabel = column < grid.columnLabels.count ? grid.columnLabels[column] : ""
                 drawing.rect(
                     name, x: left + Double(column) * cell.width + inset, y: y + inset,
-                    width: cell.width - 1 - 2 * inset, height: cell.height - 1 - 2 * inset, title: "\(label) \(columnLabel): \(words)")
+                    width: cell.width - 1 - 2 * inset, height: cell.height - 1 - 2 * inset,
+                    title: "\(label) \(columnLabel): \(words)")
             }
             if form == .wide {
                 drawing.text("", form.width, y + cell.height / 2 + 4, Wording.grouped(sums[row]), .end)

@@ -95,7 +95,8 @@ package struct Page {
         text += "<footer>\n"
         for credit in report.credits { text += "<p>\(Markup.escaped(credit))</p>\n" }
         if report.sections.contains(where: \.hasMap) {
-            text += "<p>Outlines of countries: Natural Earth, public domain. Borders are drawn as they are held, and are "
+            text +=
+                "<p>Outlines of countries: Natural Earth, public domain. Borders are drawn as they are held, and are "
             text += "no statement.</p>\n"
         }
         text += "<p>Written by \(Markup.escaped(writer)).</p>\n</footer>\n"
@@ -139,7 +140,8 @@ package struct Page {
             text += "<ul class=\"legend\">\n"
             for entry in map.legend {
                 text += "<li><svg class=\"key\" viewBox=\"0 0 14 14\" width=\"14\" height=\"14\" aria-hidden=\"true\">"
-                text += "<rect class=\"swatch \(entry.name)\" x=\"0.5\" y=\"0.5\" width=\"13\" height=\"13\" rx=\"2\"/></svg>"
+                text +=
+                    "<rect class=\"swatch \(entry.name)\" x=\"0.5\" y=\"0.5\" width=\"13\" height=\"13\" rx=\"2\"/></svg>"
                 text += "\(entry.label)</li>\n"
             }
             text += "<li>\(Markup.escaped(map.unlocated))</li>\n</ul>\n</figure>\n"

@@ -31,7 +31,8 @@ struct PageTable {
         }
         // A wide or long table scrolls in its own box, with the keyboard too; the page does not.
         let isLong = section.rows.count > Self.most
-        text += "<div class=\"table\(isLong ? " long" : "")\" role=\"region\" tabindex=\"0\" aria-labelledby=\"\(anchor)-c\">\n<table>\n"
+        text +=
+            "<div class=\"table\(isLong ? " long" : "")\" role=\"region\" tabindex=\"0\" aria-labelledby=\"\(anchor)-c\">\n<table>\n"
         let count = section.rows.count
         text += "<caption id=\"\(anchor)-c\">\(Markup.escaped(section.title)), "
         text += "\(Wording.grouped(count)) row\(count == 1 ? "" : "s")</caption>\n<thead>\n<tr>"

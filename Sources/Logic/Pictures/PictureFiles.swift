@@ -13,7 +13,8 @@ package struct PictureFile {
         for section in report.sections {
             for (number, drawing) in drawings(section, report.offsetSeconds).enumerated() {
                 let name = Markup.anchor(section.key) + (number == 0 ? "" : "-\(number + 1)")
-                let free = taken.contains(name) ? (2...).lazy.map { "\(name)--\($0)" }.first { !taken.contains($0) } : name
+                let free =
+                    taken.contains(name) ? (2...).lazy.map { "\(name)--\($0)" }.first { !taken.contains($0) } : name
                 guard let free, taken.insert(free).inserted else { continue }
                 files.append(PictureFile(name: free + ".svg", text: drawing.file))
             }
