@@ -45,6 +45,7 @@ let package = Package(
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
         .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
+        .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "Origins"),
         .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
         .ours("Logic", "Pictures", ["Events", "Origins", "Reports"]),
@@ -76,6 +77,7 @@ let package = Package(
                 "SettingsFiles",
                 "Shedding",
                 "Store",
+                "Waves",
             ]),
         .program(
             "breakwater",
@@ -102,6 +104,7 @@ let package = Package(
                 "SettingsFiles",
                 "Shedding",
                 "Store",
+                "Waves",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // How we ask the kernel.
@@ -130,6 +133,7 @@ let package = Package(
         .tests("OriginsTests", ["Origins"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("PicturesTests", ["Events", "Origins", "Reports", "Pictures"]),
+        .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
         .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),

@@ -20,6 +20,11 @@ package enum Request: Equatable, Sendable {
     /// Decisions of the past, newest `limit`, and with `follow` those to come.
     case events(follow: Bool, limit: Int)
     case samples(since: Duration)
+    /// The sources and networks that were rejected and dropped the most of late, so many of each.
+    case worst(limit: Int)
+    /// The newest waves, and one with its samples and marks; without a number the latest.
+    case waves(limit: Int)
+    case wave(Int?)
     case enforce(Bool, for: Duration?, dryRun: Bool)
     /// A message from this peer slipped through and was reported.
     case flag(IPAddress, dryRun: Bool)
@@ -28,7 +33,7 @@ package enum Request: Equatable, Sendable {
     /// Whether it changes something, which only root may.
     package var changes: Bool {
         switch self {
-        case .ping, .status, .list, .why, .allowList, .events, .samples: false
+        case .ping, .status, .list, .why, .allowList, .events, .samples, .worst, .waves, .wave: false
         case .ban, .unban, .unbanAll, .allow, .disallow, .enforce, .flag, .reload: true
         }
     }
@@ -106,6 +111,15 @@ extension Request {
                 throw RequestError("samples: since when?")
             }
             self = .samples(since: since)
+        case "worst": self = .worst(limit: max(1, min(1000, Int(record["limit"] ?? "") ?? 20)))
+        case "waves": self = .waves(limit: max(0, min(10_000, Int(record["limit"] ?? "") ?? 100)))
+        case "wave":
+            guard let text = record["number"] else {
+                self = .wave(nil)
+                break
+            }
+            guard let number = Int(text), number > 0 else { throw RequestError("wave: which number?") }
+            self = .wave(number)
         case "enforce":
             guard let mode = record["mode"], mode == "on" || mode == "off" else {
                 throw RequestError("enforce: on or off?")
@@ -163,6 +177,15 @@ extension Request {
         case .samples(let since):
             record = Record("samples")
             record.add("since", since.exactSpan)
+        case .worst(let limit):
+            record = Record("worst")
+            record.add("limit", limit)
+        case .waves(let limit):
+            record = Record("waves")
+            record.add("limit", limit)
+        case .wave(let number):
+            record = Record("wave")
+            record.add("number", number)
         case .enforce(let on, let span, let dryRun):
             record = Record("enforce", [("mode", on ? "on" : "off")])
             record.add("for", span?.exactSpan)

@@ -121,6 +121,8 @@ package struct Decision: Equatable, Sendable {
         case unban
         case shed
         case saturation
+        case waveBegin = "wave-begin"
+        case waveEnd = "wave-end"
         case note
     }
     package var time: Instant

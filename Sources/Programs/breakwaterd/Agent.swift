@@ -15,6 +15,7 @@ import ProcFS
 import Reports
 import Shedding
 import Store
+import Waves
 
 /// The loop in which everything meets: lines come in, policy judges them, orders go out, outcomes are written down.
 ///
@@ -41,6 +42,10 @@ final class Agent {
     /// Where reading ended in those that are not followed any more.
     var leftPositions: [String: String] = [:]
     var tally = Tally()
+    var waves: WaveWatch
+    /// Rejections of late, by what would be banned for them and by /24 and /48.
+    var rejectedSources = Lately<Prefix>(limit: 4096)
+    var rejectedNetworks = Lately<Prefix>(limit: 2048)
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
     var modeOverride: ModeOverride?
@@ -122,6 +127,7 @@ final class Agent {
             settings: settings.mta, positions: memory.positions, isFromStart: options.fromStart)
         logs = try Agent.openLogs(opening, &patterns)
         leftPositions = memory.positions
+        waves = WaveWatch(limit: nil)
         firewall = NoFirewall()
 
         sockets = try SockDiag()
@@ -167,6 +173,7 @@ final class Agent {
         }
         fallBack(at: until)
         lookForServers()
+        resumeWave()
         checkRights()
         setEarly()
         let group = controlGroup()
@@ -216,6 +223,7 @@ final class Agent {
         try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
         scheduleSample()
         scheduleTick()
+        learnNormal()
         feedWatchdog()
         readLogs()
         // What reading the store and the sets took is not needed again.
@@ -231,6 +239,7 @@ final class Agent {
         serviceManager.notify("STOPPING=1")
         postPositions()
         postCounters()
+        postWave()
         writeHistory()
         control?.close()
         if !history.close(timeout: .seconds(2)) {
@@ -251,6 +260,7 @@ final class Agent {
             guard notice.asksForAll else { continue }
             for ban in policy.ledger.bans { store.post(.ban(stored(ban))) }
             for entry in allowEntries { store.post(.allow(entry)) }
+            postWave()
             store.post(.mode(modeOverride))
             postPositions()
             for sender in policy.knownUntil(at: now) {
@@ -277,6 +287,7 @@ final class Agent {
         journal.decision(decision)
         store.post(.decision(decision, evidence: takeEvidence(of: decision)))
         publish(decision)
+        noteForWave(decision)
     }
 
     func takeEvidence(of decision: Decision) -> [[UInt8]] {

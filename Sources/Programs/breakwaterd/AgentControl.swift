@@ -28,6 +28,9 @@ extension Agent {
         case .events(let follow, let limit):
             return whenWritten { [unowned self] in events(follow: follow, limit: limit) }
         case .samples(let since): return samples(since)
+        case .worst(let limit): return worst(limit)
+        case .waves(let limit): return whenWritten { [unowned self] in listWaves(limit) }
+        case .wave(let number): return whenWritten { [unowned self] in wave(number) }
         case .enforce(let on, let span, let dryRun): return lasting(enforce(on, span, dryRun: dryRun), dryRun)
         case .flag(let peer, let dryRun): return flag(peer, dryRun: dryRun)
         case .reload:
@@ -43,7 +46,7 @@ extension Agent {
     }
 
     /// Answers when everything posted so far is on disk; a disk that is away or slow delays it by half a second at most.
-    private func whenWritten(_ answer: @escaping () -> ControlServer.Answer) -> ControlServer.Answer {
+    func whenWritten(_ answer: @escaping () -> ControlServer.Answer) -> ControlServer.Answer {
         let mark = store.hurry()
         return .later { [unowned self] finish in
             awaitStore(mark, until: MonotonicClock.nanoseconds() + 500_000_000) { finish(answer()) }
@@ -55,7 +58,7 @@ extension Agent {
         loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitStore(mark, until: end, done) }
     }
 
-    private func once(_ rows: [Record]) -> ControlServer.Rows {
+    func once(_ rows: [Record]) -> ControlServer.Rows {
         var rest: [Record]? = rows.isEmpty ? nil : rows
         return {
             defer { rest = nil }
@@ -76,7 +79,7 @@ extension Agent {
     }
 
     /// A question to the store; what it cannot answer is said in the log.
-    private func ask<Value>(_ question: () throws -> Value) -> Value? {
+    func ask<Value>(_ question: () throws -> Value) -> Value? {
         do { return try question() } catch {
             journal.warn("store-read", "\(error)")
             return nil
@@ -103,6 +106,8 @@ extension Agent {
         if let sample = tally.lastSample {
             row.add("connections", sample.connections)
             row.add("slots_used", sample.slots ?? sample.connections)
+            row.add("sampled", sample.time.nanoseconds)
+            row.add("sample_s", max(1, settings.sample.every.nanoseconds / 1_000_000_000))
             let rate = Double(sample.new ?? 0) / max(1, settings.sample.every.inSeconds)
             row.add("new_per_second", Int(rate.rounded()))
         }
@@ -110,6 +115,7 @@ extension Agent {
         row.add("limit", settings.limit.newPerSecond)
         row.add("peak", tally.peak?.slots)
         row.add("peak_at", tally.peak?.at.nanoseconds)
+        addWave(to: &row)
         row.add("bans", policy.ledger.count)
         addBans(to: &row)
         row.add("networks", policy.ledger.networkCount)

@@ -101,6 +101,8 @@ extension Agent {
         journal.event(event)
         gather(event, header, bytes, of: log, at: now)
         if event.kind == .saturation { heardSaturation(event, at: now) }
+        noteForWave(event, at: now)
+        noteRejected(event, at: now)
         policy.judge(event, at: now)
         if let peer = event.peer, policy.weighs(event) { keepEvidence(excerpt(bytes), for: policy.sourceBlock(peer)) }
     }

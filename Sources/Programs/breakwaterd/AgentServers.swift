@@ -12,6 +12,8 @@ extension Agent {
     func lookForServers(anew: Bool = false) {
         do throws(SystemError) { try shedder.listeners.refresh() } catch { journal.warn("servers", "\(error)") }
         let listeners = shedder.listeners.listeners
+        // The configuration's own count needs no server.
+        if slotLimit == nil { slotLimit = findSlotLimit() }
         guard anew || listeners != listenersSeen else { return }
         listenersSeen = listeners
         let found = RunningServer.find(

@@ -71,6 +71,7 @@ extension Agent {
             store.post(
                 .sample(
                     StoredSample(time: now, connections: sample.connections, slots: slots, new: sample.new ?? 0)))
+            watchForWave(sample, slots: slots, at: now)
         } catch {
             journal.warn("sample", "\(error)")
         }
@@ -217,6 +218,7 @@ extension Agent {
         lookForServers(anew: true)
         startSweep()
         postCounters()
+        postWave()
         refreshAllowlist()
         Heap.trim()
     }
