@@ -158,8 +158,8 @@ let package = Package(
         .tests(
             "Namespaces",
             [
-                "Addresses", "Events", "Configuration", "Policy", "Netlink", "Netfilter", "Shedding", "ConnectionSampler",
-                "ProcFS", "Posix", "CLinux",
+                "Addresses", "Events", "Configuration", "Policy", "Netlink", "Netfilter", "Shedding",
+                "ConnectionSampler", "ProcFS", "Posix", "CLinux",
             ], exclude: ["Fixtures"]),
         // Started by scripts/test as root: the programs themselves, a real Courier and a real nftables, in scripts/lab.
         .tests("Lab", [], exclude: ["Fixtures"]),
