@@ -130,7 +130,7 @@ let package = Package(
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("OriginsTests", ["Origins"]),
-        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
+        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy", "ProcFS"]),
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
@@ -151,8 +151,8 @@ let package = Package(
         .tests(
             "Namespaces",
             [
-                "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix",
-                "CLinux",
+                "Addresses", "Events", "Configuration", "Policy", "Netlink", "Netfilter", "Shedding",
+                "ConnectionSampler", "ProcFS", "Posix", "CLinux",
             ], exclude: ["Fixtures"]),
         // Started by scripts/test as root: the programs themselves, a real Courier and a real nftables, in scripts/lab.
         .tests("Lab", [], exclude: ["Fixtures"]),
@@ -165,7 +165,8 @@ if Context.environment["BREAKWATER_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "LogIntake", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "ControlProtocol",
-                "Netfilter", "Netlink", "ProcFS", "CNetfilter",
+                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
+                "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix",
+                "CNetfilter",
             ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))
 }

@@ -76,6 +76,7 @@ private struct ReplayRun {
     private var banned: [Prefix: Int] = [:]
     private var bans = 0
     private var sheds: Set<Endpoint> = []
+    private var networks = ReplayNetworks()
     private var accepted: [IPAddress: Int] = [:]
     /// A connection rejected: from when, until when its slot would be held.
     private struct Endpoint: Hashable {
@@ -111,7 +112,7 @@ private struct ReplayRun {
         if first == nil { first = now }
         last = now
         if now >= nextBeat {
-            _ = policy.advance(to: now)
+            networks.end(policy.advance(to: now))
             nextBeat = now + ReplayRun.beat
         }
         policy.judge(event, at: now)
@@ -124,7 +125,10 @@ private struct ReplayRun {
         }
         var isShed = false
         for order in policy.takeOrders() {
+            networks.follow(order, policy)
             switch order {
+            // A network is no source, and a host that returns to the set is banned already.
+            case .ban(let ban) where policy.isByEvidence(ban) || ban.since != now: break
             case .ban(let ban):
                 bans += 1
                 banned[ban.prefix, default: 0] += 1
@@ -135,7 +139,7 @@ private struct ReplayRun {
                 } else {
                     sheds.insert(Endpoint(peer: shed.peer, port: 0, second: now.seconds))
                 }
-            case .unban, .remember, .alarm: break
+            case .unban, .cover, .remember, .alarm: break
             }
         }
         if event.kind == .rejection || event.kind == .authFailure, event.code != nil, let peer = event.peer {
@@ -151,6 +155,7 @@ private struct ReplayRun {
         for (peer, count) in accepted {
             let block = policy.sourceBlock(peer)
             if banned[block] != nil { found[block, default: 0] += count }
+            if let network = networks.around(peer) { found[network, default: 0] += count }
         }
         return found.map { ($0.key, $0.value) }.sorted { $0.prefix < $1.prefix }
     }
@@ -165,6 +170,7 @@ private struct ReplayRun {
             + "slot-seconds of rejected connections at most \(grouped(curve.secondsBefore)) -> \(grouped(curve.secondsAfter)), "
             + "peak \(grouped(curve.peakBefore)) -> \(grouped(curve.peakAfter))"
         let both = alsoAccepted
+        text += networks.clause
         if window.late > 0 { text += "; \(grouped(window.late)) events more than a minute out of order" }
         text += both.isEmpty ? "; none of them sent accepted mail" : "; \(both.count) of them also sent accepted mail:"
         return [text]
@@ -172,6 +178,7 @@ private struct ReplayRun {
                 "  \($0.prefix.shortDescription)  \($0.messages) message\($0.messages == 1 ? "" : "s") accepted"
             }
             + (both.count > 50 ? ["  ... and \(both.count - 50) more (--json lists all)"] : [])
+            + networks.lines
     }
 
     /// How long each mail server was taken to hold a rejected connection.
@@ -195,7 +202,8 @@ private struct ReplayRun {
                 ("slot_seconds_after", JSON(curve.secondsAfter)), ("peak_before", JSON(curve.peakBefore)),
                 ("peak_after", JSON(curve.peakAfter)),
                 ("also_accepted", .array(alsoAccepted.map { .string($0.prefix.description) })),
-                ("sources", JSON(banned.count)), ("late", JSON(window.late)),
+                ("sources", JSON(banned.count)), ("networks", networks.json),
+                ("elements_most", JSON(networks.mostElements)), ("late", JSON(window.late)),
                 (
                     "hold_s",
                     JSON((hold ?? rejecting.map(\.usualHold).max()).map { Int($0.nanoseconds / 1_000_000_000) })

@@ -27,7 +27,10 @@ extension Agent {
             let lines = reading.complaints.map(\.description).joined(separator: "\n")
             throw StartFailure(78, "the configuration is wrong:\n\(lines)")
         }
-        return reading.settings
+        var settings = reading.settings
+        // Its list holds single addresses.
+        if settings.firewall.backend == .xtRecent { settings.ban.networks = false }
+        return settings
     }
 
     /// One daemon for a state directory. A directory that cannot be used is no reason not to protect.
@@ -186,7 +189,9 @@ extension Agent {
                 }
             }
         }
-        let missing = policy.ledger.bans.filter { !bannedThere.contains($0.prefix) && $0.until > now }
+        let missing = policy.ledger.bans.filter {
+            !bannedThere.contains($0.prefix) && $0.until > now && !policy.isCovered($0.prefix)
+        }
         let changes = missing.map {
             FirewallChange.ban($0.prefix, timeout: $0.until == .distantFuture ? .forever : $0.until - now)
         }
@@ -331,7 +336,7 @@ extension Agent {
         allowEntries.removeAll { $0.until <= now }
         let list = Agent.allowlist(settings, allowEntries)
         let before = policy.allowlist.entries.map(\.prefix)
-        policy.reconfigure(settings.ban, allowlist: list)
+        policy.reconfigure(settings.ban, allowlist: list, at: now)
         guard force || before != list.entries.map(\.prefix) else { return }
         for ban in policy.ledger.bans where list.entry(covering: ban.prefix, at: now) != nil {
             _ = policy.unban(ban.prefix, why: "allowed")

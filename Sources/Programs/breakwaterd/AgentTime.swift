@@ -184,7 +184,8 @@ extension Agent {
         let wanted: [FirewallChange] = slice.compactMap { item in
             switch item {
             case .banned(let prefix):
-                guard let ban = policy.ledger[prefix], ban.until > now + .seconds(2) else { return nil }
+                guard let ban = policy.ledger[prefix], ban.until > now + .seconds(2), !policy.isCovered(prefix)
+                else { return nil }
                 return .ban(prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now)
             case .known(let address, let until):
                 return until > now + .seconds(2) ? .remember(Prefix(address), timeout: until - now) : nil
