@@ -18,7 +18,7 @@ import Testing
             .events(follow: true, limit: 20), .samples(since: .hours(1)),
             .waves(limit: 7), .wave(nil), .wave(3), .worst(limit: 20),
             .enforce(true, for: .minutes(61), dryRun: false),
-            .enforce(false, for: nil, dryRun: true), .flag(peer, dryRun: false), .reload,
+            .enforce(false, for: nil, dryRun: true), .flag(peer, dryRun: false), .reload, .settle,
         ]
         for request in requests {
             let line = request.record.description

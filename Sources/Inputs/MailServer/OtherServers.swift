@@ -73,5 +73,5 @@ extension RunningServer {
 }
 
 extension String {
-    fileprivate var withoutLineEnd: String { String(prefix { $0 != "\n" }).withoutBlanks }
+    fileprivate var withoutLineEnd: String { String(prefix { $0 != "\n" && $0 != "\r\n" }).withoutBlanks }
 }

@@ -29,11 +29,13 @@ package enum Request: Equatable, Sendable {
     /// A message from this peer slipped through and was reported.
     case flag(IPAddress, dryRun: Bool)
     case reload
+    /// Write what was counted for reports to the history now.
+    case settle
 
     /// Whether it changes something, which only root may.
     package var changes: Bool {
         switch self {
-        case .ping, .status, .list, .why, .allowList, .events, .samples, .worst, .waves, .wave: false
+        case .ping, .status, .list, .why, .allowList, .events, .samples, .settle, .worst, .waves, .wave: false
         case .ban, .unban, .unbanAll, .allow, .disallow, .enforce, .flag, .reload: true
         }
     }
@@ -129,6 +131,7 @@ extension Request {
             guard let peer = record["peer"].flatMap({ IPAddress($0) }) else { throw RequestError("flag: which peer?") }
             self = .flag(peer, dryRun: flag("dry-run"))
         case "reload": self = .reload
+        case "settle": self = .settle
         default: throw RequestError("unknown request \"\(Record.escaped(record.word.utf8, limit: 40))\"")
         }
     }
@@ -195,6 +198,7 @@ extension Request {
             record.add("peer", peer)
             yes("dry-run", dryRun)
         case .reload: record = Record("reload")
+        case .settle: record = Record("settle")
         }
         return record
     }

@@ -37,6 +37,7 @@ extension Agent {
             let result = reload()
             return .record(
                 result.isDone ? Reply.done(text: result.text) : Reply.error(ExitStatus.configuration, result.text))
+        case .settle: return settle()
         }
     }
 

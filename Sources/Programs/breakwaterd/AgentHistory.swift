@@ -1,3 +1,4 @@
+import ControlProtocol
 import Dialects
 import Events
 import LogIntake
@@ -42,6 +43,23 @@ extension Agent {
                     return (key, piece.bytes)
                 }, parts: parts)
         }
+    }
+
+    /// Answers once everything counted so far is on disk, or after a second.
+    func settle() -> ControlServer.Answer {
+        writeHistory()
+        let mark = history.mark
+        return .later { [unowned self] finish in
+            awaitHistory(mark, until: MonotonicClock.nanoseconds() + 1_000_000_000) { [unowned self] isWritten in
+                finish(.record(Reply.done(isWritten ? ExitStatus.yes : ExitStatus.no, text: history.problem)))
+            }
+        }
+    }
+
+    private func awaitHistory(_ mark: Int, until end: Int64, _ done: @escaping (Bool) -> Void) {
+        if history.isSettled(mark) { return done(history.problem == nil) }
+        if MonotonicClock.nanoseconds() >= end { return done(false) }
+        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitHistory(mark, until: end, done) }
     }
 }
 

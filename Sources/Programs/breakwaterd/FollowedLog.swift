@@ -13,8 +13,10 @@ final class FollowedLog {
     var isMoreWaiting = false
     /// When lines were last found in it.
     var lastNews = Instant.distantPast
+    /// How often it was read by the clock since it was last listened to.
+    var gatherings = 0
     /// It is read by the clock for now, and nobody is woken when it is written to.
-    var isGathering = false
+    var isGathering: Bool { gatherings > 0 }
     /// The descriptor that the loop waits for.
     var listened: Int32?
     /// The times of its lines, for the history.
