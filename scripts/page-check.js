@@ -51,6 +51,7 @@ globalThis.look = (() => {
     if (!up && head.getAttribute("aria-sort") !== "descending") return "says no order";
     if (all("[aria-sort]", table).length !== 1) return "more than one column says an order";
     const cells = [...table.tBodies[0].rows].map(row => row.cells[head.cellIndex]);
+    if (figures && cells.some(cell => cell.textContent.trim() && !cell.dataset.v)) return "a figure has no value to sort by";
     const values = cells.map(cell => figures ? cell.dataset.v : cell.textContent);
     const known = values.filter(Boolean);
     if (values.slice(0, known.length).some(value => !value)) return "empty cells are not at the end";

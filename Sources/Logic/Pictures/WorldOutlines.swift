@@ -1,3 +1,4 @@
+/// The world's outlines, as data.
 extension World {
     /// In the units of `outlines`, a projection that keeps areas. `scripts/world-map` writes this file from
     /// scripts/worldmap: Natural Earth's outlines, which are in the public domain.
