@@ -49,6 +49,9 @@ struct ServerFiles {
         return stat(root + path, &status) == 0
     }
 
+    /// A log of its that is there, or is away while it is followed (`MailLog.find`).
+    func hasLog(_ path: String, _ kept: Set<String>) -> Bool { exists(path) || kept.contains(log(path)) }
+
     private static func isSame(_ path: String, _ other: String) -> Bool {
         var (first, second) = (stat(), stat())
         return stat(path, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev

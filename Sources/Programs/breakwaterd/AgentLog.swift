@@ -11,8 +11,10 @@ extension Agent {
     }
 
     /// A line that comes alone is judged at once. In a wave lines gather for three milliseconds, so that they share what
-    /// costs the most: a wake-up, a transaction in the kernel, a look at the processes.
-    private static let gathering = Duration.milliseconds(3)
+    /// costs the most: a wake-up, a transaction in the kernel, a look at the processes. A server that writes several lines
+    /// for one rejection is no wave yet: the first times are shorter.
+    private static let gathering = Duration.milliseconds(1)
+    private static let longestGathering = 3
     /// Lines that follow each other within this are a wave's.
     private static let waveGap = Duration.milliseconds(6)
 
@@ -40,13 +42,14 @@ extension Agent {
         if hasNews { log.lastNews = now }
         do throws(SystemError) {
             if isWave != log.isGathering || log.stream.descriptor == nil { try listen(to: log, !isWave) }
-            log.isGathering = isWave
+            log.gatherings = isWave ? log.gatherings + 1 : 0
         } catch {
             // As it was: woken by each line, or reading by the clock.
             journal.warn("log", "\(error)")
         }
         guard log.isGathering, log.listened != nil else { return }
-        let span = max(Agent.gathering, log.stream.newsDelay / 12)
+        let span = max(
+            Agent.gathering * min(log.gatherings, Agent.longestGathering), log.stream.newsDelay / 12)
         loop.schedule(after: span) { [unowned self] in attend(log) }
     }
 
