@@ -48,6 +48,7 @@ let package = Package(
         .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "Origins"),
         .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "Pictures", ["Events", "Origins", "Reports"]),
         .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
@@ -130,7 +131,8 @@ let package = Package(
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("OriginsTests", ["Origins"]),
-        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
+        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy", "ProcFS"]),
+        .tests("PicturesTests", ["Events", "Origins", "Reports", "Pictures"]),
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
@@ -145,14 +147,19 @@ let package = Package(
         .executableTarget(
             name: "StoreHelper", dependencies: ["Addresses", "Events", "Store", "Posix"], path: "Tests/StoreHelper",
             swiftSettings: strict),
+        // Pages and pictures of reports that are made up, for the tests that look at them in a browser.
+        .executableTarget(
+            name: "ReportHelper", dependencies: ["Events", "Origins", "Reports", "Pictures"],
+            path: "Tests/ReportHelper",
+            exclude: ["Fixtures"], swiftSettings: strict),
         // The tree itself: format, imports, manual pages against the programs' own help.
         .tests("Tidy", []),
         // Started by scripts/test inside a network namespace of their own.
         .tests(
             "Namespaces",
             [
-                "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix",
-                "CLinux",
+                "Addresses", "Events", "Configuration", "Policy", "Netlink", "Netfilter", "Shedding",
+                "ConnectionSampler", "ProcFS", "Posix", "CLinux",
             ], exclude: ["Fixtures"]),
         // Started by scripts/test as root: the programs themselves, a real Courier and a real nftables, in scripts/lab.
         .tests("Lab", [], exclude: ["Fixtures"]),
@@ -165,7 +172,8 @@ if Context.environment["BREAKWATER_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "LogIntake", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "ControlProtocol",
-                "Netfilter", "Netlink", "ProcFS", "CNetfilter",
+                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
+                "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix",
+                "CNetfilter",
             ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))
 }

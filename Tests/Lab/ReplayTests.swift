@@ -25,7 +25,8 @@ extension LabTests {
             return (0..<count).flatMap { number -> [String] in
                 let second = number * 18_000 / count
                 let (peer, port) = ("::ffff:198.51.100.\(1 + next(200))", 1024 + next(60_000))
-                let text = "courieresmtpd: error,relay=\(peer),port=\(port),from=<a@b.example>,to=<c@mail.example>: 511 "
+                let text =
+                    "courieresmtpd: error,relay=\(peer),port=\(port),from=<a@b.example>,to=<c@mail.example>: 511 "
                 let message = "courierd: newmsg,id=\(number): dns; x (x [\(peer)])"
                 return [
                     stamped(second, host, "courieresmtpd: started,ip=[\(peer)],port=[\(port)]"),
@@ -53,7 +54,8 @@ extension LabTests {
             let log = try file("replay-side", day("mx1", seed: 3))
             let other = try file("replay-other.toml", ["[ban]", "classes = { rbl = 0.4 }"])
             let sets = ["ban.first=1h", "ban.max=2h", "ban.first=1d", "ban.max=7d"].flatMap { ["--set", $0] }
-            let together = try JSON(parsing: daemon.cli(["replay", "--json"] + sets + ["--against", other, log]).output)
+            let together = try JSON(
+                parsing: daemon.cli(["replay", "--json"] + sets + ["--against", other, log]).output)
             let policies = together["policies"].array
             #expect(
                 policies.map(\.["name"].string) == [
@@ -65,7 +67,9 @@ extension LabTests {
                 daemon.cli(["replay", "--json"] + sets.suffix(4) + [log]),
                 daemon.cli("--config", other, "replay", "--json", log),
             ].map { try JSON(parsing: $0.output) }
-            let keys = ["bans", "sheds", "sources", "refused", "slot_seconds_before", "slot_seconds_after", "peak_after"]
+            let keys = [
+                "bans", "sheds", "sources", "refused", "slot_seconds_before", "slot_seconds_after", "peak_after",
+            ]
             for key in keys {
                 #expect(policies.map(\.[key].int) == alone.map(\.[key].int), "\(key)")
                 #expect(together[key].int == policies[1][key].int, "the first group's, as without more of them")
@@ -85,11 +89,12 @@ extension LabTests {
             #expect(try !daemon.cli("replay", "--set", "mta.kind=courier", log).output.contains("as configured"))
         }
 
-        @Test(arguments: [
-            (["--set", "ban.first"], 64, "expected key=value"), (["--set", "ban.first=1hr"], 64, "unknown unit"),
-            (["--against", "/nonexistent.toml"], 66, "/nonexistent.toml"), (["--hold", "2d"], 64, "at most 1d"),
-            ((1...9).flatMap { ["--set", "ban.first=\($0)h"] }, 64, "at most 8 policies"),
-        ] as [([String], Int32, String)])
+        @Test(
+            arguments: [
+                (["--set", "ban.first"], 64, "expected key=value"), (["--set", "ban.first=1hr"], 64, "unknown unit"),
+                (["--against", "/nonexistent.toml"], 66, "/nonexistent.toml"), (["--hold", "2d"], 64, "at most 1d"),
+                ((1...9).flatMap { ["--set", "ban.first=\($0)h"] }, 64, "at most 8 policies"),
+            ] as [([String], Int32, String)])
         func `what cannot be compared is refused`(words: [String], code: Int32, text: String) throws {
             let log = try file("replay-refused", day("mx1", seed: 4, count: 10))
             let done = try daemon.cli(["replay"] + words + [log])

@@ -27,7 +27,8 @@ import Testing
                 event.zone = "zen.example"
             }
             effect.hear(
-                event, isBanned: policy.isBanned(address, at: now), source: policy.sourceBlock(address).address, at: now)
+                event, isBanned: policy.isBanned(address, at: now), source: policy.sourceBlock(address).address, at: now
+            )
             policy.judge(event, at: now)
             for order in policy.takeOrders() {
                 switch order {

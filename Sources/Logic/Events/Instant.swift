@@ -15,7 +15,7 @@ package struct Instant: Hashable, Comparable, Sendable {
 
     /// Whole seconds since 1970, rounded down.
     package var seconds: Int64 {
-        nanoseconds >= 0 ? nanoseconds / 1_000_000_000 : (nanoseconds - 999_999_999) / 1_000_000_000
+        nanoseconds >= 0 ? nanoseconds / 1_000_000_000 : (nanoseconds + 1) / 1_000_000_000 - 1
     }
 
     @inlinable

@@ -30,7 +30,7 @@ package struct Effect: Sendable {
         var isTouched = false
     }
 
-    /// Bans that began, of networks included.
+    /// Bans of sources that began.
     package private(set) var bans = 0
     package private(set) var isPartial = false
     private let bounds: Bounds
@@ -39,9 +39,10 @@ package struct Effect: Sendable {
     private var banned: HostTable<Void> = HostTable()
     private var senders: HostTable<Sender> = HostTable()
     private var touchedCount = 0
-    private var networksBanned: Set<Prefix> = []
+    private var networksBanned = PrefixTable<Int>()
 
-    package init(hold: Duration = SlotModel.usualHold, bounds: Bounds) {
+    /// - Parameter hold: as in `SlotModel`.
+    package init(hold: Duration? = nil, bounds: Bounds) {
         self.bounds = bounds
         slots = SlotModel(hold: hold, most: bounds.connections)
     }
@@ -75,7 +76,7 @@ package struct Effect: Sendable {
         // Without a code the server closed the connection at once.
         case .rejection where event.code != nil && !event.isContinuation && !event.isRemote,
             .authFailure where event.code != nil && !event.isContinuation && !event.isRemote:
-            slots.reject(peer, SlotModel.mark(event, at: now), at: now, isRefused: isBanned)
+            slots.reject(peer, SlotModel.mark(event, at: now), by: event.mta, at: now, isRefused: isBanned)
         case .acceptance where !event.precedesReply:
             accept(source, isBanned: isBanned)
         default: break
@@ -84,11 +85,15 @@ package struct Effect: Sendable {
 
     /// A ban that begins; one that was given a later end is no new one. `isKnown`: its source is a known sender.
     package mutating func note(_ ban: Ban, isNetwork: Bool, isKnown: Bool) {
-        bans += 1
         if isNetwork {
-            if networksBanned.count < bounds.sources { networksBanned.insert(ban.prefix) } else { isPartial = true }
+            if networksBanned.count < bounds.sources {
+                networksBanned[ban.prefix] = (networksBanned[ban.prefix] ?? 0) + 1
+            } else {
+                isPartial = true
+            }
             return
         }
+        bans += 1
         let source = ban.prefix.address
         if banned.place(of: source) == nil {
             if banned.count < bounds.sources { banned[source] = () } else { isPartial = true }
@@ -107,9 +112,13 @@ package struct Effect: Sendable {
     }
 
     private mutating func accept(_ source: IPAddress, isBanned: Bool) {
-        if isBanned || banned.place(of: source) != nil { touch(source) }
+        if isBanned || banned.place(of: source) != nil || isInNetwork(source) { touch(source) }
         guard let place = sender(source) else { return }
         senders.update(place) { $0.messages &+= 1 }
+    }
+
+    private func isInNetwork(_ source: IPAddress) -> Bool {
+        !networksBanned.isEmpty && networksBanned.longestMatch(source) != nil
     }
 
     private mutating func touch(_ source: IPAddress) {

@@ -4,16 +4,13 @@ import Events
 /// The slots that rejected connections hold: as a log has them, and as they would be under a policy.
 ///
 /// A model, since no log tells everything. A connection begins when its line says so, else with its first rejection. It
-/// ends when a line says so, at the latest `hold` after its rejection. Under the policy none of a banned source begins,
+/// ends when a line says so, at the latest when its server gives it up after its rejection. Under the policy none of a banned source begins,
 /// and one that is shed ends with its rejection. A rejection that names neither port nor process is a connection of its
 /// own, unless one of the same second.
 ///
 /// Instants must not go back. In bounded memory: the connections that began last, and of the course of slots over time
 /// an hour, in which whole seconds are told apart.
 package struct SlotModel: Sendable {
-    /// What Courier gives a silent peer (600 s, and its tarpit's 8): longer than any other server's default.
-    package static let usualHold = Duration.seconds(608)
-
     /// What the slots of rejected connections came to.
     package struct Figures: Equatable, Sendable {
         package var secondsBefore = 0
@@ -39,20 +36,27 @@ package struct SlotModel: Sendable {
         var key: Key
         var begin: Instant
         var rejected: Instant?
+        /// Since its rejection: when its server gives it up.
+        var latestEnd = Instant.distantFuture
         var isRefused: Bool
         var isEnded = false
         var isOpen = true
     }
+    /// Rejected connections by number that wait equally long: the first to end first; those from `head` on wait.
+    private struct Waiting: Sendable {
+        let hold: Duration
+        var numbers: [Int] = []
+        var head = 0
+    }
 
-    private let hold: Duration
+    private let hold: Duration?
+    private let longestHold: Duration
     private let most: Int
     /// A ring once it is full; a connection's number, modulo `most`, is its place.
     private var connections: [Connection] = []
     private var begun = 0
     private var index = PlaceIndex<Key>()
-    /// Rejected connections by number, the first to end first; those from `waitingHead` on wait.
-    private var waiting: [Int] = []
-    private var waitingHead = 0
+    private var waiting: [Waiting] = []
     private var course: SlotCourse
     private var now = Instant.distantPast
     private var figures = Figures()
@@ -60,12 +64,14 @@ package struct SlotModel: Sendable {
     private var millisecondsAfter: Int64 = 0
 
     /// - Parameters:
-    ///   - hold: how long a rejected connection keeps its slot when no line tells of its end; at most a day.
+    ///   - hold: how long a rejected connection keeps its slot when no line tells of its end, at most a day; `nil` for as
+    ///     long as each server lets it.
     ///   - most: connections remembered at once.
-    package init(hold: Duration = SlotModel.usualHold, most: Int = 100_000) {
-        self.hold = min(max(hold, .zero), .days(1))
+    package init(hold: Duration? = nil, most: Int = 100_000) {
+        self.hold = hold.map { min(max($0, .zero), .days(1)) }
+        longestHold = self.hold ?? MTA.allCases.map(\.usualHold).max() ?? .zero
         self.most = max(1, most)
-        course = SlotCourse(ahead: self.hold)
+        course = SlotCourse(ahead: longestHold)
     }
 
     /// What `now` is to an event that names neither port nor process.
@@ -83,7 +89,9 @@ package struct SlotModel: Sendable {
     }
 
     /// Counts a connection at its first rejection. `isRefused`: if it had to begin just now, it could not have.
-    package mutating func reject(_ peer: IPAddress, _ mark: UInt32, at time: Instant, isRefused: Bool) {
+    package mutating func reject(
+        _ peer: IPAddress, _ mark: UInt32, by mta: MTA = .courier, at time: Instant, isRefused: Bool
+    ) {
         advance(to: time)
         let key = Key(peer: peer, mark: mark)
         let place =
@@ -93,7 +101,9 @@ package struct SlotModel: Sendable {
         figures.connections += 1
         if connections[place].isRefused { figures.refused += 1 }
         course.add(at: connections[place].begin.seconds, before: 1, after: connections[place].isRefused ? 0 : 1)
-        noteWaiting(numberOf(place))
+        let hold = self.hold ?? mta.usualHold
+        connections[place].latestEnd = now + hold
+        wait(numberOf(place), hold)
     }
 
     /// A rejected connection is ended by the policy.
@@ -117,8 +127,10 @@ package struct SlotModel: Sendable {
     package func figures(at instant: Instant) -> Figures {
         var copy = self
         copy.advance(to: instant)
-        for number in copy.waiting[copy.waitingHead...] {
-            if let place = copy.placeOf(number), copy.connections[place].isOpen { copy.close(place, at: copy.now) }
+        for queue in copy.waiting {
+            for number in queue.numbers[queue.head...] {
+                if let place = copy.placeOf(number), copy.connections[place].isOpen { copy.close(place, at: copy.now) }
+            }
         }
         var figures = copy.figures
         figures.secondsBefore = Int(copy.millisecondsBefore / 1000)
@@ -128,7 +140,7 @@ package struct SlotModel: Sendable {
     }
 
     /// When all that was rejected has ended, unless a line has yet to come.
-    package var allEnded: Instant { now == .distantPast ? now : now + hold }
+    package var allEnded: Instant { now == .distantPast ? now : now + longestHold }
 }
 
 extension SlotModel {
@@ -160,32 +172,39 @@ extension SlotModel {
 
     private mutating func advance(to time: Instant) {
         if time <= now { return }
-        while waitingHead < waiting.count {
-            guard let place = placeOf(waiting[waitingHead]), connections[place].isOpen,
-                let rejected = connections[place].rejected
-            else {
-                waitingHead += 1
-                continue
-            }
-            guard rejected + hold <= time else { break }
-            close(place, at: rejected + hold)
-            waitingHead += 1
-        }
-        if waitingHead >= 1024, waitingHead * 2 >= waiting.count {
-            waiting.removeFirst(waitingHead)
-            waitingHead = 0
-        }
+        for index in waiting.indices { endDue(index, at: time) }
         now = time
         course.advance(to: now.seconds)
     }
 
-    /// A number whose place was taken is of no use: so many can be.
-    private mutating func noteWaiting(_ number: Int) {
-        if waiting.count - waitingHead > 2 * most {
-            waiting = waiting[waitingHead...].filter { placeOf($0) != nil }
-            waitingHead = 0
+    private mutating func endDue(_ index: Int, at time: Instant) {
+        var head = waiting[index].head
+        let count = waiting[index].numbers.count
+        while head < count {
+            if let place = placeOf(waiting[index].numbers[head]), connections[place].isOpen {
+                guard connections[place].latestEnd <= time else { break }
+                close(place, at: connections[place].latestEnd)
+            }
+            head += 1
         }
-        waiting.append(number)
+        waiting[index].head = head
+        if head >= 1024, head * 2 >= count {
+            waiting[index].numbers.removeFirst(head)
+            waiting[index].head = 0
+        }
+    }
+
+    private mutating func wait(_ number: Int, _ hold: Duration) {
+        guard let index = waiting.firstIndex(where: { $0.hold == hold }) else {
+            waiting.append(Waiting(hold: hold, numbers: [number]))
+            return
+        }
+        // A number whose place was taken is of no use, so that no more than this can be.
+        if waiting[index].numbers.count - waiting[index].head > 2 * most {
+            waiting[index].numbers = waiting[index].numbers[waiting[index].head...].filter { placeOf($0) != nil }
+            waiting[index].head = 0
+        }
+        waiting[index].numbers.append(number)
     }
 
     private mutating func close(_ place: Int, at end: Instant) {

@@ -38,6 +38,26 @@ package struct StateDirectory: Sendable {
         return [UInt64(status.st_dev), UInt64(status.st_ino)]
     }
 
+    /// What names this directory among all of the host's while it exists: device and inode, and the path where that is
+    /// plain and has up to 90 bytes.
+    package var identity: String? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        let isPlain = path.utf8.count <= 90 && Record.escaped(path.utf8) == path
+        return "\(status.st_dev):\(status.st_ino)" + (isPlain ? " \(path)" : "")
+    }
+
+    /// Whether a breakwaterd that lives holds the directory of this identity; false also where that cannot be seen.
+    package static func isHeld(_ identity: String) -> Bool {
+        guard let blank = identity.firstIndex(of: " ") else { return false }
+        let directory = StateDirectory(String(identity[identity.index(after: blank)...]))
+        guard directory.identity == identity,
+            let file = try? Descriptor.open(directory.path + "/lock", O_RDONLY | O_NOFOLLOW)
+        else { return false }
+        // Let go at once, with the descriptor.
+        return flock(file.number, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
     /// Moves the database and what SQLite keeps beside it out of the way. Returns the new name.
     func moveDatabaseAside(at time: Instant) throws(SystemError) -> String { try moveAside("breakwater.db", at: time) }
 

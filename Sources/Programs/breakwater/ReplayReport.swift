@@ -21,15 +21,26 @@ extension ReplayRun {
             + "turn away \(grouped(slots.refused)) connections and end \(grouped(slots.ended)); "
             + "slot-seconds of rejected connections at most \(grouped(slots.secondsBefore)) -> \(grouped(slots.secondsAfter)), "
             + "peak \(grouped(slots.peakBefore)) -> \(grouped(slots.peakAfter))"
-        text += touched.isEmpty ? "; none of them sent accepted mail" : "; \(touched.count) of them also sent accepted mail:"
+        text += main.networks.clause
+        text +=
+            touched.isEmpty
+            ? "; none of them sent accepted mail" : "; \(touched.count) of them also sent accepted mail:"
         return [text]
-            + ReplayRun.listed(touched.map { sender in "  \(sender.prefix.shortDescription)  \(accepted(sender.messages))" })
-            + partial + [model]
+            + ReplayRun.listed(
+                touched.map { sender in "  \(sender.prefix.shortDescription)  \(accepted(sender.messages))" })
+            + main.networks.lines + partial + [model]
     }
 
     private var model: String {
-        "A model: connections as far as the log shows them, an end that it does not show "
-            + "\(hold.nanoseconds / 1_000_000_000) s after the rejection."
+        let held = holds.map { "\($0.hold.nanoseconds / 1_000_000_000) s (\($0.mta.rawValue))" }
+        let end =
+            held.isEmpty ? "" : ", an end that it does not show \(held.joined(separator: ", ")) after the rejection"
+        return "A model: connections as far as the log shows them\(end)."
+    }
+
+    /// How long each mail server was taken to hold a rejected connection.
+    private var holds: [(mta: MTA, hold: Duration)] {
+        rejecting.sorted { $0.rawValue < $1.rawValue }.map { ($0, hold ?? $0.usualHold) }
     }
 
     private var comparison: [String] {
@@ -47,7 +58,8 @@ extension ReplayRun {
         add("slot-seconds of rejected ones", before: slots.first?.secondsBefore, slots.map(\.secondsAfter))
         add("slots they hold, peak", before: slots.first?.peakBefore, slots.map(\.peakAfter))
         add("known senders touched", touched.map(\.count))
-        return [counts, ""] + table(rows, rightAligned: Set(1..<(trials.count + 2))) + [""] + names(touched) + partial + [model]
+        return [counts, ""] + table(rows, rightAligned: Set(1..<(trials.count + 2))) + [""] + names(touched) + partial
+            + [model]
     }
 
     /// Which of them by which policy.
@@ -84,7 +96,9 @@ extension ReplayRun {
 
     var json: JSON {
         let head = [("lines", JSON(lines)), ("unread", JSON(unread)), ("seconds", seconds(span))]
-        let tail = [("late", JSON(late)), ("hold_s", seconds(hold)), ("model", JSON.bool(true))]
+        let held = holds.map { JSON.object([("mta", .string($0.mta.rawValue)), ("hold_s", seconds($0.hold))]) }
+        let longest = hold ?? rejecting.map(\.usualHold).max()
+        let tail = [("late", JSON(late)), ("hold_s", longest.map(seconds) ?? .null), ("holds", JSON.array(held))]
         let policies = [("policies", JSON.array(trials.map { .object([("name", .string($0.name))] + $0.json) }))]
         return .document("replay", head + main.json + tail + policies)
     }
@@ -96,11 +110,13 @@ extension Trial {
     fileprivate var json: [(String, JSON)] {
         let slots = self.slots
         return [
-            ("bans", JSON(effect.bans)), ("sheds", JSON(slots.ended)), ("slot_seconds_before", JSON(slots.secondsBefore)),
+            ("bans", JSON(effect.bans)), ("sheds", JSON(slots.ended)),
+            ("slot_seconds_before", JSON(slots.secondsBefore)),
             ("slot_seconds_after", JSON(slots.secondsAfter)), ("peak_before", JSON(slots.peakBefore)),
             ("peak_after", JSON(slots.peakAfter)),
             ("also_accepted", .array(touched.map { .string($0.prefix.description) })),
-            ("sources", JSON(effect.sources)), ("networks", JSON(effect.networks)), ("refused", JSON(slots.refused)),
+            ("sources", JSON(effect.sources)), ("networks", networks.json),
+            ("elements_most", JSON(networks.mostElements)), ("refused", JSON(slots.refused)),
             ("rejected_connections", JSON(slots.connections)), ("partial", .bool(effect.isPartial)),
         ]
     }

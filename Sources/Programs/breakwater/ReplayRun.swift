@@ -6,7 +6,8 @@ import Policy
 /// Lines through the parser, and its events through every policy of a plan, with the clock of the log.
 struct ReplayRun {
     let plan: ReplayPlan
-    let hold: Duration
+    /// `nil`: as each mail server has it.
+    let hold: Duration?
     private var reader: LogReader
     private(set) var trials: [Trial]
     private var event = Event()
@@ -14,10 +15,12 @@ struct ReplayRun {
     private var window = SortingWindow(span: .minutes(1), most: 50_000)
     private(set) var lines = 0
     private(set) var unread = 0
+    /// Whose connections were rejected.
+    private(set) var rejecting: [MTA] = []
     private var first: Instant?
     private var last: Instant = .distantPast
 
-    init(_ plan: ReplayPlan, hold: Duration) {
+    init(_ plan: ReplayPlan, hold: Duration?) {
         self.plan = plan
         self.hold = hold
         reader = LogReader(plan.reading.mta.kinds, plan.reading.mta.siteWords)
@@ -47,6 +50,11 @@ struct ReplayRun {
     private mutating func judge(_ event: Event, at now: Instant) {
         if first == nil { first = now }
         last = now
+        if event.kind == .rejection || event.kind == .authFailure, event.code != nil, rejecting.last != event.mta,
+            !rejecting.contains(event.mta)
+        {
+            rejecting.append(event.mta)
+        }
         for index in trials.indices { trials[index].judge(event, at: now) }
     }
 }
@@ -56,12 +64,13 @@ struct Trial {
     let name: String
     private(set) var policy: Policy
     private(set) var effect: Effect
+    private(set) var networks = ReplayNetworks()
     private let sheds: Bool
     /// As often as the daemon lets ended bans go.
     private static let beat = Duration.seconds(5)
     private var nextBeat = Instant.distantPast
 
-    init(_ column: ReplayPlan.Column, hold: Duration) {
+    init(_ column: ReplayPlan.Column, hold: Duration?) {
         name = column.name
         policy = Policy(column.settings.ban, allowlist: Allowlist(configured: column.settings.allow.nets))
         effect = Effect(hold: hold, bounds: .months)
@@ -74,7 +83,7 @@ struct Trial {
 
     mutating func judge(_ event: Event, at now: Instant) {
         if now >= nextBeat {
-            _ = policy.advance(to: now)
+            networks.end(policy.advance(to: now))
             nextBeat = now + Trial.beat
         }
         if let peer = event.peer, event.kind != .deferral {
@@ -84,11 +93,12 @@ struct Trial {
         policy.judge(event, at: now)
         guard policy.hasOrders else { return }
         for order in policy.takeOrders() {
+            networks.follow(order, policy)
             switch order {
+            // A host that returns to the set is banned already.
             case .ban(let ban) where ban.since == now:
                 effect.note(
-                    ban, isNetwork: policy.sourceBlock(ban.prefix.address) != ban.prefix,
-                    isKnown: policy.isKnown(ban.prefix.address, at: now))
+                    ban, isNetwork: policy.isByEvidence(ban), isKnown: policy.isKnown(ban.prefix.address, at: now))
             case .shed(let shed) where sheds: effect.note(shed, at: now)
             default: break
             }

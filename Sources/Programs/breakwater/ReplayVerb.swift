@@ -19,16 +19,19 @@ struct Replay: ParsableCommand {
     @Option(help: ArgumentHelp("Another configuration file to compare with.", valueName: "file"))
     var against: [String] = []
     @Option(
-        help: ArgumentHelp("How long a rejected connection holds its slot when nothing is done.", valueName: "duration")
-    )
-    var hold = "608s"
+        help: ArgumentHelp(
+            "How long a rejected connection holds its slot when nothing is done; by default as its mail server has it.",
+            valueName: "duration"))
+    var hold: String?
     @OptionGroup var common: CommonOptions
 
     func run() throws {
         let plan = try ReplayPlan(try readSettings(common), changes: changes, against: against)
         let names = try files.isEmpty ? LogInput.configured(plan.reading) : files
-        guard let held = try readSpan(hold) else { return }
-        guard held <= .days(1) else { throw Failure(ExitStatus.usage, "--hold \(shown(hold)): at most 1d") }
+        let held = try readSpan(hold)
+        guard held ?? .zero <= .days(1) else {
+            throw Failure(ExitStatus.usage, "--hold \(shown(hold ?? "")): at most 1d")
+        }
         var run = ReplayRun(plan, hold: held)
         var logs = try MergedLogs(names)
         var progress = Progress(isWanted: !common.quiet)

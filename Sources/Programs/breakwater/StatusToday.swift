@@ -22,7 +22,8 @@ struct StatusToday {
         var known = "no known sender touched"
         if touched > 0 {
             let more = touched > names.count ? " ..." : ""
-            known = "\(grouped(touched)) known sender\(touched == 1 ? "" : "s") touched: \(names.joined(separator: " "))\(more)"
+            known =
+                "\(grouped(touched)) known sender\(touched == 1 ? "" : "s") touched: \(names.joined(separator: " "))\(more)"
         }
         return [
             "today      would have banned \(number("sources")) sources, turned away \(number("refused")) connections, "
@@ -36,7 +37,8 @@ struct StatusToday {
         .object([
             ("since", JSON(row.instant("today_since")?.rfc3339)), ("sources", JSON(count("sources"))),
             ("bans", JSON(count("bans"))), ("sheds", JSON(count("sheds"))), ("refused", JSON(count("refused"))),
-            ("slot_seconds_before", JSON(count("seconds_before"))), ("slot_seconds_after", JSON(count("seconds_after"))),
+            ("slot_seconds_before", JSON(count("seconds_before"))),
+            ("slot_seconds_after", JSON(count("seconds_after"))),
             ("peak_before", JSON(count("peak_before"))), ("peak_after", JSON(count("peak_after"))),
             ("known_touched", JSON(count("touched"))), ("known_touched_first", .array(names.map { .string($0) })),
             ("partial", .bool(count("partial") > 0)),

@@ -42,7 +42,7 @@ struct Export: ParsableCommand {
         case .dnsbl: DNSBLZone.lines(try BanRow.all(common).map(\.prefix), at: now)
         case .plain: try BanRow.all(common).map(\.prefix.shortDescription)
         case .jsonl: try BanRow.all(common).map { $0.json(now).description }
-        case .tsv: try BanRow.all(common).map { Export.row($0, now) }
+        case .tsv: try BanRow.all(common).map { BanListLine($0.prefix, span: $0.left(now), why: $0.why).text }
         case .prometheus: try figures()
         }
     }
@@ -52,12 +52,6 @@ struct Export: ParsableCommand {
         let set = (row.prefix.isHost ? "banned" : "banned_nets") + (row.prefix.isIPv4 ? "4" : "6")
         let timeout = left == .forever ? "" : " timeout \(max(1, left.nanoseconds / 1_000_000_000))s"
         return "add element inet breakwater \(set) { \(row.prefix.shortDescription)\(timeout) }"
-    }
-
-    private static func row(_ row: BanRow, _ now: Instant) -> String {
-        let left = row.left(now)
-        let end = left == .forever ? "forever" : "\(max(1, left.nanoseconds / 1_000_000_000))s"
-        return "\(row.prefix.shortDescription)\t\(end)\t\(Record.escaped(row.why.utf8))"
     }
 
     private func figures() throws -> [String] {
@@ -177,7 +171,7 @@ struct Import: ParsableCommand {
     private func readList() throws -> (lines: [(number: Int, line: BanListLine)], bad: Int) {
         var lines: [(number: Int, line: BanListLine)] = []
         var bad = 0
-        for (index, text) in try readText(file).split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, text) in BanListLine.lines(try readText(file)).enumerated() {
             do throws(BanListError) {
                 if let line = try BanListLine(text) { lines.append((index + 1, line)) }
             } catch {

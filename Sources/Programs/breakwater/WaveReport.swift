@@ -101,7 +101,7 @@ struct WaveReport {
             ),
             (
                 "samples",
-                "\(wave.samples), \(grouped(wave.new)) connections begun, \(wave.jumps.count) rises by 20 or more"
+                "\(wave.samples), \(grouped(wave.new)) connections begun, \(wave.jumps.count) times a rise by 20 or more"
             ),
             (
                 "sources",
@@ -172,7 +172,20 @@ struct WaveReport {
         for (name, text) in figures {
             lines.append("  " + name + String(repeating: " ", count: max(1, 14 - name.utf8.count)) + text)
         }
-        return lines + notes.map { "  " + $0 }
+        return lines + notes.flatMap { [""] + WaveReport.wrapped($0, to: 78) }
+    }
+
+    /// Broken between words, indented by two.
+    private static func wrapped(_ text: String, to width: Int) -> [String] {
+        var lines: [String] = []
+        for word in text.split(separator: " ") {
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] += " " + word
+            } else {
+                lines.append("  " + word)
+            }
+        }
+        return lines
     }
 
     private var json: JSON {

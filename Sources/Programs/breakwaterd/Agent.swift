@@ -33,6 +33,9 @@ final class Agent {
     let started: Instant
     /// Held for life: one daemon for a state directory.
     private let lock: StateLock?
+    /// Under which our rules stand in the kernel (docs/decisions/observe.md); empty without the lock, as then another
+    /// daemon may have the same directory.
+    let tableOwner: String
 
     var settings: Settings
     var policy: Policy
@@ -114,7 +117,9 @@ final class Agent {
         loop = try EventLoop()
         started = clock.now
         let directory = StateDirectory(settings.stateDirectory)
-        lock = try Agent.lockState(directory, journal)
+        let lock = try Agent.lockState(directory, journal)
+        tableOwner = lock == nil ? "" : directory.identity ?? ""
+        self.lock = lock
         let clock = self.clock
         store = try StoreWriter(directory) { clock.now }
         history = try HistoryWriter(directory, merging: Agent.mergeHistory) { clock.now }
@@ -151,8 +156,7 @@ final class Agent {
         beat = SampleSchedule(from: origin, every: Agent.beatSpan)
         mode = Mode(isEnforcing: false, until: nil)
         relay.agent = self
-        try finishStart(
-            isEnforcing: isEnforcing && !options.isObserving, until: modeEnd, hasRunBefore: !memory.positions.isEmpty)
+        try finishStart(isEnforcing: isEnforcing && !options.isObserving, until: modeEnd)
     }
 
     /// Lets closures made during `init` reach the agent afterwards.
@@ -160,22 +164,27 @@ final class Agent {
         weak var agent: Agent?
     }
 
-    private func finishStart(isEnforcing: Bool, until: Instant?, hasRunBefore: Bool) throws(StartFailure) {
+    private func finishStart(isEnforcing: Bool, until: Instant?) throws(StartFailure) {
         if isEnforcing {
             do throws(FirewallError) { try takeUpFirewall() } catch {
-                throw StartFailure(
-                    error.kind == .notPermitted ? 77 : 69, "the firewall cannot be used: \(error.description)")
+                let code: Int32 =
+                    switch error.kind {
+                    case .notPermitted: 77
+                    case .inUse: StateLock.Failure.exitCode
+                    default: 69
+                    }
+                throw StartFailure(code, "the firewall cannot be used: \(error.description)")
             }
             mode = Mode(isEnforcing: true, until: until)
         } else {
             mode.until = until
             observingSince = started
-            // Rules of which this state directory knows nothing are another daemon's.
-            if hasRunBefore { leaveNoRules() }
+            leaveNoRules()
         }
         fallBack(at: until)
         keepDay(at: started)
         lookForServers()
+        noteLogTroubles(started)
         resumeWave()
         checkRights()
         setEarly()

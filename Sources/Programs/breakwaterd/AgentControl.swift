@@ -232,6 +232,16 @@ extension Agent {
             last.add("count", ban.count)
             last.add("why", ban.why)
         }
+        if let around = policy.ledger.ban(around: prefix), around.prefix != ban?.prefix {
+            last.add("around", around.prefix)
+            last.add("around_why", around.why)
+            last.add("around_until", around.until.nanoseconds)
+        }
+        if let network = [ban, policy.ledger.ban(around: prefix)].compactMap({ $0 }).first(where: policy.isByEvidence) {
+            let sources = policy.badSources(in: network.prefix, at: now)
+            last.add("neighbours", sources.count)
+            last.add("neighbours_exact", sources.isExact ? "yes" : "no")
+        }
         if let allowed = policy.allowlist.entry(covering: prefix, at: now) { last.add("allowed", allowed.prefix) }
         if policy.isKnown(prefix.address, at: now) { last.add("known", "yes") }
         if policy.isAuthenticated(prefix.address, at: now) { last.add("authenticated", "yes") }
@@ -332,7 +342,10 @@ extension Agent {
                 let left = ban.until == .distantFuture ? "no end" : "\((ban.until - now).span) left"
                 row.add("was", "yes")
                 row.add("left_s", (ban.until - now).nanoseconds / 1_000_000_000)
-                row.add("text", "\(dryRun ? "would unban" : "unbanned") \(name) (had \(left))")
+                var text = "\(dryRun ? "would unban" : "unbanned") \(name) (had \(left))"
+                let around = policy.ledger.ban(around: prefix)
+                if let around { text += "; still inside \(around.prefix), which is banned: breakwater allow \(name)" }
+                row.add("text", text)
             } else {
                 isComplete = false
                 row.add("was", "no")

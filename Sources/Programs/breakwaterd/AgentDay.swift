@@ -40,8 +40,7 @@ extension Agent {
     func noteForDay(_ ban: Ban, at now: Instant) {
         guard ban.origin == .local else { return }
         observedDay?.effect.note(
-            ban, isNetwork: policy.sourceBlock(ban.prefix.address) != ban.prefix,
-            isKnown: policy.isKnown(ban.prefix.address, at: now))
+            ban, isNetwork: policy.isByEvidence(ban), isKnown: policy.isKnown(ban.prefix.address, at: now))
     }
 
     func noteForDay(_ shed: Shed) {

@@ -66,7 +66,8 @@ extension Agent {
 
     private func announceEnd(of wave: Wave, at now: Instant) {
         let good = wave.counts.good
-        var text = "\(wave.isCutOff ? "not watched to its end, " : "")\(wave.span.span), peak \(wave.peakText)"
+        var text =
+            "\(wave.isCutOff ? "not watched to its end, " : "")\((wave.span.nanoseconds + 500_000_000) / 1_000_000_000) s, peak \(wave.peakText)"
         if wave.peakDemand > wave.peak { text += " (\(wave.peakDemand) with those ended)" }
         text += "; \(wave.counts.sources) sources, \(wave.counts.bans) bans, \(wave.counts.sheds) sheds"
         text += "; good senders delayed \(good.delayed), turned away \(good.turnedAway)"

@@ -25,11 +25,16 @@ final class FollowedLog {
     var countedMarks: [LogPosition.Mark]
     /// The pattern does not name it any more.
     var missingSince: Instant?
+    /// Since when nothing can be read of it; `distantPast` when it was not there at first.
+    private(set) var awaySince: Instant?
 
     init(_ stream: any LogStream, _ reader: LogReader, pattern: String? = nil) {
         self.stream = stream
         self.reader = reader
         self.pattern = pattern
+        awaySince = stream.problem == nil ? nil : .distantPast
         countedMarks = (stream as? LogFollower)?.position.marks ?? []
     }
+
+    func noteAway(_ now: Instant) { awaySince = stream.problem == nil ? nil : awaySince ?? now }
 }
