@@ -66,7 +66,7 @@ let package = Package(
                 "Archives", "BanLists", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses",
                 "Events",
                 "Configuration",
-                "Dialects", "Policy",
+                "Dialects", "Origins", "Policy", "Reports",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

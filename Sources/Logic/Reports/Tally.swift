@@ -230,6 +230,19 @@ extension Tally {
         isHostsFull = isHostsFull || other.isHostsFull
     }
 
+    /// When the local clock showed this; of an hour that comes twice, the first.
+    package func instant(localSeconds: Int64) -> Instant {
+        var clock = clock
+        let guess = localSeconds - (clock.localSeconds(Instant(seconds: localSeconds)) - localSeconds)
+        return Instant(seconds: localSeconds - (clock.localSeconds(Instant(seconds: guess)) - guess))
+    }
+
+    /// Minutes since 1970 by the local clock.
+    func localMinute(_ time: Instant) -> Int64 {
+        var clock = clock
+        return clock.localSeconds(time).quotient(60)
+    }
+
     /// Forgets an hour or a day, for whoever has stored it and does not come back to it.
     package mutating func remove(_ key: Key) {
         switch key.span {

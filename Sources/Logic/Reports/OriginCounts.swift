@@ -1,0 +1,30 @@
+import Addresses
+import Origins
+
+/// What came from where, by country and by autonomous system.
+struct OriginCounts {
+    struct Counts: Equatable {
+        var sources = 0
+        var attempts = 0
+        /// 5xx and 4xx.
+        var turnedAway = 0
+        var accepted = 0
+
+        mutating func add(_ counts: SourceCounts) {
+            sources += 1
+            attempts += counts.attempts
+            turnedAway += counts.rejections + Int(counts.deferred)
+            accepted += Int(counts.accepted)
+        }
+    }
+    private(set) var countries: [Country?: Counts] = [:]
+    private(set) var systems: [UInt32?: Counts] = [:]
+
+    init(_ visitors: Visitors, _ origin: (IPAddress) -> Origin?) {
+        for entry in visitors.entries {
+            let found = origin(entry.address)
+            countries[found?.country, default: Counts()].add(entry.counts)
+            systems[found?.asn, default: Counts()].add(entry.counts)
+        }
+    }
+}
