@@ -35,6 +35,7 @@ let package = Package(
         // What we hear.
         .ours("Inputs", "LogIntake", ["Addresses", "Events", "CJournal", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
+        .ours("Inputs", "LocationData", ["Addresses", "Events", "Origins", "CLocation", "Posix"]),
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
         .ours("Inputs", "MailServer", ["Events", "Posix", "ProcFS"]),
         // What we conclude; pure.
@@ -63,8 +64,8 @@ let package = Package(
         .program(
             "breakwater",
             [
-                "Archives", "BanLists", "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses",
-                "Events",
+                "Archives", "BanLists", "SettingsFiles", "LogIntake", "LocationData", "ConnectionSampler", "MailServer",
+                "Addresses", "Events",
                 "Configuration",
                 "Dialects", "Origins", "Policy", "Reports",
                 "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
@@ -73,6 +74,7 @@ let package = Package(
         // How we ask the kernel.
         .target(name: "CJournal", path: "Sources/System/CJournal"),
         .target(name: "CLinux", path: "Sources/System/CLinux"),
+        .target(name: "CLocation", path: "Sources/System/CLocation"),
         .ours("System", "Archives", ["CArchives", "Posix"]),
         .ours("System", "Posix", ["Addresses", "Events", "CLinux"]),
         .ours("System", "Netlink", ["Addresses", "Posix", "CLinux", "CNetfilter"]),
@@ -92,6 +94,7 @@ let package = Package(
         .tests("EventsTests", ["Addresses", "Events"]),
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
+        .tests("OriginsTests", ["Origins"]),
         .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
@@ -99,6 +102,7 @@ let package = Package(
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
         .tests("ArchivesTests", ["Archives", "Posix"]),
+        .tests("LocationDataTests", ["Addresses", "LocationData", "Origins"], exclude: ["Fixtures"]),
         .tests("MailServerTests", ["Events", "MailServer"]),
         .tests("StoreTests", ["Addresses", "Events", "Store", "Posix", "StoreHelper"]),
         // A process of its own, for the test that ends it with SIGKILL.

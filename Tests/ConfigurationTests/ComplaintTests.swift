@@ -38,6 +38,10 @@ import Testing
         ),
         ("[ban]\nwindow = \"0s\"", "f:2: ban.window = \"0s\": out of range: \"1s\" to \"30d\""),
         ("[ban]\nwindow = \"forever\"", "f:2: ban.window = \"forever\": out of range: \"1s\" to \"30d\""),
+        (
+            "[origins]\ndatabases = [\"a.mmdb\"]",
+            "f:2: origins.databases[0] = \"a.mmdb\": expected an absolute path, beginning with /"
+        ),
         ("[sample]\nevery = \"500ms\"", "f:2: sample.every = \"500ms\": out of range: \"1s\" to \"1h\""),
         // Words.
         (

@@ -78,6 +78,7 @@ private func reading(_ texts: String...) -> SettingsReading {
         "firewall.backend = \"xt_recent\"\nfirewall.install_rules = true",
         "allow.nets = [\"192.0.2.7\", \"2001:db8::/32\", \"::ffff:198.51.100.0/120\"]",
         "sample.every = \"61s\"",
+        "origins.databases = [\"/var/lib/a.mmdb\", \"/var/lib/b.db\"]",
     ])
     func `the settings in force, written as TOML, read back the same`(text: String) {
         let first = reading(text)

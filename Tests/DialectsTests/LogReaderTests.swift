@@ -56,4 +56,45 @@ import Testing
         #expect(reader.forgottenHosts == 137)
         #expect(reader.shares.first.map { String(decoding: $0.host, as: UTF8.self) } == "mx")
     }
+
+    /// A line of each tag that a dialect knows.
+    private static let tagged: [(mta: MTA, tags: [String], message: String)] = [
+        (
+            .courier, ["courieresmtpd", "esmtpd", "esmtpd-ssl", "esmtpd-msa"],
+            "started,ip=[::ffff:192.0.2.7],port=[1025]"
+        ),
+        (.courier, ["courierd"], "newmsg,id=1.2.3: dns; x (x [::ffff:192.0.2.7])"),
+        (
+            .postfix,
+            ["postfix", "postfix-mx", "x/smtpd", "mx/smtpd", "mx-in/smtpd", "postfix/smtpd", "postfix/a/smtpd"],
+            "connect from x[192.0.2.7]"
+        ),
+        (.exim, ["exim", "exim4"], "H=x [192.0.2.7] F=<a@b.example> rejected RCPT <c@d.example>: no"),
+        (.sendmail, ["sendmail", "sm-mta", "sm-msa"], "connect from x [192.0.2.7]"),
+        (.opensmtpd, ["smtpd"], "99749b960b4b2be7 smtp connected address=192.0.2.7 host=x"),
+        (.qpsmtpd, ["qpsmtpd"], "Connection from x [192.0.2.7]"),
+        (.qpsmtpd, ["qpsmtpd-prefork", "qpsmtpd-forkserver"], "7 Connection from x [192.0.2.7]"),
+        (
+            .qmail, ["smtp", "qmail", "smtpd", "splogger", "rblsmtpd", "tcpserver", "qmail-smtpd"],
+            "tcpserver: pid 7 from 192.0.2.7"
+        ),
+        (
+            .qmail, ["spamdyke"],
+            "DENIED_RBL_MATCH from: a@b.example to: c@d.example origin_ip: 192.0.2.7 origin_rdns: x auth: (unknown) "
+                + "encryption: (none) reason: 127.0.0.2"
+        ),
+    ]
+
+    @Test func `all dialects together know every tag that one of them knows`() {
+        for (mta, tags, message) in Self.tagged {
+            for tag in tags {
+                let line = ["Nov 20 22:54:18 mx \(tag)[7]: \(message)"]
+                var one = LogReader([mta])
+                let alone = events(&one, line)
+                #expect(alone.map(\.peer?.description) == ["192.0.2.7"], "\(tag)")
+                var all = LogReader()
+                #expect(events(&all, line) == alone, "\(tag)")
+            }
+        }
+    }
 }

@@ -30,6 +30,11 @@ _RECIPIENTS = ("bob@mail.example", "alice@mail.example", "sales@mail.example")
 _open = collections.deque(maxlen=300)  # connections begun, for the rejections that follow; the slots of a Courier
 
 
+def add_options(parser):
+    if not any(action.dest == "log_lines" for action in parser._actions):
+        parser.add_argument("--log-lines", type=int, default=1_000_000, metavar="N", help="of a log (default %(default)s)")
+
+
 class Corpus:
     """`count` lines at `path`; `truth` says how many there are of each event, by its words in `breakwater parse`."""
 
@@ -156,6 +161,11 @@ def _ssh(rng, sources):
         f"port {_port(rng)} ssh2")
 
 
+def foreign(rng, sources):
+    """A line of another program, without its stamp and host."""
+    return rng.choices(_FOREIGN, _FOREIGN_WEIGHTS)[0](rng, sources)[1]
+
+
 def _message_id(rng):
     return f"{rng.getrandbits(24):016X}.{rng.getrandbits(32):016X}.{rng.getrandbits(16):08X}"
 
@@ -164,3 +174,5 @@ _KINDS = (
     (_listed, 6000), (_started, 5600), (_unknown, 400), (_relaying, 300), (_login, 300), (_forged, 10), (_accepted, 900),
     (_delivered, 500), (_completed, 1500), (_begun, 400), (_mailbox, 1500), (_logout, 800), (_spamd, 900), (_ssh, 890),
 )
+_FOREIGN = (_mailbox, _logout, _spamd, _ssh)
+_FOREIGN_WEIGHTS = [dict(_KINDS)[kind] for kind in _FOREIGN]

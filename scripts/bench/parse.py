@@ -4,15 +4,10 @@ Each program runs alone and once for warmth, then in turn, so that what else the
 on all of them alike. `breakwater parse --count` reads every line into its event; its counts must be
 those of what was written. `rg` has one thread, as breakwater has; it counts what looks like a
 rejection, the forged ones in a client's command among them.
-
-Then the same with every mail server's lines: real ones of the tests, those of one server after those
-of another, read by all dialects; beside those of Courier alone read by its dialect alone, line for
-line and byte for byte, in CPU time. And the log of before, by Courier's dialect and by all.
 """
 
 import json
 import os
-import pathlib
 import shutil
 import statistics
 import subprocess
@@ -26,12 +21,10 @@ EXPRESSION = (r"courieresmtpd: error,relay=(?:::ffff:)?([0-9A-Fa-f.:]+),port=[0-
               r"from=<[^>]*>(?:,to=<[^>]*>)?: 511 ")
 GROWTH = (1_000, 10_000, 100_000)
 TURNS = 5
-SAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / "Tests/DialectsTests/Fixtures/logs"
-MIXED_GOAL = 1.3  # times what Courier's dialect alone takes
 
 
 def add_options(parser):
-    parser.add_argument("--log-lines", type=int, default=1_000_000, metavar="N", help="of the log (default %(default)s)")
+    corpus.add_options(parser)
 
 
 def measure(found, chosen):
@@ -64,53 +57,10 @@ def measure(found, chosen):
         found.add("parse.log", log.size / 1e6, "MB")
         found.add("parse.rejections", log.truth.get("rejection rbl", 0), "")
         found.add("parse.rg_expression.counted", int(subprocess.check_output(programs["rg_expression"])), "")
-        _mix(found, chosen, breakwater, directory, log)
         os.unlink(log.path)
         for count in GROWTH:
             if count < chosen.log_lines:
                 _grow(found, chosen, breakwater, directory, count)
-
-
-def _mix(found, chosen, breakwater, directory, log):
-    mixed = os.path.join(directory, "mixed.log")
-    courier = os.path.join(directory, "courier.log")
-    alone = ["parse", "--count", "--mta", "courier"]
-    programs = {
-        "courier_alone": ([*breakwater, *alone, log.path], log.count, log.size),
-        "courier_by_all": ([*breakwater, "parse", "--count", log.path], log.count, log.size),
-        "samples_alone": ([*breakwater, *alone, courier], *_write_samples(courier, log.count, "courier/*.iso.log")),
-        "mixed_by_all": ([*breakwater, "parse", "--count", mixed], *_write_samples(mixed, log.count, "*/*.iso.log")),
-    }
-    runs, busy = load.measured(
-        chosen, found.tell, f"parse: every mail server's lines, {chosen.runs * TURNS} times", lambda: [
-            {name: _run(arguments)[1] for name, (arguments, _, _) in programs.items()}
-            for _ in range(chosen.runs * TURNS)])
-    least = {name: min(run[name] for run in runs) for name in programs}
-    per = {name: (least[name] / lines * 1e9, least[name] / size * 1e9) for name, (_, lines, size) in programs.items()}
-    for name, (line, byte) in per.items():
-        found.add(f"parse.{name}.per_line", line, "ns", load=busy)
-        found.add(f"parse.{name}.per_byte", byte, "ns", load=busy)
-    found.add("parse.courier_by_all.times_alone", least["courier_by_all"] / least["courier_alone"], "", MIXED_GOAL, busy)
-    for number, unit in enumerate(("line", "byte")):
-        found.add(f"parse.mixed_by_all.times_alone_by_{unit}", per["mixed_by_all"][number] / per["samples_alone"][number], "",
-                  MIXED_GOAL, busy)
-    os.unlink(mixed)
-    os.unlink(courier)
-
-
-def _write_samples(path, count, pattern):
-    """Real lines with RFC 3339 stamps, a server's sessions together, as often as it takes; (lines, bytes)."""
-    logs = [sample.read_bytes().splitlines(keepends=True) for sample in sorted(SAMPLES.glob(pattern))]
-    if not logs:
-        raise BenchError(f"no {pattern} in {SAMPLES}")
-    # As many lines of each, or those with the longest log would stand for all.
-    longest = max(len(log) for log in logs)
-    block = b"".join(line for log in logs for line in (log * (longest // len(log) + 1))[:longest])
-    blocks = max(1, count // (longest * len(logs)))
-    with open(path, "wb") as file:
-        for _ in range(blocks):
-            file.write(block)
-    return longest * len(logs) * blocks, len(block) * blocks
 
 
 def _in_turn(programs, count):

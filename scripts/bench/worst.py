@@ -93,11 +93,11 @@ def _times(command, empty, inputs, turns):
     least = [float("inf")] * (len(inputs) + 1)
     for _ in range(turns):
         for number, path in enumerate([empty, *(path for _, _, path in inputs)]):
-            least[number] = min(least[number], _cpu([*command, path]))
+            least[number] = min(least[number], cpu([*command, path]))
     return [max(0.0, (value - least[0]) * 1000) for value in least[1:]]
 
 
-def _cpu(command):
+def cpu(command):
     """CPU time in seconds; exit 1 says that not one line was an event, which is as good."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)

@@ -32,12 +32,7 @@ package struct IPAddress: Hashable, Sendable, Comparable {
     /// IPv4 wants four decimal parts without leading zeros; IPv6 takes every form of RFC 4291, 2.2.
     package init?(_ bytes: Span<UInt8>, in range: Range<Int>) {
         guard range.count >= 2, range.count <= 45 else { return nil }
-        var hasColon = false
-        for index in range where bytes[index] == UInt8(ascii: ":") {
-            hasColon = true
-            break
-        }
-        if hasColon {
+        if bytes.firstIndex(of: UInt8(ascii: ":"), from: range.lowerBound, to: range.upperBound) != nil {
             guard let pair = IPAddress.readV6(bytes, range) else { return nil }
             self.init(high: pair.high, low: pair.low)
         } else {
@@ -46,13 +41,13 @@ package struct IPAddress: Hashable, Sendable, Comparable {
         }
     }
 
-    /// Reads `::ffff:192.0.2.7`, as servers on dual-stack sockets write most of their peers, from `start` on; `end` is
-    /// where it ends: before the first byte that is neither digit nor dot. `nil` for every other form.
-    package init?(mappedIn bytes: Span<UInt8>, from start: Int, end: inout Int) {
-        guard bytes.hasBytes(of: "::ffff:", at: start) else { return nil }
-        let text = DottedText(bytes, start + 7)
+    /// Reads `192.0.2.7` or, as servers on dual-stack sockets write most of their peers, `::ffff:192.0.2.7`, from `start`
+    /// on; `end` is where it ends: before the first byte that is neither digit nor dot. `nil` for every other form.
+    package init?(usualIn bytes: Span<UInt8>, from start: Int, end: inout Int) {
+        let digits = bytes.hasBytes(of: "::ffff:", at: start) ? start + 7 : start
+        let text = DottedText(bytes, digits)
         guard let value = text.value(count: text.count) else { return nil }
-        end = start + 7 + text.count
+        end = digits + text.count
         self.init(v4: value)
     }
 

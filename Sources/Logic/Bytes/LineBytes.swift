@@ -60,20 +60,102 @@ extension Span where Element == UInt8 {
     package func hasBytes(of text: StaticString, at position: Int) -> Bool {
         let length = text.utf8CodeUnitCount
         guard position >= 0, position <= count, count &- position >= length else { return false }
-        let wanted = UnsafeRawPointer(text.utf8Start)
-        let bytes = self.bytes
-        var index = 0
-        while length &- index >= 8 {
-            let part = bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: position &+ index, as: UInt64.self)
-            if part != wanted.loadUnaligned(fromByteOffset: index, as: UInt64.self) { return false }
+        return isSame(UnsafeRawPointer(text.utf8Start), at: position, count: length)
+    }
+
+    /// Whether `count` bytes behind a pointer stand at `position`, where as many are known to be.
+    ///
+    /// What is left behind whole words is looked at together with the end of the last of them.
+    @inlinable
+    @inline(__always)
+    func isSame(_ wanted: UnsafeRawPointer, at position: Int, count: Int) -> Bool {
+        if count >= 8 {
+            var index = 0
+            while count &- index >= 8 {
+                if !isSame(UInt64.self, wanted, index, position) { return false }
+                index &+= 8
+            }
+            return index == count || isSame(UInt64.self, wanted, count &- 8, position)
+        }
+        if count >= 4 {
+            return isSame(UInt32.self, wanted, 0, position) && isSame(UInt32.self, wanted, count &- 4, position)
+        }
+        if count >= 2 {
+            return isSame(UInt16.self, wanted, 0, position) && isSame(UInt16.self, wanted, count &- 2, position)
+        }
+        return count == 0 || isSame(UInt8.self, wanted, 0, position)
+    }
+
+    @inlinable
+    @inline(__always)
+    func isSame<Part: FixedWidthInteger & BitwiseCopyable>(
+        _: Part.Type, _ wanted: UnsafeRawPointer, _ offset: Int, _ position: Int
+    ) -> Bool {
+        bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: position &+ offset, as: Part.self)
+            == wanted.loadUnaligned(fromByteOffset: offset, as: Part.self)
+    }
+
+    /// Whether `count` bytes of `other` from `start` on stand at `position`.
+    @inlinable
+    package func hasBytes(_ count: Int, of other: Span<UInt8>, from start: Int, at position: Int) -> Bool {
+        guard count >= 0, start >= 0, position >= 0, start <= other.count, other.count &- start >= count,
+            position <= self.count, self.count &- position >= count
+        else { return false }
+        return other.withUnsafeBytes { wanted in
+            guard let first = wanted.baseAddress else { return count == 0 }
+            return isSame(first + start, at: position, count: count)
+        }
+    }
+
+    /// Where `byte` stands last before `end`, from `start` on.
+    @inlinable
+    package func lastIndex(of byte: UInt8, from start: Int, to end: Int) -> Int? {
+        let first = Swift.max(start, 0)
+        var index = Swift.min(end, count)
+        let wanted = UInt64(byte) &* Words.ones
+        while index &- first >= 8 {
+            let found = Words.zeros(fullWord(at: index &- 8) ^ wanted)
+            if found != 0 { return index &- 1 &- found.leadingZeroBitCount / 8 }
+            index &-= 8
+        }
+        while index > first {
+            index &-= 1
+            if self[index] == byte { return index }
+        }
+        return nil
+    }
+
+    /// Where `text` stands first, whole between `start` and `end`.
+    ///
+    /// Its first and its third byte are looked for together: in `, relay=` the second is that of every other field.
+    @inlinable
+    package func firstPlace(of text: StaticString, from start: Int, to end: Int) -> Int? {
+        let length = text.utf8CodeUnitCount
+        let last = Swift.min(end, count) &- length
+        guard length > 0, start >= 0, start <= last else { return nil }
+        let distance = Swift.min(2, length &- 1)
+        let first = UInt64(text.utf8Start[0]) &* Words.ones
+        let third = UInt64(text.utf8Start[distance]) &* Words.ones
+        var index = start
+        while index <= last {
+            // What only looks like a zero is found out by the comparison.
+            var found: UInt64
+            if index &+ distance &+ 8 <= count {
+                found = Words.firstZero(fullWord(at: index) ^ first)
+                found &= Words.firstZero(fullWord(at: index &+ distance) ^ third)
+            } else {
+                found = Words.firstZero(word(at: index) ^ first)
+                found &= Words.firstZero(word(at: index &+ distance) ^ third)
+            }
+            while found != 0 {
+                let place = index &+ found.trailingZeroBitCount / 8
+                if place > last { return nil }
+                if hasBytes(of: text, at: place) { return place }
+                found &= found &- 1
+            }
             index &+= 8
         }
-        while index < length {
-            let byte = bytes.unsafeLoad(fromUncheckedByteOffset: position &+ index, as: UInt8.self)
-            if byte != wanted.load(fromByteOffset: index, as: UInt8.self) { return false }
-            index &+= 1
-        }
-        return true
+        return nil
     }
 }
 
@@ -88,6 +170,19 @@ package enum Words {
     @inlinable
     @inline(__always)
     package static func firstZero(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & highs }
+
+    /// The highest bit of each byte that is zero.
+    @inlinable
+    @inline(__always)
+    package static func zeros(_ word: UInt64) -> UInt64 { ~((word & ~highs &+ ~highs) | word) & highs }
+
+    /// The highest bit of each byte that is a letter or a digit.
+    @inlinable
+    @inline(__always)
+    package static func wordBytes(_ word: UInt64) -> UInt64 {
+        within(UInt8(ascii: "a"), UInt8(ascii: "z"), lowercased(word))
+            | within(UInt8(ascii: "0"), UInt8(ascii: "9"), word)
+    }
 
     /// The highest bit of each byte within `first...last`, both of them ASCII; 0 for every other byte.
     @inlinable

@@ -148,6 +148,21 @@ extension SettingForm where Value == [String] {
             },
             written: { "[" + $0.map(SettingValue.quoted).joined(separator: ", ") + "]" })
     }
+
+    static var paths: Self {
+        Self(
+            read: { value, faults in
+                readList(value, 0...16, "a list of absolute paths", &faults) { item, fault in
+                    guard case .text(let text) = item else {
+                        fault = "expected an absolute path in quotes"
+                        return nil
+                    }
+                    fault = wrongPath(text)?.text
+                    return fault == nil ? text : nil
+                }
+            },
+            written: { "[" + $0.map(SettingValue.quoted).joined(separator: ", ") + "]" })
+    }
 }
 
 // MARK: - Whom it meets

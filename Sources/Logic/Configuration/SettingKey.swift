@@ -70,5 +70,6 @@ struct SettingKey: Sendable {
         SettingKey("firewall.install_rules", \.firewall.installRules, .flag),
         SettingKey("allow.nets", \.allow.nets, .nets),
         SettingKey("sample.every", \.sample.every, .span(.seconds(1), .hours(1))),
+        SettingKey("origins.databases", \.origins.databases, .paths),
     ]
 }

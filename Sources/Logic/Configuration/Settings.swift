@@ -20,6 +20,7 @@ package struct Settings: Equatable, Sendable {
     package var firewall = Firewall()
     package var allow = Allow()
     package var sample = Sample()
+    package var origins = Origins()
 
     package init() {}
 
@@ -131,6 +132,11 @@ package struct Settings: Equatable, Sendable {
 
     package struct Sample: Equatable, Sendable {
         package var every = Duration.seconds(5)
+    }
+
+    package struct Origins: Equatable, Sendable {
+        /// Location databases, as absolute paths, tried before those in the usual places.
+        package var databases: [String] = []
     }
 }
 

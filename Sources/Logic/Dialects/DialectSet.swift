@@ -3,8 +3,8 @@ import Events
 
 /// The dialects of one host's log, each with its own memory.
 ///
-/// Whose line it is shows in its tag, and every dialect begins by looking at that, so they are asked one after the
-/// other.
+/// Whose line it is shows in its tag, and every dialect begins by looking at that, so those that have tags of its length
+/// are asked one after the other.
 package struct DialectSet: Sendable {
     package private(set) var courier: Courier?
     private var postfix: Postfix?
@@ -33,13 +33,41 @@ package struct DialectSet: Sendable {
     }
 
     package mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool {
-        return courier?.read(line, in: bytes, into: &event) == true
-            || postfix?.read(line, in: bytes, into: &event) == true
-            || exim?.read(line, in: bytes, into: &event) == true
-            || sendmail?.read(line, in: bytes, into: &event) == true
-            || opensmtpd?.read(line, in: bytes, into: &event) == true
-            || qpsmtpd?.read(line, in: bytes, into: &event) == true
-            || qmail?.read(line, in: bytes, into: &event) == true
-            || site?.read(line, in: bytes, into: &event) == true
+        // The length of a tag leaves few that it can be of; they look at all of it.
+        let isEvent =
+            switch line.tag.count {
+            case 0:
+                exim?.read(line, in: bytes, into: &event) == true
+                    || qpsmtpd?.read(line, in: bytes, into: &event) == true
+                    || qmail?.read(line, in: bytes, into: &event) == true
+            case 1...3: false
+            case 4:
+                exim?.read(line, in: bytes, into: &event) == true
+                    || qmail?.read(line, in: bytes, into: &event) == true
+            case 5:
+                exim?.read(line, in: bytes, into: &event) == true
+                    || opensmtpd?.read(line, in: bytes, into: &event) == true
+                    || qmail?.read(line, in: bytes, into: &event) == true
+            case 6:
+                courier?.read(line, in: bytes, into: &event) == true
+                    || postfix?.read(line, in: bytes, into: &event) == true
+                    || sendmail?.read(line, in: bytes, into: &event) == true
+            case 8:
+                courier?.read(line, in: bytes, into: &event) == true
+                    || postfix?.read(line, in: bytes, into: &event) == true
+                    || sendmail?.read(line, in: bytes, into: &event) == true
+                    || qmail?.read(line, in: bytes, into: &event) == true
+            case 9, 11:
+                postfix?.read(line, in: bytes, into: &event) == true
+                    || qmail?.read(line, in: bytes, into: &event) == true
+            case 10, 13:
+                courier?.read(line, in: bytes, into: &event) == true
+                    || postfix?.read(line, in: bytes, into: &event) == true
+            case 7, 15, 18:
+                postfix?.read(line, in: bytes, into: &event) == true
+                    || qpsmtpd?.read(line, in: bytes, into: &event) == true
+            default: postfix?.read(line, in: bytes, into: &event) == true
+            }
+        return isEvent || site?.read(line, in: bytes, into: &event) == true
     }
 }

@@ -130,12 +130,20 @@ struct EximPrefix {
     /// `2026-11-20 22:44:56[.123][ +0100] `.
     private static func skipStamp(_ bytes: Span<UInt8>, _ reader: inout Reader) {
         let start = reader.position
-        guard reader.end - start > 20, bytes[start + 4] == UInt8(ascii: "-"), bytes[start + 7] == UInt8(ascii: "-"),
-            bytes[start + 10] == 0x20, bytes[start + 13] == UInt8(ascii: ":"), bytes[start + 16] == UInt8(ascii: ":"),
-            decimal(bytes, start..<(start + 4)) != nil
+        // "....-..-" and ".. ..:..".
+        let date = bytes.word(at: start)
+        guard date & 0xff00_00ff_0000_0000 == 0x2d00_002d_0000_0000,
+            bytes.word(at: start + 8) & 0x0000_ff00_00ff_0000 == 0x0000_3a00_0020_0000,
+            reader.end - start > 20, bytes[start + 16] == UInt8(ascii: ":"),
+            Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), date) & Words.mask(4) == Words.highs & Words.mask(4)
         else { return }
         var next = reader
         next.move(to: start + 19)
+        // As a rule neither a fraction nor a zone stands behind it.
+        if bytes[start + 19] == 0x20, bytes[start + 20] != UInt8(ascii: "+"), bytes[start + 20] != UInt8(ascii: "-") {
+            reader.move(to: start + 20)
+            return
+        }
         if next.skip(".", in: bytes) { _ = next.number(in: bytes) }
         var zone = next
         if zone.skip(" +", in: bytes) || zone.skip(" -", in: bytes), zone.number(in: bytes) != nil { next = zone }

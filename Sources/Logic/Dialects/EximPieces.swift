@@ -75,6 +75,6 @@ struct EximPieces: Sendable {
     }
 
     private static func append(_ bytes: Span<UInt8>, _ range: Range<Int>, to text: inout [UInt8]) {
-        for index in range { text.append(bytes[index]) }
+        bytes.extracting(range).withUnsafeBufferPointer { text.append(contentsOf: $0) }
     }
 }

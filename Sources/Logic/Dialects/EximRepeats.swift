@@ -9,14 +9,14 @@ import Events
 struct EximRepeats: Sendable {
     private static let places = 64
     private static let longestText = 2048
-    private static let words = longestText / 8
     /// A pid comes back after a while.
     private static let longestAge = Duration.seconds(60)
 
     /// Pid and text's length; no entry is empty. Nothing is set aside before the first rejection: a log's host may have
     /// no Exim.
     private var keys: [UInt64] = []
-    private var texts: [UInt64] = []
+    /// Of each, from the multiple of `longestText` on.
+    private var texts: [UInt8] = []
     private var heard: [Instant] = []
 
     /// Whether the entry `range` was heard before; from now on it was. Longer ones than are remembered never were.
@@ -24,36 +24,25 @@ struct EximRepeats: Sendable {
         guard range.count <= EximRepeats.longestText else { return false }
         if keys.isEmpty {
             keys = [UInt64](repeating: 0, count: EximRepeats.places)
-            texts = [UInt64](repeating: 0, count: EximRepeats.places * EximRepeats.words)
+            texts = [UInt8](repeating: 0, count: EximRepeats.places * EximRepeats.longestText)
             heard = [Instant](repeating: .distantPast, count: EximRepeats.places)
         }
         let process = UInt32(bitPattern: pid ?? 0)
         let key = UInt64(process) << 32 | UInt64(range.count)
         let place = Int(process) & (EximRepeats.places - 1)
-        if keys[place] == key, isSame(bytes, range, place), now - heard[place] <= EximRepeats.longestAge { return true }
+        let start = place * EximRepeats.longestText
+        if keys[place] == key, bytes.hasBytes(range.count, of: texts.span, from: start, at: range.lowerBound),
+            now - heard[place] <= EximRepeats.longestAge
+        {
+            return true
+        }
         keys[place] = key
         heard[place] = now
-        var (index, word) = (range.lowerBound, place * EximRepeats.words)
-        while index < range.upperBound {
-            texts[word] = EximRepeats.word(bytes, index, range.upperBound)
-            index += 8
-            word += 1
+        texts.withUnsafeMutableBytes { kept in
+            bytes.extracting(range).withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(rebasing: kept[start..<(start + range.count)]).copyBytes(from: $0)
+            }
         }
         return false
-    }
-
-    private func isSame(_ bytes: Span<UInt8>, _ range: Range<Int>, _ place: Int) -> Bool {
-        var (index, word) = (range.lowerBound, place * EximRepeats.words)
-        while index < range.upperBound {
-            if texts[word] != EximRepeats.word(bytes, index, range.upperBound) { return false }
-            index += 8
-            word += 1
-        }
-        return true
-    }
-
-    @inline(__always)
-    private static func word(_ bytes: Span<UInt8>, _ index: Int, _ end: Int) -> UInt64 {
-        bytes.word(at: index) & Words.mask(end - index)
     }
 }

@@ -185,6 +185,11 @@ extension Exim {
     /// What a message or an address fails by Exim's own rules; the address stands before the client.
     private func bounds(_ bytes: Span<UInt8>, _ start: Reader, _ event: inout Event) -> Found {
         var reader = start
+        guard !start.isAtEnd else { return .nothing }
+        switch bytes[start.position] {
+        case UInt8(ascii: "r"), UInt8(ascii: "t"), UInt8(ascii: "u"): break
+        default: return .nothing
+        }
         for entry in Exim.bounds where reader.skip(entry.words, in: bytes) {
             return anywhere(bytes, reader, entry.kind, entry.rejectionClass, entry.code, &event)
         }

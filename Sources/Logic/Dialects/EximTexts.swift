@@ -9,26 +9,41 @@ import Events
 /// the entry; a later text must be the same byte for byte, with its own peer in the place of the other.
 struct EximTexts: Sendable {
     private struct Text: Sendable {
-        var length: Int
         /// Where the peer's address stands in it.
         var places: [Int]
-        var addressLength: Int
         var zone: String?
         var isListFailure: Bool
+    }
+
+    /// What tells most texts apart at a glance.
+    private struct Shape: Sendable {
+        var length: Int
+        var addressLength: Int
+        var addresses: Int
+        /// The first eight bytes, or those before the first address.
+        var head: UInt64
+        var mask: UInt64
     }
 
     private static let most = 16
     private static let longest = 512
     private var texts: [Text] = []
+    private var shapes: [Shape] = []
     /// Of each, from the multiple of `longest` on.
     private var kept = [UInt8](repeating: 0, count: most * longest)
     private var next = 0
 
     /// Puts what is remembered of such a text into `event`; false when that is nothing.
     func recall(_ bytes: Span<UInt8>, _ text: Range<Int>, peer address: Range<Int>, into event: inout Event) -> Bool {
-        for index in texts.indices {
-            let growth = texts[index].places.count * (address.count - texts[index].addressLength)
-            guard texts[index].length + growth == text.count, isSame(index, bytes, text, address) else { continue }
+        let head = bytes.word(at: text.lowerBound)
+        let shapes = self.shapes.span
+        for index in shapes.indices {
+            guard (head ^ shapes[index].head) & shapes[index].mask == 0 else { continue }
+            let shape = shapes[index]
+            guard
+                shape.length + shape.addresses * (address.count - shape.addressLength) == text.count,
+                isSame(index, shape, bytes, text, address)
+            else { continue }
             event.rejectionClass = .rbl
             event.zone = texts[index].zone
             event.isListFailure = texts[index].isListFailure
@@ -37,31 +52,21 @@ struct EximTexts: Sendable {
         return false
     }
 
-    private func isSame(_ index: Int, _ bytes: Span<UInt8>, _ text: Range<Int>, _ address: Range<Int>) -> Bool {
+    private func isSame(
+        _ index: Int, _ shape: Shape, _ bytes: Span<UInt8>, _ text: Range<Int>, _ address: Range<Int>
+    ) -> Bool {
         let kept = kept.span
         let start = index * EximTexts.longest
         var (old, new) = (start, text.lowerBound)
         for offset in texts[index].places {
             let place = start + offset
-            guard EximTexts.isSame(kept, old, bytes, new, place - old) else { return false }
+            guard bytes.hasBytes(place - old, of: kept, from: old, at: new) else { return false }
             new += place - old
-            guard EximTexts.isSame(bytes, address.lowerBound, bytes, new, address.count) else { return false }
+            guard bytes.hasBytes(address.count, of: bytes, from: address.lowerBound, at: new) else { return false }
             new += address.count
-            old = place + texts[index].addressLength
+            old = place + shape.addressLength
         }
-        return EximTexts.isSame(kept, old, bytes, new, start + texts[index].length - old)
-    }
-
-    private static func isSame(_ one: Span<UInt8>, _ start: Int, _ other: Span<UInt8>, _ place: Int, _ count: Int)
-        -> Bool
-    {
-        var offset = 0
-        while offset < count {
-            let difference = one.word(at: start + offset) ^ other.word(at: place + offset)
-            if difference & Words.mask(count - offset) != 0 { return false }
-            offset += 8
-        }
-        return true
+        return bytes.hasBytes(start + shape.length - old, of: kept, from: old, at: new)
     }
 
     /// Remembers what was made of a text, unless the peer's own digits may have had a part in it.
@@ -73,7 +78,7 @@ struct EximTexts: Sendable {
         var places: [Int] = []
         var place = text.lowerBound
         while text.upperBound - place >= address.count {
-            guard EximTexts.isSame(bytes, address.lowerBound, bytes, place, address.count) else {
+            guard bytes.hasBytes(address.count, of: bytes, from: address.lowerBound, at: place) else {
                 place += 1
                 continue
             }
@@ -83,11 +88,19 @@ struct EximTexts: Sendable {
             places.append(place - text.lowerBound)
             place += address.count
         }
-        guard !places.isEmpty, places.count <= 4 else { return }
-        let new = Text(
-            length: text.count, places: places, addressLength: address.count, zone: event.zone,
-            isListFailure: event.isListFailure)
-        if texts.count < EximTexts.most { texts.append(new) } else { texts[next] = new }
+        guard let first = places.first, places.count <= 4 else { return }
+        let new = Text(places: places, zone: event.zone, isListFailure: event.isListFailure)
+        let mask = Words.mask(first)
+        let shape = Shape(
+            length: text.count, addressLength: address.count, addresses: places.count,
+            head: bytes.word(at: text.lowerBound) & mask, mask: mask)
+        if texts.count < EximTexts.most {
+            texts.append(new)
+            shapes.append(shape)
+        } else {
+            texts[next] = new
+            shapes[next] = shape
+        }
         for offset in 0..<text.count { kept[next * EximTexts.longest + offset] = bytes[text.lowerBound + offset] }
         next = (next + 1) % EximTexts.most
     }

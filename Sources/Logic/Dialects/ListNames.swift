@@ -7,17 +7,29 @@ extension ListTexts {
     /// The first zone that `text` names in such words, lower case.
     static func namedZone(_ bytes: Span<UInt8>, in text: Range<Int>) -> String? {
         let end = min(text.upperBound, text.lowerBound + longestText)
-        var isInWord = false
-        for index in text.lowerBound..<end {
-            let isStart = !isInWord
-            isInWord = SignIndex.isWordByte(bytes[index])
-            guard isStart, isInWord, isVerbLetter(bytes[index]) else { continue }
-            for verb in verbs where hasFolded(verb, bytes, index, end) {
-                let behind = index + verb.utf8CodeUnitCount
-                for word in prepositions where hasFolded(word, bytes, behind, end) {
-                    let start = behind + word.utf8CodeUnitCount
-                    if let zone = zone(bytes, urlHost: start..<end), !isNumber(zone) { return zone }
-                }
+        var position = text.lowerBound
+        /// The highest bit of a byte, if the byte before those eight was of a word.
+        var before: UInt64 = 0
+        while position < end {
+            let word = bytes.word(at: position)
+            let inside = Words.wordBytes(word) & Words.mask(end - position)
+            var starts = inside & ~(inside << 8 | before) & verbLetters(Words.lowercased(word))
+            before = inside >> 56
+            while starts != 0 {
+                if let zone = zone(bytes, behindVerbAt: position + starts.trailingZeroBitCount / 8, end) { return zone }
+                starts &= starts - 1
+            }
+            position += 8
+        }
+        return nil
+    }
+
+    private static func zone(_ bytes: Span<UInt8>, behindVerbAt index: Int, _ end: Int) -> String? {
+        for verb in verbs where hasFolded(verb, bytes, index, end) {
+            let behind = index + verb.utf8CodeUnitCount
+            for word in prepositions where hasFolded(word, bytes, behind, end) {
+                let start = behind + word.utf8CodeUnitCount
+                if let zone = zone(bytes, urlHost: start..<end), !isNumber(zone) { return zone }
             }
         }
         return nil
@@ -32,13 +44,15 @@ extension ListTexts {
 
     /// `listed at 192.0.2.7`: what ends in a number is no domain.
     private static func isNumber(_ zone: String) -> Bool {
-        zone.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }.allSatisfy(isDigit)
+        guard zone.utf8.last.map(isDigit) ?? true else { return false }
+        return zone.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }.allSatisfy(isDigit)
     }
 
-    /// The verbs' first ones.
-    private static func isVerbLetter(_ byte: UInt8) -> Bool {
-        let letter = lowercased(byte)
-        return letter == UInt8(ascii: "l") || letter == UInt8(ascii: "b") || letter == UInt8(ascii: "f")
+    /// The highest bit of each byte that the verbs begin with, of eight in small letters.
+    private static func verbLetters(_ word: UInt64) -> UInt64 {
+        Words.zeros(word ^ UInt64(UInt8(ascii: "l")) &* Words.ones)
+            | Words.zeros(word ^ UInt64(UInt8(ascii: "b")) &* Words.ones)
+            | Words.zeros(word ^ UInt64(UInt8(ascii: "f")) &* Words.ones)
     }
 
     private static let verbs: [StaticString] = ["listed ", "blocked ", "blacklisted ", "found ", "list "]

@@ -57,22 +57,24 @@ struct ListTexts: Sendable {
     /// name or does not end within the line (a text cut by the MTA ends in `...`).
     static func zone(_ bytes: Span<UInt8>, urlHost: Range<Int>) -> String? {
         let limit = min(urlHost.upperBound, urlHost.lowerBound + 254)
-        var end = urlHost.lowerBound
-        var labelStart = end
+        var end = nameEnd(bytes, urlHost.lowerBound, limit)
+        var labelStart = urlHost.lowerBound
         var dots = 0
-        while end < limit {
-            let byte = lowercased(bytes[end])
-            if byte == UInt8(ascii: ".") {
-                guard end > labelStart, end - labelStart <= 63 else { break }
-                dots += 1
-                labelStart = end + 1
-            } else if !(byte &- 0x61 < 26 || isDigit(byte) || byte == UInt8(ascii: "-")) {
+        while let dot = bytes.firstIndex(of: UInt8(ascii: "."), from: labelStart, to: end) {
+            guard dot > labelStart, dot - labelStart <= 63 else {
+                end = dot
                 break
             }
-            end += 1
+            dots += 1
+            labelStart = dot + 1
         }
         // A sentence's full stop may end it; a second dot, a user's name or a byte of no domain name may not.
-        if end < limit, bytes[end] >= 0x80 || [0x2e, 0x40, 0x5f, 0x25].contains(bytes[end]) { return nil }
+        if end < limit {
+            switch bytes[end] {
+            case 0x80..., UInt8(ascii: "."), UInt8(ascii: "@"), UInt8(ascii: "_"), UInt8(ascii: "%"): return nil
+            default: break
+            }
+        }
         if end == labelStart {
             end -= 1
             dots -= 1
@@ -93,6 +95,19 @@ struct ListTexts: Sendable {
 }
 
 extension ListTexts {
+    /// Where letters, digits, dashes and dots end.
+    private static func nameEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+        var end = start
+        while end < limit {
+            let word = bytes.word(at: end)
+            let inside = Words.wordBytes(word) | Words.within(UInt8(ascii: "-"), UInt8(ascii: "."), word)
+            let count = (~inside & Words.highs).trailingZeroBitCount / 8
+            end += count
+            if count < 8 { break }
+        }
+        return min(end, limit)
+    }
+
     /// Replies are a few hundred bytes; Courier cuts them at 128.
     static let longestText = 512
 
@@ -110,10 +125,18 @@ extension ListTexts {
     static func hasFolded(_ text: StaticString, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
         let length = text.utf8CodeUnitCount
         guard end - start >= length else { return false }
-        return text.withUTF8Buffer { wanted in
-            for index in 0..<length where lowercased(bytes[start + index]) != wanted[index] { return false }
-            return true
+        let wanted = UnsafeRawPointer(text.utf8Start)
+        var index = 0
+        while length - index >= 8 {
+            let part = UInt64(littleEndian: wanted.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            if Words.lowercased(bytes.word(at: start + index)) != part { return false }
+            index += 8
         }
+        while index < length {
+            if lowercased(bytes[start + index]) != wanted.load(fromByteOffset: index, as: UInt8.self) { return false }
+            index += 1
+        }
+        return true
     }
 
     private static func hasFolded(_ text: [UInt8], _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {

@@ -36,6 +36,14 @@ package struct LogReader: Sendable {
         var share: Share
         var dialects: DialectSet
         var lastLine = 0
+
+        mutating func read(_ header: LogLine, _ bytes: Span<UInt8>, into event: inout Event) -> Bool {
+            share.lines += 1
+            guard dialects.read(header, in: bytes, into: &event) else { return false }
+            share.events += 1
+            event.isRemote = share.isRemote
+            return true
+        }
     }
     private let kinds: Set<MTA>
     private let site: SiteWords
@@ -43,6 +51,8 @@ package struct LogReader: Sendable {
     private let ownLabel: [UInt8]?
     private let isSentHere: Bool
     private var hosts: [Host] = []
+    /// Of each host, by which others are passed over.
+    private var keys: [UInt64] = []
     private var current = 0
     private var lines = 0
     private static let mostHosts = 64
@@ -74,19 +84,16 @@ package struct LogReader: Sendable {
     package mutating func read(_ bytes: Span<UInt8>, at now: Instant = .distantPast, into event: inout Event) -> Bool {
         guard header.read(bytes) else { return false }
         header.heard = now
-        if hosts.isEmpty || !LogReader.isSame(hosts[current].share.host, bytes, header.host) { findHost(bytes) }
+        let key = LogReader.key(bytes, header.host)
+        if hosts.isEmpty || !isHost(current, key, bytes) { findHost(key, bytes) }
         lines += 1
-        hosts[current].share.lines += 1
-        guard hosts[current].dialects.read(header, in: bytes, into: &event) else { return false }
-        hosts[current].share.events += 1
-        event.isRemote = hosts[current].share.isRemote
-        return true
+        return hosts[current].read(header, bytes, into: &event)
     }
 
     /// Makes the line's host the current one.
-    private mutating func findHost(_ bytes: Span<UInt8>) {
+    private mutating func findHost(_ key: UInt64, _ bytes: Span<UInt8>) {
         if !hosts.isEmpty { hosts[current].lastLine = lines }
-        if let known = hosts.firstIndex(where: { LogReader.isSame($0.share.host, bytes, header.host) }) {
+        if let known = hosts.indices.first(where: { isHost($0, key, bytes) }) {
             current = known
             return
         }
@@ -95,8 +102,10 @@ package struct LogReader: Sendable {
         if hosts.count == LogReader.mostHosts {
             let stalest = hosts.indices.min { hosts[$0].lastLine < hosts[$1].lastLine } ?? 0
             hosts.remove(at: stalest)
+            keys.remove(at: stalest)
             forgottenHosts += 1
         }
+        keys.append(key)
         hosts.append(Host(share: Share(host: name, isRemote: false), dialects: DialectSet(kinds, site)))
         current = hosts.count - 1
         tellApart()
@@ -113,9 +122,18 @@ package struct LogReader: Sendable {
         for index in hosts.indices { hosts[index].share.isRemote = isOwnHere && !isOwn[index] }
     }
 
-    private static func isSame(_ name: [UInt8], _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard name.count == range.count else { return false }
-        for index in name.indices where name[index] != bytes[range.lowerBound + index] { return false }
-        return true
+    /// Whether the line is of the host at `place`.
+    private func isHost(_ place: Int, _ key: UInt64, _ bytes: Span<UInt8>) -> Bool {
+        let count = header.host.count
+        guard keys[place] == key else { return false }
+        if count <= 7 { return true }
+        let name = hosts[place].share.host
+        return bytes.hasBytes(count, of: name.span, from: 0, at: header.host.lowerBound)
+    }
+
+    /// A name's length, below 256, and its last seven bytes, in which the hosts of one site differ.
+    private static func key(_ bytes: Span<UInt8>, _ name: Range<Int>) -> UInt64 {
+        let count = min(7, name.count)
+        return bytes.word(at: name.upperBound - count) & Words.mask(count) | UInt64(name.count & 0xff) << 56
     }
 }

@@ -98,7 +98,8 @@ extension OpenSMTPD {
         _ id: UInt64, _ session: Session, _ bytes: Span<UInt8>, _ reader: inout Reader, _ now: Instant,
         _ event: inout Event
     ) -> Bool {
-        if reader.skip("failed-command command=\"", in: bytes) {
+        switch reader.isAtEnd ? 0 : bytes[reader.position] {
+        case UInt8(ascii: "f") where reader.skip("failed-command command=\"", in: bytes):
             guard let mark = OpenSMTPD.lastResult(bytes, reader.rest) else {
                 unread += 1
                 return false
@@ -106,25 +107,20 @@ extension OpenSMTPD {
             let command = reader.position..<mark
             reader.move(to: mark + OpenSMTPD.resultMark.utf8CodeUnitCount)
             return reply(id, session, command, bytes, &reader, now, &event)
-        }
-        if reader.skip("bad-input result=\"", in: bytes) {
+        case UInt8(ascii: "b") where reader.skip("bad-input result=\"", in: bytes):
             return reply(id, session, nil, bytes, &reader, now, &event)
-        }
-        if reader.skip("message msgid=", in: bytes) {
+        case UInt8(ascii: "m") where reader.skip("message msgid=", in: bytes):
             event.kind = .acceptance
             event.isAuthenticated = session.isAuthenticated
             return true
-        }
-        if reader.skip("disconnected ", in: bytes) {
+        case UInt8(ascii: "d") where reader.skip("disconnected ", in: bytes):
             end(id, session, now)
             event.kind = .disconnect
             return true
-        }
-        if reader.skip("authentication user=", in: bytes) {
+        case UInt8(ascii: "a") where reader.skip("authentication user=", in: bytes):
             // Blanks in the account's name are escaped.
             if reader.ends(with: " result=ok", in: bytes) { sessions.update(id) { $0.isAuthenticated = true } }
-        } else if !OpenSMTPD.otherSteps.contains(where: { reader.skip($0, in: bytes) }) {
-            unread += 1
+        default: if !OpenSMTPD.otherSteps.contains(where: { reader.skip($0, in: bytes) }) { unread += 1 }
         }
         return false
     }
@@ -167,10 +163,10 @@ extension OpenSMTPD {
 
     /// Where the last `" result="` stands.
     private static func lastResult(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int? {
-        var index = range.upperBound - resultMark.utf8CodeUnitCount
-        while index >= range.lowerBound {
-            if bytes[index] == UInt8(ascii: "\""), bytes.hasBytes(of: resultMark, at: index) { return index }
-            index -= 1
+        var limit = range.upperBound - resultMark.utf8CodeUnitCount + 1
+        while let quote = bytes.lastIndex(of: UInt8(ascii: "\""), from: range.lowerBound, to: limit) {
+            if bytes.hasBytes(of: resultMark, at: quote) { return quote }
+            limit = quote
         }
         return nil
     }
@@ -186,15 +182,23 @@ extension OpenSMTPD {
 extension Reader {
     /// 16 lower-case hexadecimal digits with a blank behind, as one number.
     fileprivate mutating func sessionID(in bytes: Span<UInt8>) -> UInt64? {
-        guard end - position > 16, bytes[position + 16] == 0x20 else { return nil }
-        var value: UInt64 = 0
-        for index in position..<(position + 16) {
-            let byte = bytes[index]
-            guard isDigit(byte) || byte &- 0x61 < 6 else { return nil }
-            value = value << 4 | UInt64(isDigit(byte) ? byte &- 0x30 : byte &- 0x57)
-        }
+        guard end - position > 16, bytes[position + 16] == 0x20,
+            let high = Reader.hexadecimal(bytes.word(at: position)),
+            let low = Reader.hexadecimal(bytes.word(at: position + 8))
+        else { return nil }
         move(to: position + 16)
-        return value
+        return high << 32 | low
+    }
+
+    /// The number that eight lower-case hexadecimal digits spell, the first of them lowest in `word`.
+    private static func hexadecimal(_ word: UInt64) -> UInt64? {
+        let letters = Words.within(UInt8(ascii: "a"), UInt8(ascii: "f"), word)
+        guard Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word) | letters == Words.highs else { return nil }
+        // The low four bits of `a` are 1.
+        var value = ((word & (Words.ones &* 0x0f)) &+ (letters >> 7) &* 9).byteSwapped
+        value = (value | value >> 4) & 0x00ff_00ff_00ff_00ff
+        value = (value | value >> 8) & 0x0000_ffff_0000_ffff
+        return (value | value >> 16) & 0xffff_ffff
     }
 
     fileprivate func ends(with text: StaticString, in bytes: Span<UInt8>) -> Bool {

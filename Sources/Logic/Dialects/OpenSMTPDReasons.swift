@@ -13,8 +13,8 @@ extension OpenSMTPD {
             return
         }
         // Behind a bracket or a quote a filter repeats the client.
-        var end = text.lowerBound
-        while end < text.upperBound, bytes[end] != UInt8(ascii: "<"), bytes[end] != UInt8(ascii: "\"") { end += 1 }
+        var end = bytes.firstIndex(of: UInt8(ascii: "<"), from: text.lowerBound, to: text.upperBound) ?? text.upperBound
+        end = bytes.firstIndex(of: UInt8(ascii: "\""), from: text.lowerBound, to: end) ?? end
         let words = text.lowerBound..<end
         let signs = listTexts.signs(in: bytes, words, peer: words.lowerBound..<words.lowerBound)
         let siteText = listTexts.siteText(in: bytes, words, client: command)

@@ -33,11 +33,10 @@ struct Reader {
 
     /// The address that ends before `stop`; 45 bytes are the longest one in text.
     mutating func address(upTo stop: UInt8, in bytes: Span<UInt8>) -> IPAddress? {
-        var mappedEnd = position
-        if let address = IPAddress(mappedIn: bytes, from: position, end: &mappedEnd), mappedEnd < end,
-            bytes[mappedEnd] == stop
+        var textEnd = position
+        if let address = IPAddress(usualIn: bytes, from: position, end: &textEnd), textEnd < end, bytes[textEnd] == stop
         {
-            position = mappedEnd
+            position = textEnd
             return address
         }
         guard let index = find(stop, within: 46, in: bytes), let address = IPAddress(bytes, in: position..<index) else {

@@ -131,6 +131,10 @@ extension Sendmail {
             }
         default: break
         }
+        // No name holds what most lines of a message begin with.
+        if bytes.hasBytes(of: "from=<", at: reader.position) || bytes.hasBytes(of: "to=<", at: reader.position) {
+            return nil
+        }
         return endOfIdle(bytes, reader, &event)
     }
 

@@ -52,7 +52,9 @@ struct SendmailPieces: Sendable {
         }
         entries.remove(key)
         guard entry.text.count + end - reader.position <= Self.longest else { return .held }
-        for index in reader.position..<max(end, reader.position) { entry.text.append(bytes[index]) }
+        bytes.extracting(reader.position..<max(end, reader.position)).withUnsafeBufferPointer {
+            entry.text.append(contentsOf: $0)
+        }
         entry.last = number
         if isLast { return .complete(entry.id, entry.text) }
         entries.set(key, entry, at: now)

@@ -33,9 +33,11 @@ struct QueueID: Hashable, Sendable {
         let start = range.lowerBound
         // Eight characters of time and sequence, and a pid of six digits or more.
         guard (14...16).contains(range.count) else { return nil }
-        for index in start..<(start + 8) where !SignIndex.isWordByte(bytes[index]) { return nil }
-        for index in (start + 8)..<range.upperBound where !isDigit(bytes[index]) { return nil }
         head = bytes.word(at: start)
-        tail = bytes.word(at: start + 8) & Words.mask(range.count - 8)
+        let mask = Words.mask(range.count - 8)
+        tail = bytes.word(at: start + 8) & mask
+        guard Words.wordBytes(head) == Words.highs,
+            Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), tail) == mask & Words.highs
+        else { return nil }
     }
 }

@@ -88,9 +88,7 @@ extension Sendmail {
         guard length < 203, text.count >= length + 4, bytes.hasBytes(of: "... ", at: text.lowerBound + length) else {
             return nil
         }
-        for offset in 0..<length where bytes[text.lowerBound + offset] != bytes[argument.lowerBound + offset] {
-            return nil
-        }
+        guard bytes.hasBytes(length, of: bytes, from: argument.lowerBound, at: text.lowerBound) else { return nil }
         return (text.lowerBound + length + 4)..<text.upperBound
     }
 
@@ -98,9 +96,7 @@ extension Sendmail {
     private static func usualZone(_ bytes: Span<UInt8>, _ text: Range<Int>, _ peer: Range<Int>) -> String? {
         var reader = Reader(text)
         guard text.count > peer.count + 21, reader.skip("Rejected: ", in: bytes) else { return nil }
-        for offset in 0..<peer.count where bytes[reader.position + offset] != bytes[peer.lowerBound + offset] {
-            return nil
-        }
+        guard bytes.hasBytes(peer.count, of: bytes, from: peer.lowerBound, at: reader.position) else { return nil }
         reader.move(to: reader.position + peer.count)
         guard reader.skip(" listed at ", in: bytes) else { return nil }
         return ListTexts.wholeZone(bytes, reader.rest)

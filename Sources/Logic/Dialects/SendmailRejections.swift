@@ -123,7 +123,8 @@ extension Sendmail {
     /// Between the bracket in front of the address and that behind it.
     private static func address(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Range<Int> {
         var reader = Reader(start..<end)
-        guard reader.moveBehind("[", within: end - start, in: bytes) else { return start..<start }
+        guard let bracket = reader.find(UInt8(ascii: "["), within: end - start, in: bytes) else { return start..<start }
+        reader.move(to: bracket + 1)
         _ = reader.skip("IPv6:", in: bytes)
         let first = reader.position
         return first..<(reader.find(UInt8(ascii: "]"), within: 46, in: bytes) ?? first)

@@ -15,7 +15,15 @@ extension Reader {
         let start = position
         let limit = min(end, position + Reader.longestRelay)
         var index = position
-        while index < limit, Reader.isNameByte(bytes[index]) { index += 1 }
+        while index < limit, bytes[index] != UInt8(ascii: "[") {
+            // Most names have nothing but letters, digits, dots and dashes.
+            let count = (~Postfix.nameBytes(bytes.word(at: index)) & Words.highs).trailingZeroBitCount / 8
+            index = min(index + count, limit)
+            if count < 8, index < limit {
+                guard Reader.isNameByte(bytes[index]) else { break }
+                index += 1
+            }
+        }
         guard index < limit else { return nil }
         // A blank stands between name and address, but not where the address is all the name there is.
         if bytes[index] == 0x20 {
@@ -44,25 +52,25 @@ extension Reader {
 
     /// Moves behind the last `, relay=` and tells where it began.
     mutating func lastRelayStart(in bytes: Span<UInt8>) -> Int? {
-        var last: Int?
-        while moveBehind(", relay=", within: end - position, in: bytes) { last = position - 8 }
-        if let last { self = Reader((last + 8)..<end) }
-        return last
+        var limit = end - 7
+        while let comma = bytes.lastIndex(of: UInt8(ascii: ","), from: position, to: limit) {
+            if bytes.hasBytes(of: ", relay=", at: comma) {
+                move(to: comma + 8)
+                return comma
+            }
+            limit = comma
+        }
+        return nil
     }
 
     /// Moves behind the first `text` that begins within `limit` bytes; stays where it is when there is none.
     mutating func moveBehind(_ text: StaticString, within limit: Int, in bytes: Span<UInt8>) -> Bool {
-        let first = text.utf8Start.pointee
-        let last = min(end, position + limit)
-        var index = position
-        while let found = bytes.firstIndex(of: first, from: index, to: last) {
-            if end - found >= text.utf8CodeUnitCount, bytes.hasBytes(of: text, at: found) {
-                move(to: found + text.utf8CodeUnitCount)
-                return true
-            }
-            index = found + 1
+        let length = text.utf8CodeUnitCount
+        guard let place = bytes.firstPlace(of: text, from: position, to: min(end, position + limit + length - 1)) else {
+            return false
         }
-        return false
+        move(to: place + length)
+        return true
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -12,6 +12,8 @@ struct SessionTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         var key: Key
         var value: Value
         var heard: Instant
+
+        mutating func update(_ change: (inout Value) -> Void) { change(&value) }
     }
     private let capacity: Int
     private let longestAge: Duration
@@ -29,13 +31,13 @@ struct SessionTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// The value of `key`; `nil` when there is none, or when it is too old at `now` to be about the same session.
     mutating func value(_ key: Key, at now: Instant) -> Value? {
-        guard let place = places[key], let entry = entries[place] else { return nil }
-        if now - entry.heard > longestAge {
+        guard let place = places[key], let heard = entries[place]?.heard else { return nil }
+        if now - heard > longestAge {
             evicted += 1
             remove(key)
             return nil
         }
-        return entry.value
+        return entries[place]?.value
     }
 
     /// Sets or replaces; its age counts from `now`.
@@ -60,9 +62,8 @@ struct SessionTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// Changes a value in its place; nothing happens when there is none.
     mutating func update(_ key: Key, _ change: (inout Value) -> Void) {
-        guard let place = places[key], var entry = entries[place] else { return }
-        change(&entry.value)
-        entries[place] = entry
+        guard let place = places[key] else { return }
+        entries[place]?.update(change)
     }
 
     mutating func remove(_ key: Key) {

@@ -42,29 +42,42 @@ struct SignIndex: Sendable {
     /// Sorted by first byte; `buckets[c]..<buckets[c + 1]` are those that begin with the byte c.
     private let entries: [Entry]
     private let buckets: [Int]
+    /// By the low five bits of a first byte, in which capitals and small letters agree, a bit for those of each second
+    /// byte that signs have behind it: most words end there.
+    private let seconds: [UInt32]
 
     init() {
         let sorted = SignIndex.table.map { Entry($0.text, $0.sign) }.sorted { $0.firstByte < $1.firstByte }
         entries = sorted
         buckets = (0...256).map { first in sorted.firstIndex { $0.firstByte >= first } ?? sorted.count }
+        var seconds = [UInt32](repeating: 0, count: 32)
+        for entry in sorted { seconds[entry.firstByte & 31] |= 1 << UInt32(entry.head >> 8 & 31) }
+        self.seconds = seconds
     }
 
     /// - Parameter peer: where the peer's address stands in the same line, as lists spell it.
     func signs(in bytes: Span<UInt8>, _ text: Range<Int>, peer: Range<Int>) -> Signs {
         var signs = Signs()
-        let peerMask = Words.mask(peer.count)
-        let peerHead = Words.lowercased(bytes.word(at: peer.lowerBound)) & peerMask
+        // Where nobody is looked for, no word begins with a zero.
+        let peerMask = peer.isEmpty ? .max : Words.mask(peer.count)
+        let peerHead = peer.isEmpty ? 0 : Words.lowercased(bytes.word(at: peer.lowerBound)) & peerMask
+        let seconds = self.seconds.span
         /// The highest bit of a byte, if the byte before those eight was of a word.
         var before: UInt64 = 0
         var position = text.lowerBound
         while position < text.upperBound {
-            let inside = wordBytes(bytes.word(at: position)) & Words.mask(text.upperBound - position)
+            let inside = Words.wordBytes(bytes.word(at: position)) & Words.mask(text.upperBound - position)
             var starts = inside & ~(inside << 8 | before)
             before = inside >> 56
             while starts != 0 {
                 let start = position + starts.trailingZeroBitCount / 8
                 starts &= starts - 1
-                let head = Words.lowercased(bytes.word(at: start))
+                let raw = bytes.word(at: start)
+                let second = UInt32(truncatingIfNeeded: raw >> 8 & 31)
+                guard seconds[Int(raw & 31)] >> second & 1 == 1 || (raw ^ peerHead) & peerMask & 0x1f == 0 else {
+                    continue
+                }
+                let head = Words.lowercased(raw)
                 let bucket = Int(head & 0xff)
                 for entry in entries[buckets[bucket]..<buckets[bucket + 1]]
                 where (head ^ entry.head) & entry.mask == 0
@@ -152,11 +165,4 @@ extension Signs {
         case .url: if url == nil { url = (start + length)..<end }
         }
     }
-}
-
-/// The highest bit of each byte that is a letter or a digit.
-@inline(__always)
-private func wordBytes(_ word: UInt64) -> UInt64 {
-    Words.within(UInt8(ascii: "a"), UInt8(ascii: "z"), Words.lowercased(word))
-        | Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word)
 }

@@ -184,9 +184,17 @@ extension LogLine {
         if bytes[position] == UInt8(ascii: "[") {
             let inside = position + 1
             position = inside
-            while position < limit, bytes[position] != UInt8(ascii: "]") { position += 1 }
-            guard position < limit else { return false }
-            pid = decimal(bytes, inside..<position).flatMap { Int32(exactly: $0) }
+            var number: Int64 = 0
+            while position < limit, isDigit(bytes[position]) {
+                number = number &* 10 &+ Int64(bytes[position] &- 0x30)
+                position += 1
+            }
+            if position < limit, bytes[position] == UInt8(ascii: "]") {
+                if position > inside, position - inside <= 10 { pid = Int32(exactly: number) }
+            } else {
+                while position < limit, bytes[position] != UInt8(ascii: "]") { position += 1 }
+                guard position < limit else { return false }
+            }
             position += 1
             guard position < end, bytes[position] == UInt8(ascii: ":") else { return false }
         }

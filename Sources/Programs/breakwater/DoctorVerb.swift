@@ -88,6 +88,7 @@ struct Examination {
         checkFirewall()
         checkKernel()
         checkState()
+        checkLocations()
         checkDaemon()
     }
 

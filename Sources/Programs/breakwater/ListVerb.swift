@@ -54,9 +54,9 @@ struct BanRow {
 }
 
 struct List: ParsableCommand {
-    enum Grouping: String, CaseIterable, ExpressibleByArgument { case net, `class` }
+    enum Grouping: String, CaseIterable, ExpressibleByArgument { case net, asn, country, `class` }
     static let configuration = CommandConfiguration(abstract: "The bans in force.")
-    @Option(help: "Grouped: by net (/24, IPv6 /48) or class.")
+    @Option(help: "Grouped: by net (/24, IPv6 /48), asn, country or class.")
     var by: Grouping?
     @Flag(help: "One JSON object a line.")
     var jsonl = false
@@ -65,7 +65,7 @@ struct List: ParsableCommand {
     func run() throws {
         let rows = try BanRow.all(common)
         let now = LocalTime.now
-        if let by { return grouped(rows, by) }
+        if let by { return try BanGroups(rows, by, common).say(common, jsonl: jsonl) }
         if common.json {
             return common.say(JSON.document("list", [("bans", .array(rows.map { $0.json(now) }))]).description)
         }
@@ -82,42 +82,6 @@ struct List: ParsableCommand {
         }
         let lines = table([["NET", "LEFT", "WHY", "HITS", "SHED"]] + cells, rightAligned: [3, 4])
         common.say(lines.joined(separator: "\n"))
-    }
-
-    private func grouped(_ rows: [BanRow], _ by: Grouping) {
-        var groups: [String: (bans: Int, hits: Int, shed: Int)] = [:]
-        for row in rows {
-            let key: String
-            switch by {
-            case .net:
-                let bits = min(Int(row.prefix.bits), row.prefix.isIPv4 ? 120 : 48)
-                key = Prefix(row.prefix.address, bits: bits).description
-            case .class: key = row.why
-            }
-            let old = groups[key] ?? (0, 0, 0)
-            groups[key] = (old.bans + 1, old.hits + row.hits, old.shed + row.shed)
-        }
-        let sorted = groups.sorted { $0.value.bans != $1.value.bans ? $0.value.bans > $1.value.bans : $0.key < $1.key }
-        let name = by == .net ? "net" : "class"
-        if common.json || jsonl {
-            let values = sorted.map { key, value in
-                JSON.object([
-                    (name, .string(key)), ("bans", JSON(value.bans)), ("hits", JSON(value.hits)),
-                    ("shed", JSON(value.shed)),
-                ])
-            }
-            if jsonl {
-                for value in values { common.say(value.description) }
-                return
-            }
-            return common.say(JSON.document("list", [("groups", .array(values))]).description)
-        }
-        guard !sorted.isEmpty else { return common.say("no bans") }
-        let cells = sorted.map {
-            [Record.escaped($0.key.utf8, limit: 60), "\($0.value.bans)", "\($0.value.hits)", "\($0.value.shed)"]
-        }
-        let head = by == .net ? "NET" : "WHY"
-        common.say(table([[head, "BANS", "HITS", "SHED"]] + cells, rightAligned: [1, 2, 3]).joined(separator: "\n"))
     }
 }
 
@@ -152,7 +116,7 @@ struct Why: ParsableCommand {
                         ("known_sender", .bool(last["known"] == "yes")),
                         ("authenticated", .bool(last["authenticated"] == "yes")),
                         ("allowed_by", JSON(last["allowed"])), ("history", .array(history)),
-                    ]
+                    ] + Locations(common).fields(prefix.address)
                 ).description)
             return try finish(last)
         }
@@ -179,6 +143,11 @@ struct Why: ParsableCommand {
             "  accepted mail in the last weeks: "
                 + (last["known"] == "yes"
                     ? (last["authenticated"] == "yes" ? "yes, after authentication" : "yes") : "none"))
+        let locations = Locations(common)
+        if let text = locations.text(prefix.address) {
+            common.say("  from: \(text)")
+            for credit in locations.credits { common.say("  (\(credit))") }
+        }
         try finish(last)
     }
 }

@@ -48,7 +48,15 @@ struct ReportVerb: ParsableCommand {
                     ? "nothing happened in that span" : "not one line of a mail server's in what was read")
         }
         let base = ReportBase(input.tally, hours: span.hours)
-        let report = base.report(span.title ?? "All that the logs hold", only: keys)
+        let locations = Locations(settings)
+        if !locations.databases.isEmpty {
+            base.origin = { locations.databases.origin(of: $0) }
+            base.ownerName = { locations.databases.owner(of: $0) }
+        }
+        var report = base.report(span.title ?? "All that the logs hold", only: keys)
+        if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {
+            report.credits = locations.credits
+        }
         let read: [(String, Int)] = [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]
         if common.json {
             common.say(ReportJSON.document(report, keys, read).description)

@@ -10,21 +10,20 @@ import Posix
 
 /// `export` and `import`: bans out and in again.
 struct Export: ParsableCommand {
-    enum Form: String, CaseIterable, ExpressibleByArgument { case nft, dnsbl, plain, jsonl, tsv }
+    enum Form: String, CaseIterable, ExpressibleByArgument { case nft, dnsbl, plain, jsonl, tsv, prometheus }
     static let configuration = CommandConfiguration(
-        abstract: "The bans for other programs.",
+        abstract: "The bans, or the figures, for other programs.",
         discussion: """
             nft: a script for `nft -f` that adds the elements. dnsbl: a zone file for rbldnsd, of its type combined, good
-            for a day. plain: a network a line. jsonl: one JSON object a line. tsv: what `import` reads back.
+            for a day. plain: a network a line. jsonl: one JSON object a line. tsv: what `import` reads back. prometheus: no bans, but the
+            daemon's figures, for node_exporter's textfile collector.
             """)
-    @Argument(help: "nft, dnsbl, plain, jsonl or tsv")
+    @Argument(help: "nft, dnsbl, plain, jsonl, tsv or prometheus")
     var form: Form
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let now = LocalTime.now
-        let rows = try BanRow.all(common)
-        let lines = form == .dnsbl ? DNSBLZone.lines(rows.map(\.prefix), at: now) : rows.map { line($0, now) }
+        let lines = try lines(at: LocalTime.now)
         if common.json {
             common.say(
                 JSON.document(
@@ -35,19 +34,34 @@ struct Export: ParsableCommand {
         }
     }
 
-    private func line(_ row: BanRow, _ now: Instant) -> String {
-        let left = row.left(now)
+    private func lines(at now: Instant) throws -> [String] {
         switch form {
-        case .nft:
-            let set = (row.prefix.isHost ? "banned" : "banned_nets") + (row.prefix.isIPv4 ? "4" : "6")
-            let timeout = left == .forever ? "" : " timeout \(max(1, left.nanoseconds / 1_000_000_000))s"
-            return "add element inet breakwater \(set) { \(row.prefix.shortDescription)\(timeout) }"
-        case .dnsbl, .plain: return row.prefix.shortDescription
-        case .jsonl: return row.json(now).description
-        case .tsv:
-            let end = left == .forever ? "forever" : "\(max(1, left.nanoseconds / 1_000_000_000))s"
-            return "\(row.prefix.shortDescription)\t\(end)\t\(Record.escaped(row.why.utf8))"
+        case .nft: try BanRow.all(common).map { Export.element($0, now) }
+        case .dnsbl: DNSBLZone.lines(try BanRow.all(common).map(\.prefix), at: now)
+        case .plain: try BanRow.all(common).map(\.prefix.shortDescription)
+        case .jsonl: try BanRow.all(common).map { $0.json(now).description }
+        case .tsv: try BanRow.all(common).map { Export.row($0, now) }
+        case .prometheus: try figures()
         }
+    }
+
+    private static func element(_ row: BanRow, _ now: Instant) -> String {
+        let left = row.left(now)
+        let set = (row.prefix.isHost ? "banned" : "banned_nets") + (row.prefix.isIPv4 ? "4" : "6")
+        let timeout = left == .forever ? "" : " timeout \(max(1, left.nanoseconds / 1_000_000_000))s"
+        return "add element inet breakwater \(set) { \(row.prefix.shortDescription)\(timeout) }"
+    }
+
+    private static func row(_ row: BanRow, _ now: Instant) -> String {
+        let left = row.left(now)
+        let end = left == .forever ? "forever" : "\(max(1, left.nanoseconds / 1_000_000_000))s"
+        return "\(row.prefix.shortDescription)\t\(end)\t\(Record.escaped(row.why.utf8))"
+    }
+
+    private func figures() throws -> [String] {
+        var status = Record("row")
+        try common.connect().ask(.status) { status = $0 }
+        return Exposition(status).text.split(separator: "\n").map(String.init)
     }
 }
 

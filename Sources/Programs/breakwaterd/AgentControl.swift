@@ -111,7 +111,7 @@ extension Agent {
         row.add("peak", tally.peak?.slots)
         row.add("peak_at", tally.peak?.at.nanoseconds)
         row.add("bans", policy.ledger.count)
-        row.add("by_hand", policy.ledger.bans.count { $0.origin != .local })
+        addBans(to: &row)
         row.add("networks", policy.ledger.networkCount)
         row.add("known", policy.knownSenders)
         row.add("suspended", policy.suspendedZones.joined(separator: " "))
@@ -137,12 +137,37 @@ extension Agent {
         row.add("ban_p99_us", tally.lineToBan.quantile(0.99))
         row.add("free_p50_us", tally.lineToFree.quantile(0.5))
         row.add("free_p99_us", tally.lineToFree.quantile(0.99))
+        row.add("free_bounds", Latencies.bounds.map { "\(Double($0) / 1e6)" }.joined(separator: " "))
+        row.add("free_buckets", tally.lineToFree.buckets.map { "\($0)" }.joined(separator: " "))
+        row.add("free_sum", tally.lineToFree.sum.inSeconds)
+        for (listing, count) in tally.rejected {
+            row.add("rejected", "\(count) \(listing.rejectionClass.rawValue) \(listing.zone.map(label) ?? "-")")
+        }
+        row.add("version", Breakwaterd.version)
         row.add("rss_bytes", ProcessEntry.own.residentBytes)
         row.add("now", now.nanoseconds)
         row.add("early_problem", problems["rights"] ?? problems["early"])
         row.add(
             "problems", problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))
         return row
+    }
+
+    private func addBans(to row: inout Record) {
+        var byHand = 0
+        var kinds = [0, 0, 0, 0]
+        for ban in policy.ledger.bans {
+            if ban.origin != .local { byHand += 1 }
+            kinds[(ban.prefix.isIPv4 ? 0 : 2) + (ban.prefix.isHost ? 0 : 1)] += 1
+        }
+        row.add("by_hand", byHand)
+        for (count, words) in zip(kinds, ["ipv4 host", "ipv4 net", "ipv6 host", "ipv6 net"]) {
+            row.add("active", "\(count) \(words)")
+        }
+    }
+
+    /// A zone as one word.
+    private func label(_ zone: String) -> String {
+        String(Record.escaped(zone.utf8, limit: 80).map { $0 == " " ? "_" : $0 })
     }
 
     private func list() -> ControlServer.Answer {

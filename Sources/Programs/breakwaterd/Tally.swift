@@ -19,8 +19,27 @@ struct Tally {
     var lastEvent: Instant?
     var lineToBan = Latencies()
     var lineToFree = Latencies()
+    /// Rejections by class and DNSBL.
+    private(set) var rejected: [Listing: Int] = [:]
     var peak: (slots: Int, at: Instant)?
     var lastSample: Sample?
+
+    struct Listing: Hashable {
+        let rejectionClass: RejectionClass
+        let zone: String?
+    }
+    /// Enough for every class and the DNSBLs of a site; those that come later count as one.
+    private static let mostListings = 64
+    private static let otherZone = "other"
+
+    private mutating func countRejection(_ event: Event) {
+        rejections += 1
+        var listing = Listing(rejectionClass: event.rejectionClass ?? .other, zone: event.zone)
+        if rejected[listing] == nil, rejected.count >= Tally.mostListings {
+            listing = Listing(rejectionClass: listing.rejectionClass, zone: Tally.otherZone)
+        }
+        rejected[listing, default: 0] += 1
+    }
 
     mutating func takeConnects() -> Int {
         defer { connects = 0 }
@@ -29,7 +48,7 @@ struct Tally {
 
     mutating func count(_ event: Event) {
         switch event.kind {
-        case .rejection where !event.isContinuation: rejections += 1
+        case .rejection where !event.isContinuation: countRejection(event)
         case .connect: connects += 1
         default: break
         }
