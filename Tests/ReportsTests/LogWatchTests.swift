@@ -5,18 +5,18 @@ import Testing
 
 /// The two days of February 2011 that LogWatch printed, from a log with their counts.
 @Suite(.serialized) struct LogWatchTests {
-    static let days = [day(2011, 2, 24), day(2011, 2, 25)]
-    static let log: CountedLog = {
+    static let both = [day(2011, 2, 24), day(2011, 2, 25)]
+    static let counted: CountedLog = {
         var log = CountedLog()
-        for begin in days { try? write(begin, &log) }
+        for begin in both { try? fill(begin, &log) }
         return log
     }()
 
-    private static func name(_ begin: Instant) -> String { "logwatch-" + begin.rfc3339.prefix(10) }
+    private static func tableName(_ begin: Instant) -> String { "logwatch-" + begin.rfc3339.prefix(10) }
 
-    private static func write(_ begin: Instant, _ log: inout CountedLog) throws {
+    private static func fill(_ begin: Instant, _ log: inout CountedLog) throws {
         var number = 0
-        for row in try Table.rows(name(begin)) {
+        for row in try Table.rows(tableName(begin)) {
             for _ in 0..<(Int(row[0]) ?? 0) {
                 let time = begin + .milliseconds(Int64(number % 86_399_000))
                 let peer = address(number % 90_000)
@@ -66,25 +66,25 @@ import Testing
         return Array(lines.dropLast())
     }
 
-    @Test(arguments: days)
+    @Test(arguments: both)
     func `the block comes out as it was printed`(begin: Instant) throws {
-        let section = base(Self.log, begin, begin).classes
-        #expect(ReportBase.logWatchLines(section) == Self.block(try Table.rows(Self.name(begin))))
+        let section = base(Self.counted, begin, begin).classes
+        #expect(ReportBase.logWatchLines(section) == Self.block(try Table.rows(Self.tableName(begin))))
     }
 
     @Test func `the day's rise is told line by line`() throws {
-        let section = try #require(base(Self.log, Self.days[1], Self.days[1]).change)
+        let section = try #require(base(Self.counted, Self.both[1], Self.both[1]).change)
         #expect(section.row("Accepted") == ["Accepted", "2237", "2372", "x1.1", ""])
         #expect(section.row("5xx Reject RBL") == ["5xx Reject RBL", "3327", "221282", "x66.5", "alarm"])
         #expect(section.row("5xx Reject HELO/EHLO") == ["5xx Reject HELO/EHLO", "16", "2381", "x148.8", "alarm"])
         #expect(section.row("5xx Reject client host") == ["5xx Reject client host", "29", "8", "x0.3", ""])
         #expect(section.row("Rejected") == ["Rejected", "4202", "229430", "x54.6", "alarm"])
         // Nothing is known of the day before the first.
-        #expect(base(Self.log, Self.days[0], Self.days[0]).change == nil)
+        #expect(base(Self.counted, Self.both[0], Self.both[0]).change == nil)
     }
 
     @Test func `what one text said so often is one text`() {
-        let section = base(Self.log, Self.days[1], Self.days[1]).texts
+        let section = base(Self.counted, Self.both[1], Self.both[1]).texts
         #expect(
             section.figures[0] == [
                 "221282", "96.45%",

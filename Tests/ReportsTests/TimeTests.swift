@@ -11,8 +11,7 @@ import Testing
     private static func log(hours: Int, _ count: (_ hour: Int) -> Int) -> CountedLog {
         var log = CountedLog()
         for hour in 0..<hours {
-            let begin = monday + .hours(Int64(hour))
-            for number in 0..<count(hour) { log.connect(begin + .seconds(Int64(number % 3600)), address(number % 50)) }
+            log.connections(count(hour), from: monday + .hours(Int64(hour)), over: .hours(1))
         }
         return log
     }
@@ -51,15 +50,15 @@ import Testing
 
     @Test func `a monday raises no alarm by itself, a storm on one does`() throws {
         let third = Self.monday + .days(14)
-        let usual = Self.log(hours: 15 * 24) { 20 * Self.usual($0) }
+        let usual = Self.log(hours: 15 * 24) { 2 * Self.usual($0) }
         let section = try #require(base(usual, third, third).change)
-        #expect(section.row("Connections") == ["Connections", "24000", "24000", "x1.0", ""])
+        #expect(section.row("Connections") == ["Connections", "2400", "2400", "x1.0", ""])
         // Only the Sunday is known: no measure.
         let second = Self.monday + .days(7)
-        let short = Self.log(hours: 8 * 24) { $0 < 24 ? 0 : 20 * Self.usual($0) }
+        let short = Self.log(hours: 8 * 24) { $0 < 24 ? 0 : 2 * Self.usual($0) }
         let change = try #require(base(short, second, second).change)
-        #expect(change.row("Connections") == ["Connections", "2400", "24000", "x10.0", ""])
-        let storm = Self.log(hours: 15 * 24) { $0 >= 14 * 24 ? 70 * Self.usual($0) : 20 * Self.usual($0) }
+        #expect(change.row("Connections") == ["Connections", "240", "2400", "x10.0", ""])
+        let storm = Self.log(hours: 15 * 24) { $0 >= 14 * 24 ? 7 * Self.usual($0) : 2 * Self.usual($0) }
         #expect(try #require(base(storm, third, third).change).row("Connections")?[4] == "alarm")
     }
 
@@ -68,10 +67,7 @@ import Testing
         // Weeks of 120,000, then the count within the last hours.
         var log = CountedLog()
         func fill(_ count: Int, from hour: Int, hours: Int) {
-            for number in 0..<count {
-                log.connect(
-                    Self.monday + .seconds(Int64(hour * 3600 + number * hours * 3600 / count)), address(number % 9))
-            }
+            log.connections(count, from: Self.monday + .hours(Int64(hour)), over: .hours(Int64(hours)))
         }
         fill(120_000, from: 0, hours: 168)
         fill(120_000, from: 168, hours: 168)

@@ -53,15 +53,21 @@ extension ReportBase {
     package static func logWatchLines(_ section: Report.Section) -> [String] {
         let rule = String(repeating: "-", count: 8) + "   " + String(repeating: "-", count: 50)
         let end = String(repeating: "=", count: 8) + "   " + String(repeating: "=", count: 50)
+        let rows = section.rows.compactMap { row -> (row: [Report.Cell], kind: String, label: String, count: Int)? in
+            guard row.count == 4, case .text(let kind) = row[0], case .text(let label) = row[1],
+                case .count(let count) = row[2]
+            else { return nil }
+            return (row, kind, label, count)
+        }
+        // The last line of each kind is its sum.
+        var totals: [String: (label: Report.Cell, count: Int)] = [:]
+        for row in rows { totals[row.kind] = (row.row[1], row.count) }
         var lines: [String] = []
-        for row in section.rows {
-            guard row.count == 4, case .text(let label) = row[1], case .count(let count) = row[2],
-                case .share(let share) = row[3]
-            else { continue }
-            let isTotal = label.hasPrefix("Total")
+        for (row, kind, label, count) in rows {
+            let isTotal = row[1] == totals[kind]?.label
             if isTotal { lines.append(rule) }
             let figure = String(count)
-            let percent = Figures.percent(share)
+            let percent = Figures.percent(count, of: totals[kind]?.count ?? 0)
             lines.append(
                 String(repeating: " ", count: max(0, 8 - figure.utf8.count)) + figure + "   " + label
                     + String(repeating: " ", count: max(1, 50 - label.utf8.count - percent.utf8.count)) + percent)

@@ -1,11 +1,11 @@
 /// How a report's figures are written, whoever shows them: the rounding of printf, without libc.
 package enum Figures {
     /// `79.18%`.
-    package static func percent(_ share: Double) -> String { fixed(share * 100, places: 2, exact: (share, 100)) + "%" }
+    package static func percent(_ share: Double) -> String { fixed(share * 100, places: 2) + "%" }
 
     /// What part `count` is of `total`, in per cent as LogWatch writes it.
     package static func percent(_ count: Int, of total: Int) -> String {
-        total == 0 ? "0.00%" : percent(Double(count) / Double(total))
+        total == 0 ? "0.00%" : fixed(Double(count) * 100 / Double(total), places: 2) + "%"
     }
 
     /// `x66.5`; below a tenth with two decimals, so that something is left.
@@ -28,15 +28,12 @@ package enum Figures {
     }
 
     /// Rounded to `places` decimals; a tie goes to the even digit, as printf has it for values that are one exactly.
-    ///
-    /// - Parameter exact: the factors of `value`, so that a product that only looks like a tie is none.
-    private static func fixed(_ value: Double, places: Int, exact: (Double, Double)? = nil) -> String {
+    private static func fixed(_ value: Double, places: Int) -> String {
         guard value.isFinite, abs(value) < 1e12 else { return "-" }
         let scale = places == 2 ? 100.0 : 10.0
         let scaled = abs(value) * scale
-        // What the products' rounding lost (fused multiply-add computes it exactly).
-        var lost = (-scaled).addingProduct(abs(value), scale)
-        if let (first, second) = exact { lost += (-value).addingProduct(first, second) * scale }
+        // What the product's rounding lost: fused multiply-add computes it exactly.
+        let lost = (-scaled).addingProduct(abs(value), scale)
         var whole = scaled.rounded(.down)
         let rest = (scaled - whole) + lost
         if rest > 0.5 || (rest == 0.5 && whole.truncatingRemainder(dividingBy: 2) == 1) { whole += 1 }

@@ -20,11 +20,18 @@ struct OriginCounts {
     private(set) var countries: [Country?: Counts] = [:]
     private(set) var systems: [UInt32?: Counts] = [:]
 
+    /// Of every source that did anything; each is looked up once.
+    private(set) var known: [IPAddress: Country] = [:]
+
+    /// In the order of addresses, as whoever answers may remember the network of the one before.
     init(_ visitors: Visitors, _ origin: (IPAddress) -> Origin?) {
-        for entry in visitors.entries {
+        let entries = visitors.entries
+        for place in ReportBase.inOrder(entries) {
+            let entry = entries[place]
             let found = origin(entry.address)
             countries[found?.country, default: Counts()].add(entry.counts)
             systems[found?.asn, default: Counts()].add(entry.counts)
+            if let country = found?.country { known[entry.address] = country }
         }
     }
 }

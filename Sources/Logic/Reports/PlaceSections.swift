@@ -121,7 +121,8 @@ extension ReportBase {
 
     /// The same for each day and host: a row for each of the ten countries with the most, the others together.
     package var countryDays: Report.Section? {
-        guard let origin, let all = origins(days)?.countries else { return nil }
+        guard let origins = origins(days) else { return nil }
+        let all = origins.countries
         let top = all.filter { $0.key != nil }
             .sorted {
                 $0.value.turnedAway != $1.value.turnedAway
@@ -142,7 +143,7 @@ extension ReportBase {
             for entry in tally.dayCounts[index].sources.entries {
                 let turnedAway = entry.counts.rejections + Int(entry.counts.deferred)
                 guard turnedAway > 0 else { continue }
-                let country = origin(entry.address)?.country
+                let country = origins.known[entry.address]
                 let place = country == nil ? top.count + 1 : top.firstIndex(of: country) ?? top.count
                 counts[place] += turnedAway
             }

@@ -18,7 +18,7 @@ enum ReportJSON {
 
     private static func section(_ section: Report.Section) -> JSON {
         let rows = section.rows.map { row in
-            JSON.object(zip(section.columns, row).flatMap { column, cell in fields(column.key, cell) })
+            JSON.object(zip(section.columns, row).flatMap { column, cell in values(column.key, cell) })
         }
         var fields: [(String, JSON)] = [
             ("title", .string(section.title)), ("rows", .array(rows)),
@@ -46,7 +46,7 @@ enum ReportJSON {
         return .object(fields)
     }
 
-    private static func fields(_ key: String, _ cell: Report.Cell) -> [(String, JSON)] {
+    private static func values(_ key: String, _ cell: Report.Cell) -> [(String, JSON)] {
         switch cell {
         case .none: [(key, .null)]
         case .text(let text): [(key, .string(text))]

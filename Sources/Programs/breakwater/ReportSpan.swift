@@ -1,6 +1,7 @@
 import ControlProtocol
 import Events
 import Posix
+import Reports
 
 /// What span of time a report is about, as it was asked for.
 struct ReportSpan {

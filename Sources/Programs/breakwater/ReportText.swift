@@ -35,7 +35,9 @@ struct ReportText {
 
     func text(of report: Report, _ read: [(String, Int)]) -> String {
         var text = style.bold(report.title) + "\n"
-        let span = "\(ReportText.clock(report.begin)) to \(ReportText.clock(report.end))"
+        let span =
+            "\(ReportText.clock(report.begin, report.offsetSeconds)) to "
+            + ReportText.clock(report.end, report.offsetSeconds)
         let hosts = report.hosts.map { $0.isEmpty ? "(no host's name)" : Report.shown($0, limit: 40) }
         let counted = read.filter { $0.0 == "lines" || $0.1 > 0 }.map { "\(grouped($0.1)) \($0.0)" }
         text +=
@@ -49,9 +51,11 @@ struct ReportText {
         return text
     }
 
-    private static func clock(_ instant: Instant) -> String {
-        let time = LocalTime.clock(instant, now: .distantPast)
-        return time.hasSuffix(":00") ? String(time.dropLast(3)) : time
+    /// In the zone that the report's days are of.
+    private static func clock(_ instant: Instant, _ offset: Int) -> String {
+        let time = CivilTime(instant, offsetSeconds: offset)
+        return "\(padded(time.year, 4))-\(padded(time.month, 2))-\(padded(time.day, 2)) "
+            + "\(padded(time.hour, 2)):\(padded(time.minute, 2))"
     }
 
     private func text(of section: Report.Section) -> String {
@@ -140,7 +144,7 @@ struct ReportText {
         case .factor(let factor): Figures.factor(factor)
         case .number(let number): Figures.number(number)
         case .span(let span): span.span
-        case .time(let time): LocalTime.clock(time, now: .distantPast)
+        case .time(let time): time.rfc3339
         case .country(let country): country?.description ?? "?"
         }
     }
