@@ -41,6 +41,8 @@ extension LogLine {
             time.year = year
             time.month = month
             time.day = Int(day)
+            // No zone is further than a day away: a year that cannot be needs no look at the zone.
+            guard time.instant() - .days(1) <= latest else { continue }
             let instant = time.instant(offsetSeconds: max(-86400, min(86400, offsetSeconds(time))))
             if instant <= latest { return instant }
         }

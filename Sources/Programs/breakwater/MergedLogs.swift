@@ -5,11 +5,17 @@ import LogIntake
 /// The lines of several logs, in the order of their times as far as each log has its own lines in order.
 ///
 /// Every log is open at once, and of each at most a piece is in memory; so files of several hosts that cover the same
-/// day, and a log cut into days by rotation, both come out as one.
+/// day, and a log cut into days by rotation, both come out as one, in whatever order they are named. A line that stands
+/// in several of them, with the same time, is handed over as often as in the one that has it most often: so a log that
+/// is named twice, or a rotated one beside its packed copy, changes nothing.
 struct MergedLogs {
     private var sources: [Source]
     /// What went wrong with logs that could not be read to their end.
     private(set) var failures: [Failure] = []
+    /// Lines that another log had already told.
+    private(set) var repeated = 0
+    private var isOrdered = false
+    private var group = LineGroup()
     static let most = 256
 
     init(_ names: [String]) throws {
@@ -21,18 +27,48 @@ struct MergedLogs {
 
     /// Hands over the next line with its time; false when there is none left.
     mutating func next(_ body: (Span<UInt8>, LineInfo, Instant) -> Void) -> Bool {
-        var best: Int?
-        for index in sources.indices {
-            do { try sources[index].fill() } catch let failure as Failure { failures.append(failure) } catch {
-                failures.append(Failure(ExitStatus.noInput, "\(error)"))
+        if !isOrdered { order() }
+        while true {
+            var best: Int?
+            var isShared = false
+            for index in sources.indices {
+                fill(index)
+                guard let time = sources[index].time else { continue }
+                if let known = best.flatMap({ sources[$0].time }), known <= time {
+                    isShared = isShared || known == time
+                    continue
+                }
+                best = index
+                isShared = false
             }
-            guard let time = sources[index].time else { continue }
-            if let known = best.flatMap({ sources[$0].time }), known <= time { continue }
-            best = index
+            guard let best, let time = sources[best].time else { return false }
+            guard isShared || group.time == time else {
+                sources[best].take(body)
+                return true
+            }
+            if group.admits(sources[best].lineHash, from: best, at: time) {
+                sources[best].take(body)
+                return true
+            }
+            repeated += 1
+            sources[best].take { _, _, _ in }
         }
-        guard let best else { return false }
-        sources[best].take(body)
-        return true
+    }
+
+    private mutating func fill(_ index: Int) {
+        do { try sources[index].fill() } catch let failure as Failure { failures.append(failure) } catch {
+            failures.append(Failure(ExitStatus.noInput, "\(error)"))
+        }
+    }
+
+    /// Of lines with the same time those come first whose log began first, however the logs are named on the command
+    /// line: where a log was cut within a second, its first part is read on to its end.
+    private mutating func order() {
+        isOrdered = true
+        for index in sources.indices { fill(index) }
+        sources.sort {
+            ($0.time ?? .distantFuture, $0.lastTime, $0.name) < ($1.time ?? .distantFuture, $1.lastTime, $1.name)
+        }
     }
 
     private struct Source {
@@ -50,8 +86,20 @@ struct MergedLogs {
             clock = LogClock(reference: input.reference)
         }
 
+        var name: String { input.name }
         /// Of the line that is next.
         var time: Instant? { index < lines.count ? lines[index].time : nil }
+        /// Of the last line that was read ahead.
+        var lastTime: Instant { lines.last?.time ?? .distantFuture }
+
+        /// Of the line that is next; only ever compared with others of this run.
+        var lineHash: Int {
+            var hasher = Hasher()
+            bytes.withUnsafeBytes {
+                hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[start..<lines[index].end]))
+            }
+            return hasher.finalize()
+        }
 
         /// Reads on when all of the piece was taken.
         mutating func fill() throws {
@@ -89,5 +137,29 @@ struct MergedLogs {
             start = line.end
             index += 1
         }
+    }
+}
+
+/// The lines of one time, of several logs: which of them another log has told already.
+private struct LineGroup {
+    private(set) var time: Instant?
+    private var told: [Int: Int] = [:]
+    private var seen: [Place: Int] = [:]
+    private struct Place: Hashable {
+        var line: Int
+        var source: Int
+    }
+
+    mutating func admits(_ line: Int, from source: Int, at time: Instant) -> Bool {
+        if self.time != time {
+            self.time = time
+            told.removeAll(keepingCapacity: true)
+            seen.removeAll(keepingCapacity: true)
+        }
+        let count = seen[Place(line: line, source: source), default: 0] + 1
+        seen[Place(line: line, source: source)] = count
+        guard count > told[line, default: 0] else { return false }
+        told[line] = count
+        return true
     }
 }
