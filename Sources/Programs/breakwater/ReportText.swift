@@ -70,7 +70,7 @@ struct ReportText {
         switch section.picture {
         case .grid(let grid): lines += [""] + drawing(of: grid)
         case .stack(let stack): lines += [""] + drawing(of: stack)
-        case .bars, .curve, .map, nil: break
+        case .bars, .curve, .map, .maps, nil: break
         }
         for note in section.notes { lines += wrapped(note) }
         return lines.joined(separator: "\n") + "\n"
