@@ -45,8 +45,10 @@ let package = Package(
         .ours("Logic", "Configuration", ["Addresses", "Events"]),
         .ours("Logic", "Dialects", ["Addresses", "Bytes", "Events"]),
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
+        .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "Origins"),
         .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "Pictures", ["Events", "Origins", "Reports"]),
         .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
         // What we do.
@@ -57,18 +59,53 @@ let package = Package(
         .program(
             "breakwaterd",
             [
-                "SettingsFiles", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events", "Configuration",
-                "Dialects", "Policy",
-                "ControlProtocol", "Netfilter", "Shedding", "Store", "Netlink", "ProcFS", "Posix", "CLinux",
+                "Addresses",
+                "CLinux",
+                "Configuration",
+                "ConnectionSampler",
+                "ControlProtocol",
+                "Dialects",
+                "Events",
+                "LogIntake",
+                "MailServer",
+                "Netfilter",
+                "Netlink",
+                "Policy",
+                "Posix",
+                "ProcFS",
+                "Reports",
+                "SettingsFiles",
+                "Shedding",
+                "Store",
+                "Waves",
             ]),
         .program(
             "breakwater",
             [
-                "Archives", "BanLists", "SettingsFiles", "LogIntake", "LocationData", "ConnectionSampler", "MailServer",
-                "Addresses", "Events",
+                "Addresses",
+                "Archives",
+                "BanLists",
+                "CLinux",
                 "Configuration",
-                "Dialects", "Origins", "Policy", "Reports",
-                "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix", "CLinux",
+                "ConnectionSampler",
+                "ControlProtocol",
+                "Dialects",
+                "Events",
+                "LocationData",
+                "LogIntake",
+                "MailServer",
+                "Netfilter",
+                "Netlink",
+                "Origins",
+                "Pictures",
+                "Policy",
+                "Posix",
+                "ProcFS",
+                "Reports",
+                "SettingsFiles",
+                "Shedding",
+                "Store",
+                "Waves",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // How we ask the kernel.
@@ -95,7 +132,9 @@ let package = Package(
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("OriginsTests", ["Origins"]),
-        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy"]),
+        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy", "ProcFS"]),
+        .tests("PicturesTests", ["Events", "Origins", "Reports", "Pictures"]),
+        .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
         .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
@@ -109,14 +148,19 @@ let package = Package(
         .executableTarget(
             name: "StoreHelper", dependencies: ["Addresses", "Events", "Store", "Posix"], path: "Tests/StoreHelper",
             swiftSettings: strict),
+        // Pages and pictures of reports that are made up, for the tests that look at them in a browser.
+        .executableTarget(
+            name: "ReportHelper", dependencies: ["Events", "Origins", "Reports", "Pictures"],
+            path: "Tests/ReportHelper",
+            exclude: ["Fixtures"], swiftSettings: strict),
         // The tree itself: format, imports, manual pages against the programs' own help.
         .tests("Tidy", []),
         // Started by scripts/test inside a network namespace of their own.
         .tests(
             "Namespaces",
             [
-                "Addresses", "Events", "Netlink", "Netfilter", "Shedding", "ConnectionSampler", "ProcFS", "Posix",
-                "CLinux",
+                "Addresses", "Events", "Configuration", "Policy", "Netlink", "Netfilter", "Shedding",
+                "ConnectionSampler", "ProcFS", "Posix", "CLinux",
             ], exclude: ["Fixtures"]),
         // Started by scripts/test as root: the programs themselves, a real Courier and a real nftables, in scripts/lab.
         .tests("Lab", [], exclude: ["Fixtures"]),
@@ -129,7 +173,8 @@ if Context.environment["BREAKWATER_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "LogIntake", "MailServer", "Addresses", "Events", "Configuration", "Dialects", "ControlProtocol",
-                "Netfilter", "Netlink", "ProcFS", "CNetfilter",
+                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
+                "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix",
+                "CNetfilter",
             ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))
 }

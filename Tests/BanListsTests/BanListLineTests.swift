@@ -82,4 +82,23 @@ struct BanListLineTests {
                 "2001:db8::/48",
             ])
     }
+
+    /// What is left of a ban of 228 years has ten digits of seconds: `export` wrote it, and `import` refused it.
+    @Test(arguments: [Duration.forever, .seconds(7_199_999_990), .seconds(90), .milliseconds(200), .days(7)])
+    func `what export writes is read again`(_ span: Duration) throws {
+        let line = BanListLine(try Prefix(parsing: "192.0.2.7"), span: span, why: "a \"reason\"\n")
+        let seconds = max(1, span.nanoseconds / 1_000_000_000)
+        let object = "{\"net\":\"192.0.2.7/32\",\"left_s\":\(span == .forever ? "null" : "\(seconds)")}"
+        for text in [line.text, object] {
+            let again = try #require(try BanListLine(text[...]))
+            let read = try #require(again.span)
+            let grain = span > .seconds(999_999_999) ? Duration.minutes(1) : .seconds(1)
+            #expect(read == span || read > span - grain && read <= max(span, .seconds(1)), "\(read)")
+        }
+        #expect(try BanListLine(line.text[...])?.why == line.why)
+    }
+
+    @Test func `lines end as files of any system have it`() {
+        #expect(BanListLine.lines("a\r\nb\nc\r\n") == ["a", "b", "c", ""])
+    }
 }

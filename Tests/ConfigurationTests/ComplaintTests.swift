@@ -146,6 +146,7 @@ import Testing
         ("ban.score = nan", "f:1: ban.score = nan: expected a number above 0"),
         ("ban.score = \"1\"", "f:1: ban.score = \"1\": expected a number above 0"),
         ("ban.ipv6_prefix = 16", "f:1: ban.ipv6_prefix = 16: out of range: 32 to 128"),
+        ("ban.widest_ipv4 = 12", "f:1: ban.widest_ipv4 = 12: out of range: 16 to 24"),
         ("ban.max_sources = 1.5", "f:1: ban.max_sources = 1.5: expected an integer, 1000 to 5000000"),
         ("ban.suspend_zone_at = \"101%\"", "f:1: ban.suspend_zone_at = \"101%\": out of range: \"0%\" to \"100%\""),
         (

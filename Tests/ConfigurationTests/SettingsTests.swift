@@ -64,6 +64,9 @@ private func reading(_ texts: String...) -> SettingsReading {
         max = "forever"
         refresh = false
         ipv6_prefix = 56
+        networks = false
+        widest_ipv4 = 24
+        widest_ipv6 = 44
         max_sources = 1000
         suspend_zone_at = "7%"
         known_for = "2w"

@@ -16,8 +16,9 @@ import Testing
             .unban([net, Prefix(peer)], dryRun: false), .unbanAll(dryRun: true, confirmed: false),
             .allow(net, for: .days(7), dryRun: false), .allowList, .disallow(net, dryRun: true),
             .events(follow: true, limit: 20), .samples(since: .hours(1)),
+            .waves(limit: 7), .wave(nil), .wave(3), .worst(limit: 20),
             .enforce(true, for: .minutes(61), dryRun: false),
-            .enforce(false, for: nil, dryRun: true), .flag(peer, dryRun: false), .reload,
+            .enforce(false, for: nil, dryRun: true), .flag(peer, dryRun: false), .reload, .settle,
         ]
         for request in requests {
             let line = request.record.description

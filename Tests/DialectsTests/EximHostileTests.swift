@@ -239,11 +239,39 @@ import Testing
         #expect(event.hasPrefix("rejection \(rejectionClass) 550 192.0.2.7"))
     }
 
-    /// Exim's buffer of 8192 bytes can be filled with a HELO, so that the client's own address finds no room.
-    @Test func `an entry that was cut is not read`() {
+    private static let overflow = "**** log string overflowed log buffer ****"
+
+    /// Exim's buffer of 8192 bytes can be filled with a HELO, so that the client's own address finds no room. Before 4.98
+    /// Exim writes its note in the entry's place, since then over its end.
+    @Test func `an entry that was cut is not read, and counted`() {
         let filled = EximHostileTests.forged + String(repeating: "x", count: 8192)
-        #expect(Exim.event(of: String(filled.prefix(8136))) == "-")
         #expect(Exim.event(of: String(filled.prefix(7900))) != "-", "or the test shows nothing")
+        for end in ["", " ", "#012", "#012 "] {
+            for entry in [EximHostileTests.overflow, String(filled.prefix(8110)) + EximHostileTests.overflow] {
+                var dialect = Exim()
+                #expect(dialect.event("Nov 20 22:54:18 mx exim[4711]: " + entry + end) == nil)
+                #expect(dialect.overflowed == 1)
+                #expect(dialect.unread == 1)
+            }
+        }
+    }
+
+    @Test(arguments: [7_900, 8_000, 8_060])
+    func `an entry that just had room is read, whoever it names`(count: Int) {
+        let helo = String(repeating: "x", count: count)
+        let tail = " [192.0.2.7] F=<a@b> rejected RCPT <c@d>: 192.0.2.7 is listed at zen.example"
+        #expect(Exim.event(of: "H=(\(helo))" + tail) == "rejection rbl 550 192.0.2.7 zen.example pid=4711")
+        let forged = EximHostileTests.forged.dropFirst("H=(x".count)
+        #expect(
+            Exim.event(of: "H=(\(helo)\(forged))" + tail).contains("candidates=192.0.2.66,192.0.2.7"),
+            "the kernel is asked")
+    }
+
+    @Test func `a client's own words are no note of Exim's`() {
+        let entry =
+            "H=(x) [192.0.2.7] F=<a@b> rejected RCPT <\"\(String(repeating: "y", count: 57))\(EximHostileTests.overflow)"
+        #expect(entry.hasSuffix("<" + entry.suffix(100)), "cut by Exim to a hundred bytes")
+        #expect(Exim.event(of: entry).hasPrefix("rejection other 550 192.0.2.7"))
     }
 
     @Test(arguments: ["exi", "exim5", "Exim", "eximx", "exim-in", "postfix/smtpd", "sshd", "xexim"])

@@ -49,6 +49,28 @@ import Testing
         #expect(found.map(\.rejectionClass) == [.rbl, .clientHost, .rbl])
     }
 
+    @Test func `names that somebody invents push no mail server out`() {
+        let inner = Self.rejection("mx1").replacing("511 http", with: "511-http")
+        let last =
+            "Nov 20 22:54:18 mx1 courieresmtpd[7]: error,relay=::ffff:192.0.2.7,port=1025,from=<a@b.example>,"
+            + "to=<c@d.example>: 511 Go away"
+        let invented = (0..<1000).map { "Nov 20 22:54:18 x\($0) sshd[7]: Connection closed" }
+        var reader = LogReader(ownHost: "mx1", isSentHere: true)
+        let found = events(&reader, [inner] + invented + [last])
+        #expect(found.map(\.rejectionClass) == [.rbl, .rbl], "the first line of the reply is remembered")
+        #expect(found.map(\.isRemote) == [false, false])
+        #expect(reader.shares.count == 64)
+        #expect(reader.shares.allSatisfy { $0.isRemote == ($0.host != Array("mx1".utf8)) })
+    }
+
+    @Test func `whose own name is gone again is ours no more`() {
+        var reader = LogReader(ownHost: "mx1")
+        #expect(events(&reader, [Self.rejection("mail"), Self.rejection("mx1")]).map(\.isRemote) == [false, false])
+        #expect(reader.shares.map(\.isRemote).contains(true))
+        for number in 0..<64 { _ = events(&reader, [Self.rejection("host\(number)")]) }
+        #expect(reader.shares.allSatisfy { !$0.isRemote }, "none of those that are left bears our name")
+    }
+
     @Test func `hosts are bounded and the stalest goes`() {
         var reader = LogReader()
         for number in 0..<200 { _ = events(&reader, [Self.rejection("host\(number)"), Self.rejection("mx")]) }

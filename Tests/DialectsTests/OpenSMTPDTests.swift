@@ -90,7 +90,7 @@ import Testing
                 Self.connected, "\(Self.id) smtp tls ciphers=TLSv1.3:TLS_AES_256_GCM_SHA384:256",
                 "\(Self.id) smtp authentication user=bob result=permfail",
                 "\(Self.id) smtp failed-command command=\"AUTH PLAIN (...)\" result=\"535 Authentication failed\"",
-                "\(Self.id) smtp authentication user=x\\sresult=ok result=tempfail",
+                "\(Self.id) smtp authentication user=x\\040result=ok result=tempfail",
                 "\(Self.id) smtp message msgid=61e413d3 size=433 nrcpt=1 proto=ESMTP",
                 "\(Self.id) smtp authentication user=bob result=ok",
                 "\(Self.id) smtp message msgid=61e413d4 size=433 nrcpt=1 proto=ESMTP",
@@ -107,6 +107,22 @@ import Testing
             ])
         #expect(dialect.unread == 0)
         #expect(dialect.forgotten == 0)
+    }
+
+    /// In the corpus who has a login comes from 198.19.23 and 2001:db8:67::23, after two failed ones; all the others fail.
+    @Test func `of real logins those are known that succeeded`() throws {
+        var dialect = OpenSMTPD()
+        var (authenticated, others, failed): ([String], [String], Int) = ([], [], 0)
+        for line in try Fixtures.corpusLines("opensmtpd/accounts.log") {
+            guard let event = dialect.event(of: Array(line)), let peer = event.peer else { continue }
+            if event.kind == .authFailure { failed += 1 }
+            guard event.kind == .acceptance else { continue }
+            if event.isAuthenticated { authenticated.append("\(peer)") } else { others.append("\(peer)") }
+        }
+        #expect(authenticated == ["198.19.23.1", "198.19.23.2", "2001:db8:67::23:1", "2001:db8:67::23:2"])
+        #expect(others.count == 44 && others.allSatisfy { !$0.contains(".23.") && !$0.contains(":23:") })
+        #expect(failed == 204)
+        #expect(dialect.unread == 0)
     }
 
     @Test(arguments: [

@@ -37,7 +37,30 @@ struct ReceivedTraceTests {
             "from [203.0.113.9]x?[203.0.113.10] (unknown [192.0.2.7])\n\tby mx.example (Postfix)", "192.0.2.7"),
         Row(
             "Postfix, HELO in Exim's words", "from helo=[203.0.113.9] (unknown [192.0.2.7])\n\tby mx.example (Postfix)",
-            "?"),
+            "192.0.2.7"),
+        Row(
+            "Postfix, HELO of several words of Exim's",
+            "from [203.0.113.9] helo=x (unknown [192.0.2.7])\n\tby mx.example (Postfix)", "192.0.2.7"),
+        Row(
+            "Postfix, HELO of all of Exim's line",
+            "from [203.0.113.9] (helo=x (unknown [192.0.2.7])\n\tby mx.example (Postfix)", "?"),
+        Row(
+            "Postfix, an address in the client's certificate",
+            "from x (unknown [192.0.2.7])\n\t(Client CN \"x [203.0.113.9])\")\n\tby mx.example (Postfix)", "192.0.2.7"),
+        Row(
+            "Exim, ident a literal", "from [192.0.2.7] (ident=[203.0.113.9])\n\tby mx.example with esmtp (Exim 4.96)",
+            "192.0.2.7"),
+        Row(
+            "Exim, HELO of several words",
+            "from [192.0.2.7] (helo=x (y [203.0.113.9]))\n\tby mx.example with esmtps (TLS1.3)\n\t(Exim 4.96)",
+            "192.0.2.7"),
+        Row(
+            "Exim, name, HELO and ident",
+            "from host.example\n\t([192.0.2.7] helo=[203.0.113.9] ident=x)\n\tby mx.example with esmtp (Exim 4.96)",
+            "192.0.2.7"),
+        Row(
+            "qmail with an ident", "from unknown (HELO 203.0.113.9) (bob@192.0.2.7)\n  by mx.example with SMTP",
+            "192.0.2.7"),
         Row(
             "Exim", "from host.example ([192.0.2.7] helo=mail.example)\n\tby mx.example with esmtp (Exim 4.96)",
             "192.0.2.7"),
@@ -67,7 +90,7 @@ struct ReceivedTraceTests {
             "from x ([203.0.113.9]) by y (unknown [192.0.2.7]) by mx.example with ESMTP", "?"),
         Row(
             "a second address in the name's place", "from x (a [203.0.113.9] [192.0.2.7])\n\tby mx.example (Postfix)",
-            "?"),
+            "192.0.2.7"),
         Row("handed over on the host", "by mx.example (Postfix, from userid 1000)\n\tid 4F2", nil),
         Row("LMTP", "from mx.example ([unix socket])\n\tby mx.example with LMTP", nil),
     ]) func `the peer of a line is who spoke to the server`(_ row: Row) {
@@ -103,7 +126,7 @@ struct ReceivedTraceTests {
     }
 
     @Test func `a line below a stranger's is never believed, an unclear one ends the search`() {
-        let text = "Received: from [203.0.113.5] (a [203.0.113.9] [192.0.2.7])\n\tby mx; d\n" + ReceivedTraceTests.path
+        let text = "Received: from [203.0.113.5] (helo=x (a [192.0.2.7])\n\tby mx; d\n" + ReceivedTraceTests.path
         #expect(ReceivedTrace(Array(text.utf8)).source { _ in false }?.peer == .ambiguous)
         #expect(ReceivedTrace(Array(ReceivedTraceTests.path.utf8)).source { _ in true } == nil)
     }

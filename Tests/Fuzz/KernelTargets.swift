@@ -47,6 +47,15 @@ struct NetfilterTarget: Target {
                 }
             }
             _ = SetShape.read(message)
+            let bytes = Int(message.pointee.nlmsg_len)
+            let isOurs = NetfilterTarget.names("breakwater", UnsafeRawBufferPointer(start: message, count: bytes))
+            require(isOurs || !TableMonitor.isOfOurTable(message), "a table of others disturbs")
+            require(isOurs || ChainName.read(message) == nil, "a chain of others")
+            require(isOurs || CounterName.read(message) == nil, "a counter of others")
+            for chain in ChainName.allCases {
+                guard let rule = chain.rule(in: message) else { continue }
+                require(isOurs && rule.count < bytes, "a rule of others, or longer than its message")
+            }
             if let answer = Acknowledgement(message) { require((answer.text?.count ?? 0) <= 200, "a long text") }
         }
         for line in input.split(separator: 0x0a) {
@@ -54,5 +63,10 @@ struct NetfilterTarget: Target {
             let text = line.dropFirst(4).prefix { $0 != 0x20 }
             require(slowAddress(Array(text)) == entry.address, "\(entry.address): \(shown(line))")
         }
+    }
+
+    /// Whether the name stands in it anywhere.
+    private static func names(_ name: String, _ message: UnsafeRawBufferPointer) -> Bool {
+        Array(message).place(of: name) != nil
     }
 }

@@ -1,13 +1,15 @@
 import Addresses
+import BanLists
 import Configuration
+import ConnectionSampler
 import ControlProtocol
 import Dialects
 import Events
 import Glibc
-import MailServer
 import ProcFS
 
 @testable import LogIntake
+@testable import Shedding
 
 /// The readers of foreign bytes that are no dialects: each with what must hold beside "it does not trap".
 
@@ -195,7 +197,7 @@ struct ControlTarget: Target {
     }
 }
 
-/// What processes choose themselves: names, arguments, environments in /proc, and Courier's own files.
+/// What processes choose themselves: names, arguments, environments in /proc.
 struct ProcTarget: Target {
     let memory = GuardedMemory()
 
@@ -216,13 +218,67 @@ struct ProcTarget: Target {
         _ = kilobyteField("VmRSS", in: bytes)
         _ = numberField("Uid", in: bytes)
         _ = bitsField("CapEff", in: bytes)
-        _ = systemCallNumber(bytes)
+        if let call = systemCall(bytes) {
+            require(call.number == systemCallNumber(bytes) && call.arguments.count == 6, "call: \(shown(input))")
+        }
+        for descriptor in epollTargets(bytes) { require(descriptor >= 0, "descriptor \(descriptor)") }
+        if let ends = Slot.Ends(environment: bytes) {
+            let values = input.split(separator: 0, omittingEmptySubsequences: false).compactMap {
+                Array($0).behind("TCPREMOTEIP=")
+            }
+            require(values.first.map(slowAddress) == ends.peer, "\(ends.peer): \(shown(input))")
+        }
+        if let verdict = Slot.Verdict(environment: bytes) {
+            require(!verdict.zone.isEmpty && !verdict.text.isEmpty, shown(input))
+        }
         let text = String(decoding: input, as: UTF8.self)
         if let inode = socketInode(linkTarget: text) { require(text.contains("\(inode)"), text) }
         require(!programName(linkTarget: text).contains("/"), text)
-        let settings = CourierSettings(esmtpdFile: text)
-        _ = CourierSettings(arguments: text.split(separator: "\0", omittingEmptySubsequences: false).map(String.init))
-        _ = settings.blocksThatCannotWork
-        _ = CourierSettings.span(controlFile: text)
+        _ = Sampler.passiveOpens(inStatistics: text)
+    }
+}
+
+/// A line of `import`: what was read of it is read again where `export` has written it.
+struct ImportTarget: Target {
+    mutating func run(_ input: [UInt8]) {
+        for line in BanListLine.lines(String(decoding: input, as: UTF8.self)) {
+            guard let first = try? BanListLine(line) else { continue }
+            let special = SpecialNetworks.all.first { $0.overlaps(first.prefix) }
+            require(special == nil, "\(first.prefix) is no network of the internet's")
+            let told = BanListLine(first.prefix, span: first.span ?? .minutes(1), why: first.why)
+            let text = told.text
+            require(
+                text.utf8.allSatisfy { $0 == 0x09 || $0 >= 0x20 && $0 < 0x7f }, "control bytes: \(shown(text.utf8))")
+            compare(told, text)
+            compare(told, ImportTarget.object(told))
+        }
+    }
+
+    private func compare(_ told: BanListLine, _ text: String) {
+        guard let again = try? BanListLine(text[...]) else {
+            return require(false, "not read back: \(shown(text.utf8))")
+        }
+        require(again.prefix == told.prefix, "\(again.prefix), not \(told.prefix)")
+        require((again.why ?? "") == (told.why ?? ""), "\(again.why ?? "nothing"): \(shown(text.utf8))")
+        let (span, wanted) = (again.span ?? .zero, told.span ?? .zero)
+        // Whole seconds, in centuries whole minutes; at least one.
+        let grain = wanted > .seconds(999_999_999) ? Duration.minutes(1) : .seconds(1)
+        require(
+            span == wanted || span <= max(wanted, .seconds(1)) && wanted - span < grain,
+            "\(span), not \(wanted): \(shown(text.utf8))")
+    }
+
+    /// As `export jsonl` has it, with every other character of the reason escaped.
+    private static func object(_ line: BanListLine) -> String {
+        var why = ""
+        for (index, unit) in (line.why ?? "").utf16.enumerated() {
+            let digits = String(unit, radix: 16)
+            why +=
+                index % 2 == 0 || unit < 0x30 || unit >= 0x7b || unit == 0x5c
+                ? "\\u" + String(repeating: "0", count: 4 - digits.count) + digits : String(UnicodeScalar(UInt8(unit)))
+        }
+        let span = line.span ?? .zero
+        let left = span == .forever ? "null" : "\(max(1, span.nanoseconds / 1_000_000_000))"
+        return "{\"net\":\"\(line.prefix)\",\"left_s\":\(left),\"why\":\"\(why)\",\"hits\":0}"
     }
 }

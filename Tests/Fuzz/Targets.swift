@@ -31,6 +31,10 @@ enum Targets {
             ("sockdiag", { SockDiagTarget() }),
             ("netfilter", { NetfilterTarget() }),
             ("proc", { ProcTarget() }),
+            ("servers", { ServersTarget() }),
+            ("import", { ImportTarget() }),
+            ("received", { ReceivedTarget() }),
+            ("archive", { ArchiveTarget() }),
         ]
     }
 

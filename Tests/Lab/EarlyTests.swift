@@ -131,6 +131,19 @@ extension LabTests {
             }
         }
 
+        /// Courier logs what stood in its memory behind such an address, so that the line does not say what was answered.
+        @Test func `a carriage return in the recipient hides no listed peer`() throws {
+            let server = try mailServer
+            try Daemon.with(followsCourier: true) { daemon in
+                let start = server.logLength()
+                let seen = try server.client("rejected.py", "198.18.32.9", "--recipient", "\"a\rb\"@mail.example")
+                #expect(seen["reply"].string?.hasPrefix("511 ") == true)
+                let decisions = try daemon.decisions { $0.contains { $0.host == "198.18.32.9" } }
+                #expect(decisions.first { $0.kind == "ban" }?.why == "rbl:zen.bl.example")
+                #expect(try server.logLines(after: start).contains { $0.contains("mail.example>.: 511 ") })
+            }
+        }
+
         @Test func `a client that reconnects at once after its end shows in why`() throws {
             let server = try mailServer
             try Daemon.with(followsCourier: true) { daemon in

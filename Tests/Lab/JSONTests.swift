@@ -94,7 +94,7 @@ extension LabTests {
                 for event in events {
                     #expect(Set(["t", "kind", "net", "why", "latency_us", "outcome", "told"]).isSubset(of: event.keys))
                     #expect(
-                        ["ban", "unban", "shed", "saturation", "note"].contains(
+                        ["ban", "unban", "shed", "saturation", "wave-begin", "wave-end", "note"].contains(
                             event["kind"].string))
                     #expect(["done", "already", "gone", "refused", "failed"].contains(event["outcome"].string))
                     #expect(event["t"].string?.hasSuffix("Z") == true)

@@ -72,6 +72,44 @@ extension LabTests {
             }
         }
 
+        @Test func `a second daemon with a state of its own leaves the first one's rules and bans alone`() throws {
+            let server = try mailServer
+            try Daemon.with { daemon in
+                try daemon.ban(byLogLine: "198.51.100.7")
+                let rules = try server.rules()
+                #expect(rules.contains("drop"))
+                let second = try Daemon(server, [:], followsCourier: false)
+                defer { second.clear() }
+                // Again, as its state then knows of an earlier run.
+                for _ in 0..<2 {
+                    try second.start(arguments: ["--observe"])
+                    try second.append([rejection(of: "198.51.100.7")])
+                    try eventually("the ban is noted") { try second.bans()["198.51.100.7/32"] != nil }
+                    #expect(try second.cli("unban", "198.51.100.7").code == 0)
+                    #expect(try server.rules() == rules)
+                    #expect(try server.banned()["198.51.100.7/32"] != nil, "lifted in its own books only")
+                    #expect(try second.stop() == 0)
+                }
+                #expect(second.stderr.contains("left alone") && second.stderr.contains(daemon.state))
+
+                // To enforce beside it is refused: each would take the other's table for its own.
+                #expect(try second.launch().wait().code == 75)
+                #expect(second.stderr.contains("another breakwaterd enforces with it"))
+                #expect(try server.rules() == rules)
+                #expect(try daemon.counter("repaired") == 0)
+
+                // Nor are they the second one's when the first has died; it may take the table over to enforce.
+                try daemon.kill9()
+                try second.start(arguments: ["--observe"])
+                #expect(try server.rules() == rules)
+                try second.stop()
+                try second.start()
+                #expect(try server.rules().contains("owner "))
+                #expect(try server.rules() != rules)
+                try second.stop()
+            }
+        }
+
         @Test
         func
             `--observe overrides the configuration, takes rules out that an earlier run left, and enforce on is refused`()

@@ -68,6 +68,28 @@ extension LabTests {
             }
         }
 
+        @Test func `a rejected connection holds its slot as long as its mail server has it, or --hold says`() throws {
+            let start = "2026-11-20T22:44:56.000000+00:00 mx "
+            let path = try file(
+                "holds",
+                [
+                    start + "postfix/smtpd[24278]: connect from unknown[198.18.60.2]",
+                    start + "postfix/smtpd[24278]: NOQUEUE: reject: RCPT from unknown[198.18.60.2]: 554 5.7.1 Service "
+                        + "unavailable; Client host [198.18.60.2] blocked using zen.example; from=<a@b.example> "
+                        + "to=<c@d.example> proto=ESMTP helo=<x>",
+                    start + "qmail-smtpd: tcpserver: pid 77 from 198.18.60.3",
+                    start + "qmail-smtpd: rblsmtpd: 198.18.60.3 pid 77: 553 listed",
+                ])
+            let usual = try JSON(parsing: daemon.cli("replay", "--json", path).output)
+            #expect(usual["holds"].array.map { $0["mta"].string } == ["postfix", "qmail"])
+            #expect(usual["holds"].array.map { $0["hold_s"].int } == [300, 60])
+            #expect(usual["hold_s"].int == 300)
+            #expect(usual["slot_seconds_before"].int == 360)
+            let given = try JSON(parsing: daemon.cli("replay", "--json", "--hold", "10s", path).output)
+            #expect(given["hold_s"].int == 10)
+            #expect(given["slot_seconds_before"].int == 20)
+        }
+
         /// U+009B begins a terminal's command as `ESC [` does, U+202E turns the rest of the line around.
         @Test func `what a terminal would obey is escaped in JSON, too`() throws {
             let path = try file("hostile", [rejections(1, host: "m\u{9b}2J\u{202e}x", from: 3600, peer: 56)[0]])

@@ -37,6 +37,34 @@ extension LabTests {
             }
         }
 
+        @Test func `a port that another program has is named with how to find that program`() throws {
+            let server = try mailServer
+            try Daemon.with(["mta.log": "\"syslog://127.0.0.1:5514\""], starts: false) { daemon in
+                // As rsyslogd binds it: others who say SO_REUSEADDR would share the port, and one of them gets nothing.
+                let script =
+                    "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+                    + "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', 5514)); time.sleep(60)"
+                let other = try Program(server.inside(.server, ["/usr/bin/python3", "-c", script]))
+                defer { other.end() }
+                try eventually("the port is taken") {
+                    try Lab.run(server.inside(.server, ["ss", "-Hlun", "sport", "=", ":5514"])).output.contains(":5514")
+                }
+                #expect(try daemon.launch().wait().code == 69)
+                let said = daemon.stderr
+                #expect(said.contains("syslog://127.0.0.1:5514 cannot be followed"))
+                #expect(said.contains("EADDRINUSE"))
+                #expect(said.contains("ss -tulnp sport = :5514"), "\(said)")
+                let doctor = try Lab.run(
+                    server.inside(
+                        .server, [programDirectory + "/breakwater", "doctor", "--config", daemon.configPath]))
+                #expect(doctor.code == 1)
+                #expect(
+                    doctor.output.split(separator: "\n").contains {
+                        $0.hasPrefix("FAIL log") && $0.contains("ss -tulnp sport = :5514")
+                    }, "\(doctor)")
+            }
+        }
+
         @Test func `what is no syslog is turned away, said, and costs the sender's neighbours nothing`() throws {
             let server = try mailServer
             try Daemon.with(["mta.log": "\"syslog+tcp://127.0.0.1:5514\""]) { daemon in

@@ -20,13 +20,13 @@ extension LabTests {
                 #expect(said.count == 1)
                 #expect(said.first?.contains("already running") == true)
 
-                // The same with a state of its own, but the same socket.
+                // The same with a state of its own, but the same socket; where it would enforce, the table comes first.
                 let configuration = try String(contentsOfFile: daemon.configPath, encoding: .utf8)
                 try daemon.write(
                     configuration: configuration.replacingOccurrences(
                         of: daemon.state, with: daemon.directory + "/other"))
                 let later = daemon.stderr
-                #expect(try daemon.launch().wait().code == 75)
+                #expect(try daemon.launch(["--observe"]).wait().code == 75)
                 #expect(
                     daemon.stderr.dropFirst(later.count).contains("another breakwaterd answers at \(daemon.socket)"))
 

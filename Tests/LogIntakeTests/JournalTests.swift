@@ -132,6 +132,24 @@ struct JournalTests {
         #expect(lines.map { $0.split(separator: " ")[2] } == ["exim[1]:", "postfix/smtpd[1]:"])
     }
 
+    @Test func `a name without any entry is a problem, with the names that have some`() throws {
+        let journal = try RealJournal()
+        #expect(try journal.stream(["postfix"]).problem?.description.contains("none of a mail server yet") == true)
+        try journal.log("postfix/smtpd[1]: text")
+        try journal.log("postfix/forged[1]: text", user: 1000)
+        let stream = try journal.stream(["postfix"])
+        let problem = try #require(stream.problem)
+        #expect(problem.text.hasPrefix("the journal has no entry of postfix; a mail server's are of"))
+        #expect(problem.text.contains("postfix/smtpd"))
+        #expect(!problem.description.contains("forged"), "what an ordinary user wrote would not be believed")
+        #expect(problem.remedy?.hasPrefix("[mta] log = \"journal:") == true)
+        #expect(try journal.stream(["postfix", "postfix/smtpd"]).problem == nil)
+        #expect(try journal.stream().problem == nil)
+        try journal.log("postfix[1]: text")
+        #expect(try stream.lines(count: 1).count == 1)
+        #expect(stream.problem == nil)
+    }
+
     private func hostName() -> String {
         var name = [CChar](repeating: 0, count: 256)
         #expect(gethostname(&name, name.count) == 0)

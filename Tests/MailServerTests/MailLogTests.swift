@@ -25,6 +25,29 @@ import Testing
     func `the log that is written to`(
         name: String, ages: [String: Int], hasJournal: Bool, expected: String, exists: Bool
     ) throws {
+        let found = try MailLogTests.found(ages, hasJournal: hasJournal)
+        #expect(found.name == expected)
+        #expect(found.exists == exists)
+    }
+
+    /// Debian's rsyslog writes a mail line to mail.log and to syslog.
+    @Test(arguments: [
+        ("mail.log is followed and away for its rotation", "mail.log", ["syslog": 5], "/var/log/mail.log"),
+        ("syslog is followed, and mail.log has come", "syslog", ["mail.log": 5, "syslog": 5], "/var/log/mail.log"),
+        ("syslog is followed and away", "syslog", ["messages": 5], "/var/log/syslog"),
+        ("nobody writes to mail.log any more", "mail.log", ["mail.log": 3 * 86400], "journal"),
+        ("none of them is followed", "exim4/mainlog", ["syslog": 5], "/var/log/syslog"),
+    ])
+    func `a log that is away for its rotation is not exchanged for another`(
+        name: String, kept: String, ages: [String: Int], expected: String
+    ) throws {
+        #expect(try MailLogTests.found(ages, hasJournal: true, keeping: kept).name == expected)
+    }
+
+    /// What is found on a host whose logs were written to so many seconds ago.
+    private static func found(
+        _ ages: [String: Int], hasJournal: Bool, keeping kept: String? = nil
+    ) throws -> (name: String, exists: Bool) {
         let root = NSTemporaryDirectory() + "breakwater-maillog-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: root) }
         for folder in ["/var/log", "/run/systemd/journal"] {
@@ -37,8 +60,7 @@ import Testing
             #expect(utimensat(AT_FDCWD, path, &times, 0) == 0)
         }
         if hasJournal { try Data().write(to: URL(fileURLWithPath: root + "/run/systemd/journal/socket")) }
-        let found = MailLog.find(now: Self.now, in: root)
-        #expect(found.name == expected)
-        #expect(found.exists == exists)
+        return MailLog.find(
+            now: Self.now, in: root, keeping: kept.map { [root + "/var/log/" + $0] } ?? [])
     }
 }

@@ -45,6 +45,21 @@ import Testing
         #expect(PostfixSettings(main: "a = 1\nx = \(text)", master: "").value("x") == value)
     }
 
+    /// Each of eight parameters refers a hundred times to the next: 10^16 references in all.
+    @Test func `parameters that multiply end soon`() {
+        let lines = (0..<8).map { "a\($0) = " + String(repeating: "$a\($0 + 1)", count: 100) } + ["a8 ="]
+        #expect(PostfixSettings(main: lines.joined(separator: "\n"), master: "").value("a0").utf8.count < 65536)
+    }
+
+    @Test func `lines end as editors of any system have it`() {
+        let main = "smtpd_timeout = 60s\r\nmaillog_file = /x\r\n"
+        #expect(PostfixSettings(main: main, master: "").value("smtpd_timeout") == "60s")
+        #expect(EximSettings("smtp_accept_max = 7\r\nb = c\r\n").number("smtp_accept_max") == 7)
+        #expect(sendmailOptions("O A=1\r\nO B=2\r\n") == ["a": "1", "b": "2"])
+        #expect(CourierSettings(esmtpdFile: "MAXDAEMONS=7\r\nTARPIT=0\r\n").maxDaemons == 7)
+        #expect(CourierSettings.span(controlFile: "10m\r\nx") == .minutes(10))
+    }
+
     @Test func `an Exim's main section, with Debian's macros and conditions`() {
         let settings = EximSettings(
             """
@@ -79,7 +94,7 @@ import Testing
         arguments: [
             ("300", 300), ("5m", 300), ("1h30m", 5400), ("2d", 172_800), ("1w", 604_800), ("", nil), ("m", nil),
             ("5x", nil),
-            ("99999999999", nil),
+            ("99999999999", nil), (String(repeating: "999999999w", count: 20_000), nil),
         ] as [(String, Int64?)])
     func spans(_ text: String, _ seconds: Int64?) {
         #expect(serverSpan(text) == seconds.map { .seconds($0) })

@@ -30,6 +30,30 @@ extension NetfilterTests {
             #expect(try !nftList("chain inet breakwater arrivals").contains("jump"))
         }
 
+        @Test func `rules are taken out by their owner and by nobody else`() throws {
+            let mine = "2049:77 /var/lib/breakwater"
+            #expect(try NFTables().owner() == nil || NFTables().owner() != mine)
+            let firewall = try freshTable(FirewallPlan(ports: [25], newPerSecond: 40, burst: 80, owner: mine))
+            #expect(try firewall.owner() == mine)
+            #expect(try nftList().contains("comment \"owner \(mine)\""))
+            #expect(try firewall.repair() == Repairs())
+            let rules = try nftList()
+            for other in ["", "2049:78 /var/lib/breakwater", "2049:77"] {
+                #expect(try NFTables().takeOutRules(of: other) == .left(owner: mine))
+            }
+            #expect(try nftList() == rules)
+            let later = try NFTables()
+            #expect(try later.takeOutRules(of: mine) == .done)
+            #expect(try !nftList("chain inet breakwater arrivals").contains("jump"))
+            #expect(try later.owner() == mine, "the sets are his still")
+            #expect(try later.takeOutRules(of: mine) == .none)
+            _ = try freshTable()
+            #expect(try NFTables().takeOutRules(of: mine) == .left(owner: ""))
+            try shell("nft flush ruleset")
+            #expect(try NFTables().takeOutRules(of: mine) == .none)
+            #expect(try NFTables().owner() == nil)
+        }
+
         @Test(arguments: [
             "192.0.2.7", "2001:db8::7", "192.0.2.0/24", "2001:db8:1::/64", "255.0.0.0/8", "0.0.0.0/1", "ffff::/16",
         ])

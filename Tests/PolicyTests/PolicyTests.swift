@@ -11,6 +11,8 @@ struct Bench {
 
     init(_ change: (inout Settings.Ban) -> Void = { _ in }, allowed: [String] = [], own: [String] = []) {
         var settings = Settings().ban
+        // Here each source is judged by itself; NetworkTests has the others.
+        settings.networks = false
         change(&settings)
         policy = Policy(
             settings,
@@ -46,6 +48,7 @@ extension Order {
         switch self {
         case .ban(let ban): "ban \(ban.prefix) \(ban.timeout.span)"
         case .unban(let prefix, _): "unban \(prefix)"
+        case .cover(let host, let network): "cover \(host) by \(network)"
         case .shed(let shed):
             switch shed.extent {
             case .connection(let port): "shed \(shed.peer):\(port)"
@@ -361,7 +364,7 @@ extension Order {
         _ = bench.policy.takeOrders()
         var settings = bench.policy.settings
         settings.suspendZoneAt = 1
-        bench.policy.reconfigure(settings, allowlist: Allowlist())
+        bench.policy.reconfigure(settings, allowlist: Allowlist(), at: bench.now)
         #expect(bench.policy.suspendedZones.isEmpty)
         #expect(bench.policy.takeOrders().map(\.short) == ["alarm zone-resumed zen.example"])
     }

@@ -160,6 +160,11 @@ import Testing
     @Test func `a second daemon on the same directory is told who holds it`() throws {
         let directory = try TestDirectory()
         let held = try StateLock(directory.state)
+        let identity = try #require(directory.state.identity)
+        #expect(StateDirectory.isHeld(identity))
+        for other in ["", "1:2", "1:2 " + directory.state.path, String(identity.prefix { $0 != " " }), identity + "x"] {
+            #expect(!StateDirectory.isHeld(other), "\(other)")
+        }
         let failure = #expect(throws: StateLock.Failure.self) { _ = try StateLock(directory.state) }
         #expect(
             failure?.description

@@ -38,6 +38,14 @@ import Testing
         #expect(outcome.status == 64 && outcome.output.contains("usage: scripts/run"), "\(outcome)")
     }
 
+    /// Whoever changes the tables or the projection writes the file again.
+    @Test(.enabled(if: Repository.find("python3") != nil, "python3 is not installed"))
+    func `the map's outlines are those that world-map draws`() throws {
+        let outcome = try #require(Repository.run("scripts/world-map", []))
+        #expect(outcome.status == 0)
+        #expect(try outcome.output == Repository.text("Sources/Logic/Pictures/WorldOutlines.swift"))
+    }
+
     /// The unit starts the program where it was installed.
     @Test func `the unit follows the prefix`() throws {
         let outcome = try Self.bash(

@@ -28,7 +28,8 @@ slots = 300
 [limit]
 new_per_second = 0
 """
-BAN = 'first = "1d"\nmax = "7d"'  # nothing ends while it is measured
+# Nothing ends while it is measured, and each source is in the set by itself.
+BAN = 'first = "1d"\nmax = "7d"\nnetworks = false'
 
 
 class Daemon:

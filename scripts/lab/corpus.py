@@ -87,6 +87,9 @@ class Files:
         """A TXT record: `"a\\010b"`."""
         self._data(f"{name} TXT {presented}")
 
+    def address(self, name, address):
+        self._data(f"{name} A {address}")
+
     def _data(self, record):
         self._names.append(f"  local-data: '{record}'\n")
         self.write("etc/unbound/lab.d/corpus.conf", "".join(self._names))
@@ -214,14 +217,20 @@ class Peer:
     def wait(self, seconds):
         return self._await(0, seconds)
 
-    def tls(self):
+    def tls(self, ciphers=None):
+        """The handshake; whether it came about. With ciphers of one's own it is TLS 1.2."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if ciphers is not None:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(ciphers)
         try:
             self.connection = context.wrap_socket(self.connection)
         except OSError:
-            pass
-        self.corpus.take(self, [])
+            return False
+        finally:
+            self.corpus.take(self, [])
+        return True
 
     def reset(self):
         # SO_LINGER of 0 s: close() sends RST.

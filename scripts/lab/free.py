@@ -23,7 +23,6 @@ import rejections
 from errors import LabError
 
 
-
 def run(name, options, guard, count, directory, binaries, tell, is_short=False):
     """What came of `count` rejections under a guard, one of those of compare.guards."""
     label, command, shed = guard
@@ -89,6 +88,8 @@ COLUMNS = {
     "line to socket closed, ms p50 / p99 / max": lambda row: _cell(row["line_to_closed_ms"]),
     "line to slot free": lambda row: _cell(row["line_to_free_ms"]),
     "5xx heard to slot free": lambda row: _cell(row["told_to_free_ms"]),
+    "both to connection ended": lambda row: _cell(row["both_to_ended_ms"]),
+    "ended to slot free": lambda row: _cell(row["ended_to_free_ms"]),
     "without its 5xx": lambda row: str(row["untold"]),
     "neighbours delivered": lambda row: f"{row['neighbours_delivered']} of {row['neighbours']}",
     "greeting before / meanwhile, ms p50": lambda row: " / ".join(

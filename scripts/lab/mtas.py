@@ -151,6 +151,13 @@ def _freed(row, key):
     return "-" if not found else f"{found['p50']:.1f} / {found['p99']:.1f}"
 
 
+def _next(row):
+    """How soon a client was greeted who had waited for that very slot, and how many of them were."""
+    found = row["free"] and row["free"]["when_full"]
+    times = found and found["line_to_greeting_ms"]
+    return "-" if not times else f"{times['p50']:.0f} / {times['p99']:.0f} ({found['served']} of {found['rounds']})"
+
+
 def _harm(row):
     """In words what became of the server, its neighbours and its log; "no" if nothing did."""
     found = row["free"]
@@ -175,9 +182,11 @@ COLUMNS = {
     "wrong addresses": lambda row: _corpus(row, lambda found: str(found["wrong_address"])),
     "others taken for one": lambda row: _corpus(row, lambda found: str(found["false"])),
     "slots freed": lambda row: "-" if not row["free"] else f"{row['free']['freed']} of {row['free']['clients']}",
-    "line to socket closed, ms p50 / p99": lambda row: _freed(row, "line_to_closed_ms"),
-    "line to slot free": lambda row: _freed(row, "line_to_free_ms"),
+    "line to slot free, ms p50 / p99": lambda row: _freed(row, "line_to_free_ms"),
     "5xx heard to slot free": lambda row: _freed(row, "told_to_free_ms"),
+    "breakwater: both to connection ended": lambda row: _freed(row, "both_to_ended_ms"),
+    "server: ended to slot free": lambda row: _freed(row, "ended_to_free_ms"),
+    "full server: line to the next one's greeting": _next,
     "harmed": _harm,
     "slot limit": lambda row: "-" if not row["wave"] else str(row["wave"][0]["server"]["limit"]),
     "wave: peak slots " + " / ".join(GUARDS.split(",")): lambda row: _wave(

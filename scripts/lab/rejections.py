@@ -10,6 +10,7 @@ import mta
 import slotwatch
 
 AHEAD = 8  # clients that wait for their rejection, so that a slow greeting does not add up
+AHEAD_OF_LINE = 2  # where the line comes first a client may not be silent for long
 NEIGHBOURS = 2
 NEIGHBOUR_SECONDS = 3
 GREET_EVERY = 5
@@ -20,7 +21,7 @@ ALARMS = re.compile(
     rb"throttl|killed by signal|fatal:|panic|bad command startup|socket closed|segfault|core dumped|"
     rb"exit status [1-9]|too many|daemon (?:died|exiting)|cannot accept|refus(?:ed|ing) connections|"
     rb"rejecting connections|closed after SIGTERM|LOST child|malfunction|out of memory", re.IGNORECASE)
-
+PARTS = ("line_to_closed", "line_to_free", "told_to_free", "line_to_told", "both_to_ended", "ended_to_free")
 
 
 class Trial:
@@ -35,8 +36,9 @@ class Trial:
 
     def run(self, count):
         held = {}
+        most = min(AHEAD if self.log else AHEAD_OF_LINE, self.info["options"]["slots"] // 3)
         for number in range(count):
-            for ahead in range(number, min(number + min(AHEAD, self.info["options"]["slots"] // 3), count)):
+            for ahead in range(number, min(number + most, count)):
                 if ahead not in held:
                     held[ahead] = self.clients.order("hold", f"198.18.{ahead % 120}.{ahead // 120 + 2}")
             self._neighbours(number)
@@ -86,11 +88,16 @@ class Trial:
         elif line is None and self.log:
             self.failures.append(f"{key}: no line of its rejection")
         else:
-            closed, free = freed
-            self.freed.append({"closed": closed - line if line is not None else None,
-                               "line": free - line if line is not None else None,
-                               "told": free - told["told"] if "told" in told else None})
+            self._note(line, told.get("told"), self.clients.wait(key, ("ended",), 5).get("at"), *freed)
         return line or told.get("told")
+
+    def _note(self, line, told, ended, closed, free):
+        """The parts of the way: before line and 5xx are there nobody may end the connection, after its end the server
+        alone is at work."""
+        begin = max((at for at in (line, told) if at is not None), default=None)
+        self.freed.append({
+            "line_to_closed": _since(line, closed), "line_to_free": _since(line, free), "told_to_free": _since(told, free),
+            "line_to_told": _since(line, told), "both_to_ended": _since(begin, ended), "ended_to_free": _since(ended, free)})
 
     def result(self, before):
         alarms = self._alarms()
@@ -98,9 +105,7 @@ class Trial:
         return {
             "clients": self.clients_judged,
             "freed": len(self.freed), "not_freed": len(self.stuck),
-            "line_to_closed_ms": quantiles([entry["closed"] for entry in self.freed]),
-            "line_to_free_ms": quantiles([entry["line"] for entry in self.freed]),
-            "told_to_free_ms": quantiles([entry["told"] for entry in self.freed]),
+            **{f"{part}_ms": quantiles([entry[part] for entry in self.freed]) for part in PARTS},
             "untold": len(self.untold), "untold_clients": self.untold[:20], "failures": self.failures[:20],
             "greeting_ms": {"before": quantiles(before), "meanwhile": quantiles(self.greetings)},
             "greetings_failed": sum(value is None for value in self.greetings),
@@ -118,6 +123,10 @@ class Trial:
             with contextlib.suppress(FileNotFoundError), open(place, "rb") as file:
                 found += [line.decode("latin-1").rstrip("\n") for line in file if ALARMS.search(line)]
         return sorted(set(found))
+
+
+def _since(begin, end):
+    return None if begin is None or end is None else end - begin
 
 
 def quantiles(seconds):

@@ -34,6 +34,8 @@ package final class JournalStream: LogStream {
     private var place: Place
     /// The entry at the place may be the one that was handed over last.
     private var isResuming = false
+    /// Said as long as there is no entry at all of what is named.
+    private var absence: LogProblem?
 
     /// Where reading goes on.
     private enum Place: Equatable {
@@ -66,6 +68,9 @@ package final class JournalStream: LogStream {
             ready = try ReadySet()
             journal = try JournalStream.open(directory, wanted, ready)
         } catch { throw LogProblem(description: "the journal cannot be read: \(error)") }
+        if !names.isEmpty, !JournalStream.hasEntries(journal) {
+            absence = JournalHint.problem(names, in: directory, of: &users)
+        }
         switch start {
         case .beginning: place = .head
         case .end: findEnd()
@@ -83,7 +88,8 @@ package final class JournalStream: LogStream {
     package let newsDelay = Duration.milliseconds(250)
 
     package var problem: LogProblem? {
-        guard bw_journal_has_files(journal) == 0 else { return nil }
+        // Of another directory's files the library does not say whether there are any.
+        guard directory == nil, bw_journal_has_files(journal) == 0 else { return absence }
         return LogProblem(
             description: "there are no journal files that can be read; is systemd-journald running, and may we "
                 + "(root, CAP_DAC_READ_SEARCH or the group systemd-journal)?")
@@ -116,6 +122,7 @@ package final class JournalStream: LogStream {
             }
             guard result > 0 else { break }
             hasMoved = true
+            absence = nil
             // To find an entry takes as long as to read some lines.
             budget -= JournalStream.entryCost
             if isResuming {
@@ -169,8 +176,14 @@ package final class JournalStream: LogStream {
         } ?? false
     }
 
-    /// The value of a field of the entry; `nil` when it has none. Only as long as `body` runs.
     private func field<Result>(_ name: String, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
+        JournalStream.field(name, of: journal, body)
+    }
+
+    /// The value of a field of the entry; `nil` when it has none. Only as long as `body` runs.
+    static func field<Result>(
+        _ name: String, of journal: OpaquePointer, _ body: (UnsafeBufferPointer<UInt8>) -> Result
+    ) -> Result? {
         var data: UnsafeRawPointer?
         var size = 0
         let skipped = name.utf8.count + 1
@@ -179,7 +192,9 @@ package final class JournalStream: LogStream {
             UnsafeBufferPointer(start: (data + skipped).assumingMemoryBound(to: UInt8.self), count: size - skipped))
     }
 
-    private func number(_ text: UnsafeBufferPointer<UInt8>) -> UInt32? {
+    private func number(_ text: UnsafeBufferPointer<UInt8>) -> UInt32? { JournalStream.number(text) }
+
+    static func number(_ text: UnsafeBufferPointer<UInt8>) -> UInt32? {
         text.count <= 10 ? UInt32(String(decoding: text, as: UTF8.self)) : nil
     }
 
@@ -241,10 +256,14 @@ extension JournalStream {
         return record["since"].flatMap { UInt64($0) }.map { .since($0) }
     }
 
+    private static func hasEntries(_ journal: OpaquePointer) -> Bool {
+        bw_journal_seek_tail(journal) >= 0 && bw_journal_previous(journal) > 0
+    }
+
     /// The last entry there is now is the place; with none it stays as it was.
     private func findEnd() {
         // From the tail only a step back leads to an entry for certain (sd_journal_seek_tail(3)).
-        guard bw_journal_seek_tail(journal) >= 0, bw_journal_previous(journal) > 0 else { return }
+        guard JournalStream.hasEntries(journal) else { return }
         notePlace()
     }
 

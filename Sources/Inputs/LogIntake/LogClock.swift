@@ -7,12 +7,12 @@ import Posix
 package struct LogClock {
     /// The time of the line read last, `distantPast` before the first.
     package private(set) var last = Instant.distantPast
-    private let reference: Instant
+    /// No line is from a later time than a day after this; moves on with the clock where a log is followed.
+    package var reference: Instant
     private var hour: (of: CivilTime, offsets: LocalTime.Offsets)?
     /// The minute that `Nov 20 22:44` was last: a busy log has a thousand lines in each.
     private var minute: (date: UInt64, clock: UInt64, begin: Instant)?
 
-    /// - Parameter reference: no line is from a later time than a day after this one.
     package init(reference: Instant) { self.reference = reference }
 
     /// The line's time; that of the line before when it has none that can be right.

@@ -37,5 +37,14 @@ extension LogFollower: LogStream {
 
 /// Why no log is being read at the moment.
 package struct LogProblem: Error, Equatable, CustomStringConvertible {
-    package let description: String
+    package let text: String
+    /// What to do about it, where the text does not say.
+    package let remedy: String?
+
+    init(description text: String, remedy: String? = nil) {
+        self.text = text
+        self.remedy = remedy
+    }
+
+    package var description: String { text + (remedy.map { " -> \($0)" } ?? "") }
 }

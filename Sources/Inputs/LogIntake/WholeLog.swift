@@ -4,6 +4,8 @@ import Posix
 /// is handed over too, flagged; not after an error, as then half of it may be missing.
 package final class WholeLog {
     package private(set) var counters = LogCounters()
+    /// Where the last line ended, in bytes from the log's begin, unpacked; an unfinished one is not counted.
+    package private(set) var lineEnd: Int64 = 0
     private var splitter = LineSplitter()
     private let buffer: ReadBuffer
     private let read: (UnsafeMutableBufferPointer<UInt8>) throws -> Int
@@ -31,6 +33,7 @@ package final class WholeLog {
         }
         counters.bytes &+= UInt64(count)
         splitter.feed(UnsafeBufferPointer(rebasing: buffer.bytes[..<count]), &counters, body)
+        lineEnd = Int64(counters.bytes) - Int64(splitter.unfinishedBytes)
         return true
     }
 }

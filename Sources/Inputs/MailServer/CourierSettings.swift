@@ -25,11 +25,11 @@ package struct CourierSettings: Equatable, Sendable {
     package init() {}
 
     /// The span in a control file (courier(8)): numbers with s, m, h, d or w behind them, added up; none means seconds.
-    /// `nil` when it says nothing.
+    /// `nil` when it says nothing. Of a line longer than any span only the begin is read.
     package static func span(controlFile text: String) -> Duration? {
         var total: Int64?
         var number: Int64?
-        let line = text.prefix { $0 != "\n" }.lowercased()
+        let line = text.prefix(64).prefix { $0 != "\n" && $0 != "\r\n" }.lowercased()
         for character in line where character != " " && character != "\t" {
             if let digit = character.wholeNumberValue, character.isASCII {
                 guard (number ?? 0) < 1_000_000_000 else { return nil }
@@ -48,7 +48,7 @@ package struct CourierSettings: Equatable, Sendable {
 
     /// Reads the shell file. Only plain assignments are understood, with either quote; the last one wins.
     package init(esmtpdFile text: String) {
-        for line in text.split(separator: "\n") {
+        for line in text.lines {
             let bare = line.drop { $0 == " " || $0 == "\t" }
             guard !bare.hasPrefix("#"), let equals = bare.firstIndex(of: "=") else { continue }
             let value = CourierSettings.unquoted(bare[bare.index(after: equals)...])

@@ -6,22 +6,21 @@ extension RunningServer {
     /// What listens, by the name of its program and what is read of its configuration. Several may: Postfix on one port and
     /// Exim on another.
     ///
-    /// - Parameter kind: only these, and those of which nothing is known; `nil` for all.
-    package static func find(_ listeners: [Listener], _ kind: MTA? = nil) -> [RunningServer] {
-        listeners.compactMap { listener in
-            var server = find(listener)
-            guard kind == nil || server.mta == nil || server.mta == kind else { return nil }
+    /// - Parameter kept: as for `MailLog.find`.
+    package static func find(_ listeners: [Listener], keeping kept: Set<String> = []) -> [RunningServer] {
+        listeners.map { listener in
+            var server = find(listener, kept)
             // In a container or chroot of its own it has a syslog of its own, or ours.
             let prefix = ServerFiles(server.filesPid).prefix
             if server.logs.isEmpty, !prefix.isEmpty {
-                let found = MailLog.find(in: prefix)
+                let found = MailLog.find(in: prefix, keeping: kept)
                 if found.exists, found.name.hasPrefix("/") { server.logs = [prefix + found.name] }
             }
             return server
         }
     }
 
-    private static func find(_ listener: Listener) -> RunningServer {
+    private static func find(_ listener: Listener, _ kept: Set<String>) -> RunningServer {
         let program = ProcessEntry(listener.pid).programName ?? listener.command
         switch listener.command {
         case "couriertcpd": return courier(listener)
@@ -31,12 +30,12 @@ extension RunningServer {
         case "inetd", "xinetd", "systemd": return startedByOther(listener)
         default: break
         }
-        if program.hasPrefix("exim") || listener.command.hasPrefix("exim") { return exim(listener) }
+        if program.hasPrefix("exim") || listener.command.hasPrefix("exim") { return exim(listener, kept) }
         if program.hasPrefix("sendmail") || listener.command == "sm-mta" { return sendmail(listener) }
         let isQpsmtpd =
             listener.command.hasPrefix("qpsmtpd")
             || ProcessEntry(listener.pid).commandLine?.contains { $0.contains("qpsmtpd") } == true
-        if isQpsmtpd { return qpsmtpd(listener) }
+        if isQpsmtpd { return qpsmtpd(listener, kept) }
         return startedByOther(listener)
     }
 

@@ -3,7 +3,7 @@ import Events
 /// An Exim that runs, from the main section of its configuration.
 extension RunningServer {
     /// Exim: the daemon forks for each connection, `smtp_accept_max` at once.
-    static func exim(_ listener: Listener) -> RunningServer {
+    static func exim(_ listener: Listener, _ kept: Set<String> = []) -> RunningServer {
         let files = ServerFiles(listener.pid)
         var server = RunningServer(.exim, "Exim", listener)
         let paths = files.arguments.argument(of: "-C").map { $0.split(separator: ":").map(String.init) } ?? usual
@@ -12,7 +12,7 @@ extension RunningServer {
         let settings = EximSettings(text)
         let limit = settings.number("smtp_accept_max") ?? 20
         server.limits = [Limit(setting: "smtp_accept_max", count: limit == 0 ? nil : limit)]
-        server.logs = logs(settings, files)
+        server.logs = logs(settings, files, kept)
         server.remarkSilence(
             settings.value("smtp_receive_timeout").flatMap { serverSpan($0) } ?? .minutes(5), "smtp_receive_timeout")
         if settings.value("smtp_accept_max_per_host") == nil, limit > 0 {
@@ -37,7 +37,7 @@ extension RunningServer {
     }
 
     /// `log_file_path` is a list: `syslog`, a path with %s for main or reject, or nothing for the path built in.
-    private static func logs(_ settings: EximSettings, _ files: ServerFiles) -> [String] {
+    private static func logs(_ settings: EximSettings, _ files: ServerFiles, _ kept: Set<String>) -> [String] {
         let items = (settings.value("log_file_path") ?? "").split(separator: ":", omittingEmptySubsequences: false)
             .map { String($0).withoutBlanks }
         // What syslog gets has the pid, which a file has only with a log_selector.
@@ -45,7 +45,7 @@ extension RunningServer {
         let written = items.first { $0.hasPrefix("/") }
         // A path with a date in it is another file each day: `mta.log` takes a pattern for that.
         let paths = written.map { $0.contains("%D") || $0.contains("%M") ? [] : [replaced($0)] } ?? builtIn
-        return paths.first { files.exists($0) }.map { [files.log($0)] } ?? []
+        return paths.first { files.hasLog($0, kept) }.map { [files.log($0)] } ?? []
     }
 
     private static func replaced(_ path: String) -> String {

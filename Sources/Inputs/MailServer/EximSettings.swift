@@ -8,7 +8,7 @@ package struct EximSettings: Equatable, Sendable {
         // For each `.ifdef` around: whether what follows holds.
         var conditions: [Bool] = []
         var open = ""
-        for raw in text.split(separator: "\n") {
+        for raw in text.lines {
             let line = String(raw).withoutBlanks
             if line.hasPrefix("#") { continue }
             if line.hasSuffix("\\") {

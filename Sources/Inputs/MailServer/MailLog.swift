@@ -9,12 +9,19 @@ package enum MailLog {
     /// The systemd journal, as `mta.log` calls it.
     package static let journal = "journal"
 
+    /// Whether `find` may name it.
+    package static func isUsual(_ name: String) -> Bool { name == journal || usualPaths.contains(name) }
+
     /// The logs of these servers, as `mta.log` names them. One that logs to syslog, or no server at all, means the host's own
     /// mail log; `usual` is that one, where it is asked for.
-    package static func names(of servers: [RunningServer]) -> (names: [String], usual: (name: String, exists: Bool)?) {
+    ///
+    /// - Parameter kept: as for `find`.
+    package static func names(
+        of servers: [RunningServer], keeping kept: Set<String> = []
+    ) -> (names: [String], usual: (name: String, exists: Bool)?) {
         var names = Set(servers.flatMap(\.logs))
         guard servers.isEmpty || servers.contains(where: { $0.logs.isEmpty }) else { return (names.sorted(), nil) }
-        let usual = find()
+        let usual = find(keeping: kept)
         names.insert(usual.name)
         return (names.sorted(), usual)
     }
@@ -23,11 +30,19 @@ package enum MailLog {
     ///
     /// A host that went over to the journal keeps its last mail.log lying there: a file without a line for two days is
     /// followed only where there is no journal.
-    package static func find(now: Int = time(nil), in root: String = "") -> (name: String, exists: Bool) {
+    ///
+    /// - Parameter kept: logs that are followed, and are there or were lately. One that is away is being rotated: the
+    ///   syslog daemon makes it again with its next line, and another file may have the very same lines.
+    package static func find(
+        now: Int = time(nil), in root: String = "", keeping kept: Set<String> = []
+    ) -> (name: String, exists: Bool) {
         var stale: String?
         for path in usualPaths {
             var status = stat()
-            guard stat(root + path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+            guard stat(root + path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                if kept.contains(root + path) { return (path, true) }
+                continue
+            }
             if now - Int(status.st_mtim.tv_sec) < 2 * 86400 { return (path, true) }
             stale = stale ?? path
         }

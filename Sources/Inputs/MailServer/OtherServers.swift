@@ -16,7 +16,7 @@ extension RunningServer {
     }
 
     /// qpsmtpd-forkserver: `-c` connections at once, `-m` of one address.
-    static func qpsmtpd(_ listener: Listener) -> RunningServer {
+    static func qpsmtpd(_ listener: Listener, _ kept: Set<String> = []) -> RunningServer {
         let files = ServerFiles(listener.pid)
         var server = RunningServer(.qpsmtpd, "qpsmtpd", listener)
         let limit = files.arguments.argument(of: "-c").flatMap { Int($0) } ?? 15
@@ -28,7 +28,7 @@ extension RunningServer {
         let timeout = files.text("/etc/qpsmtpd/timeout").flatMap { serverSpan($0.withoutLineEnd) } ?? .seconds(1200)
         server.remarkSilence(timeout, "config/timeout", timeout > .minutes(5) ? "300 in config/timeout" : nil)
         let log = "/var/log/qpsmtpd/qpsmtpd.log"
-        if files.exists(log) { server.logs = [files.log(log)] }
+        if files.hasLog(log, kept) { server.logs = [files.log(log)] }
         return server
     }
 
@@ -73,5 +73,5 @@ extension RunningServer {
 }
 
 extension String {
-    fileprivate var withoutLineEnd: String { String(prefix { $0 != "\n" }).withoutBlanks }
+    fileprivate var withoutLineEnd: String { String(prefix { $0 != "\n" && $0 != "\r\n" }).withoutBlanks }
 }

@@ -27,7 +27,10 @@ package struct PostfixSettings: Equatable, Sendable {
 
     /// What a parameter is for a service, with what it refers to put in; its built-in default where nobody says.
     package func value(_ name: String, of service: Service? = nil) -> String {
-        expanded(service?.options[name] ?? parameters[name] ?? PostfixSettings.defaults[name] ?? "", service, depth: 0)
+        var left = PostfixSettings.mostReferences
+        return expanded(
+            service?.options[name] ?? parameters[name] ?? PostfixSettings.defaults[name] ?? "", service, depth: 0, &left
+        )
     }
 
     func number(_ name: String, of service: Service? = nil) -> Int? { Int(value(name, of: service)) }
@@ -41,7 +44,7 @@ package struct PostfixSettings: Equatable, Sendable {
     /// A line that begins with a blank goes on with the one before; comments and empty lines stand anywhere.
     private static func logicalLines(_ text: String) -> [String] {
         var lines: [String] = []
-        for line in text.split(separator: "\n") {
+        for line in text.lines {
             guard let first = line.first(where: { $0 != " " && $0 != "\t" }), first != "#" else { continue }
             if line.first == " " || line.first == "\t", !lines.isEmpty {
                 lines[lines.count - 1] += " " + String(line).withoutBlanks
@@ -54,11 +57,14 @@ package struct PostfixSettings: Equatable, Sendable {
 
     /// `$name`, `${name}`, `$(name)`, and `${name?{when it is set}:{when it is not}}`, which is how limits under stress are
     /// written; nothing is under stress here.
-    private func expanded(_ text: String, _ service: Service?, depth: Int) -> String {
-        guard depth < 8, text.contains("$") else { return text }
+    ///
+    /// Parameters that refer to each other double with each step; `left` is how many references are followed yet.
+    private func expanded(_ text: String, _ service: Service?, depth: Int, _ left: inout Int) -> String {
+        guard depth < 8, text.utf8.count <= PostfixSettings.longestValue, text.contains("$") else { return text }
         var result = ""
         var rest = text[...]
-        while let dollar = rest.firstIndex(of: "$"), result.utf8.count < 4096 {
+        while left > 0, let dollar = rest.firstIndex(of: "$"), result.utf8.count < PostfixSettings.longestValue {
+            left -= 1
             result += rest[..<dollar]
             rest = rest[rest.index(after: dollar)...]
             guard let first = rest.first else { break }
@@ -73,7 +79,8 @@ package struct PostfixSettings: Equatable, Sendable {
             let known =
                 service?.options[String(name)] ?? parameters[String(name)] ?? PostfixSettings.defaults[String(name)]
                 ?? ""
-            result += expanded(PostfixSettings.chosen(known, inner.dropFirst(name.count)), service, depth: depth + 1)
+            result += expanded(
+                PostfixSettings.chosen(known, inner.dropFirst(name.count)), service, depth: depth + 1, &left)
         }
         return result + rest
     }
@@ -105,6 +112,10 @@ package struct PostfixSettings: Equatable, Sendable {
         rest = rest.dropFirst()
         return String(bracketed(&rest, "{", "}"))
     }
+
+    private static let mostReferences = 1000
+    /// What is longer is taken as it stands.
+    private static let longestValue = 4096
 
     /// Built in, Postfix 3.7.
     private static let defaults = [

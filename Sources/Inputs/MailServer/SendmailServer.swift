@@ -37,7 +37,7 @@ extension RunningServer {
 /// The `O Name=value` lines of sendmail.cf, names in lower case; sendmail does not tell them apart by case.
 package func sendmailOptions(_ text: String) -> [String: String] {
     var options: [String: String] = [:]
-    for line in text.split(separator: "\n") where line.hasPrefix("O ") {
+    for line in text.lines where line.hasPrefix("O ") {
         guard let equals = line.firstIndex(of: "=") else { continue }
         let name = line[..<equals].dropFirst(2)
         options[String(name).withoutBlanks.lowercased()] = String(line[line.index(after: equals)...]).withoutBlanks

@@ -49,6 +49,9 @@ struct ServerFiles {
         return stat(root + path, &status) == 0
     }
 
+    /// A log of its that is there, or is away while it is followed (`MailLog.find`).
+    func hasLog(_ path: String, _ kept: Set<String>) -> Bool { exists(path) || kept.contains(log(path)) }
+
     private static func isSame(_ path: String, _ other: String) -> Bool {
         var (first, second) = (stat(), stat())
         return stat(path, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev
@@ -57,6 +60,9 @@ struct ServerFiles {
 }
 
 extension String {
+    /// Its lines, whichever way they end; Swift takes a carriage return and a newline for one character.
+    var lines: [Substring] { split { $0 == "\n" || $0 == "\r\n" } }
+
     var withoutBlanks: String {
         var text = self[...]
         while let first = text.first, first == " " || first == "\t" || first == "\r" { text.removeFirst() }
@@ -67,6 +73,8 @@ extension String {
 
 /// A span as mail servers write it: `300`, `300s`, `5m`, `1h30m`; `unit` is what a bare number means. `nil` when it is none.
 package func serverSpan(_ text: String, unit: Int64 = 1) -> Duration? {
+    // More than this is no span that anybody means, and its sum might be no number.
+    guard !text.isEmpty, text.utf8.count <= 64 else { return nil }
     var total: Int64 = 0
     var number: Int64?
     for byte in text.utf8 {
@@ -80,7 +88,7 @@ package func serverSpan(_ text: String, unit: Int64 = 1) -> Duration? {
         number = nil
     }
     if let number { total += number * unit }
-    return text.isEmpty ? nil : .seconds(total)
+    return .seconds(total)
 }
 
 private let spanUnits: [UInt8: Int64] = [

@@ -13,6 +13,29 @@ package struct BanListLine: Equatable, Sendable {
     /// What is behind a comment's sign, such as the number of a listing.
     package var comment: String?
 
+    package init(_ prefix: Prefix, span: Duration?, why: String?) {
+        self.prefix = prefix
+        self.span = span
+        self.why = why
+    }
+
+    /// The lines of a file, whichever way they end; Swift takes a carriage return and a newline for one character.
+    package static func lines(_ text: String) -> [Substring] {
+        text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+    }
+
+    /// As `export tsv` has it.
+    package var text: String {
+        "\(prefix.shortDescription)\t\(span.map(BanListLine.written) ?? "")\t\(Record.escaped((why ?? "").utf8))"
+    }
+
+    /// Whole seconds, at least one; minutes where seconds have more than nine digits, which nobody reads.
+    private static func written(_ span: Duration) -> String {
+        if span == .forever { return "forever" }
+        let seconds = max(1, span.nanoseconds / 1_000_000_000)
+        return seconds < 1_000_000_000 ? "\(seconds)s" : "\(seconds / 60)m"
+    }
+
     /// `nil` for an empty line, a comment, and the line about the list itself that ends a DROP list in JSON.
     package init?(_ line: Substring) throws(BanListError) {
         if line.first == "{" {
@@ -39,7 +62,7 @@ package struct BanListLine: Equatable, Sendable {
         guard let net = (fields["net"] ?? nil) ?? (fields["cidr"] ?? nil) else { throw .notALine(String(line)) }
         prefix = try BanListLine.prefix(net)
         switch fields["left_s"] {
-        case .some(.some(let seconds)): span = try BanListLine.span(seconds + "s")
+        case .some(.some(let seconds)): span = try BanListLine.seconds(seconds)
         case .some(.none): span = .forever
         case .none: span = nil
         }
@@ -54,6 +77,12 @@ package struct BanListLine: Equatable, Sendable {
         do throws(PrefixError) { prefix = try Prefix(parsing: text) } catch { throw .notANet(error) }
         if let special = SpecialNetworks.all.first(where: { $0.overlaps(prefix) }) { throw .special(prefix, special) }
         return prefix
+    }
+
+    /// A number of JSON's: a ban of centuries has ten digits left, one that ends within this second none.
+    private static func seconds(_ text: String) throws(BanListError) -> Duration {
+        guard text.utf8.count <= 10, let count = Int64(text), count >= 0 else { throw .notASpan(text) }
+        return min(.seconds(max(1, count)), .forever)
     }
 
     private static func span(_ text: String) throws(BanListError) -> Duration {

@@ -55,10 +55,13 @@ func nearestHint(_ given: String, among words: some Sequence<String>) -> String 
 package func nearest(_ given: String, among words: some Sequence<String>) -> String? {
     let given = given.lowercased()
     guard !given.isEmpty, given.utf8.count <= 64 else { return nil }
+    let letters = Array(given.utf8)
+    let limit = max(1, letters.count / 3)
     var best: (word: String, distance: Int)?
-    for word in words {
-        let distance = editDistance(Array(given.utf8), Array(word.lowercased().utf8))
-        if distance <= max(1, given.utf8.count / 3), distance < best?.distance ?? .max { best = (word, distance) }
+    // Words whose lengths alone lie further apart are not worth the count.
+    for word in words where abs(word.utf8.count - letters.count) <= limit {
+        let distance = editDistance(letters, Array(word.lowercased().utf8))
+        if distance <= limit, distance < best?.distance ?? .max { best = (word, distance) }
     }
     return best?.word
 }

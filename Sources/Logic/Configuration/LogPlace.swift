@@ -22,6 +22,9 @@ package struct SyslogAddress: Hashable, Sendable {
     package var port: UInt16
     package var transport: Transport
 
+    package var isUDP: Bool { transport != .tcp }
+    package var isTCP: Bool { transport != .udp }
+
     package init(address: IPAddress, port: UInt16, transport: Transport) {
         self.address = address
         self.port = port

@@ -20,15 +20,22 @@ package enum Request: Equatable, Sendable {
     /// Decisions of the past, newest `limit`, and with `follow` those to come.
     case events(follow: Bool, limit: Int)
     case samples(since: Duration)
+    /// The sources and networks that were rejected and dropped the most of late, so many of each.
+    case worst(limit: Int)
+    /// The newest waves, and one with its samples and marks; without a number the latest.
+    case waves(limit: Int)
+    case wave(Int?)
     case enforce(Bool, for: Duration?, dryRun: Bool)
     /// A message from this peer slipped through and was reported.
     case flag(IPAddress, dryRun: Bool)
     case reload
+    /// Write what was counted for reports to the history now.
+    case settle
 
     /// Whether it changes something, which only root may.
     package var changes: Bool {
         switch self {
-        case .ping, .status, .list, .why, .allowList, .events, .samples: false
+        case .ping, .status, .list, .why, .allowList, .events, .samples, .settle, .worst, .waves, .wave: false
         case .ban, .unban, .unbanAll, .allow, .disallow, .enforce, .flag, .reload: true
         }
     }
@@ -106,6 +113,15 @@ extension Request {
                 throw RequestError("samples: since when?")
             }
             self = .samples(since: since)
+        case "worst": self = .worst(limit: max(1, min(1000, Int(record["limit"] ?? "") ?? 20)))
+        case "waves": self = .waves(limit: max(0, min(10_000, Int(record["limit"] ?? "") ?? 100)))
+        case "wave":
+            guard let text = record["number"] else {
+                self = .wave(nil)
+                break
+            }
+            guard let number = Int(text), number > 0 else { throw RequestError("wave: which number?") }
+            self = .wave(number)
         case "enforce":
             guard let mode = record["mode"], mode == "on" || mode == "off" else {
                 throw RequestError("enforce: on or off?")
@@ -115,6 +131,7 @@ extension Request {
             guard let peer = record["peer"].flatMap({ IPAddress($0) }) else { throw RequestError("flag: which peer?") }
             self = .flag(peer, dryRun: flag("dry-run"))
         case "reload": self = .reload
+        case "settle": self = .settle
         default: throw RequestError("unknown request \"\(Record.escaped(record.word.utf8, limit: 40))\"")
         }
     }
@@ -163,6 +180,15 @@ extension Request {
         case .samples(let since):
             record = Record("samples")
             record.add("since", since.exactSpan)
+        case .worst(let limit):
+            record = Record("worst")
+            record.add("limit", limit)
+        case .waves(let limit):
+            record = Record("waves")
+            record.add("limit", limit)
+        case .wave(let number):
+            record = Record("wave")
+            record.add("number", number)
         case .enforce(let on, let span, let dryRun):
             record = Record("enforce", [("mode", on ? "on" : "off")])
             record.add("for", span?.exactSpan)
@@ -172,6 +198,7 @@ extension Request {
             record.add("peer", peer)
             yes("dry-run", dryRun)
         case .reload: record = Record("reload")
+        case .settle: record = Record("settle")
         }
         return record
     }

@@ -8,7 +8,7 @@ import Events
 package struct DialectSet: Sendable {
     package private(set) var courier: Courier?
     private var postfix: Postfix?
-    private var exim: Exim?
+    package private(set) var exim: Exim?
     private var sendmail: Sendmail?
     private var opensmtpd: OpenSMTPD?
     package private(set) var qpsmtpd: Qpsmtpd?

@@ -17,6 +17,8 @@ import Events
 package struct Exim: Dialect {
     /// Lines that begin like an event of Exim's and were none: many of them mean that its wording has changed.
     package private(set) var unread = 0
+    /// Entries that had no room in Exim's buffer, so that nothing can be said of them.
+    package private(set) var overflowed = 0
 
     let listTexts: ListTexts
     let unexplained: RejectionClass
@@ -54,12 +56,13 @@ package struct Exim: Dialect {
     private mutating func readEntry(
         _ bytes: Span<UInt8>, _ text: Range<Int>, of line: LogLine, _ event: inout Event
     ) -> Bool {
-        guard text.count <= Exim.longestEntry else {
+        var reader = Reader(text)
+        let prefix = EximPrefix(bytes, &reader)
+        guard !Exim.hasOverflowed(bytes, text, reader) else {
+            overflowed += 1
             unread += 1
             return false
         }
-        var reader = Reader(text)
-        let prefix = EximPrefix(bytes, &reader)
         event.clear()
         event.mta = .exim
         event.pid = line.pid ?? prefix.pid
@@ -80,8 +83,19 @@ package struct Exim: Dialect {
 
 extension Exim {
     /// Exim's buffer of an entry has 8192 bytes, and a client can fill it with its HELO so that its own address finds no
-    /// room and another in the HELO is left. Exim notes at the end that something is missing (log_write).
-    private static let longestEntry = 7900
+    /// room (log.c, log_write). Exim then writes `overflow` in the text's place; from 4.98 on over its last 44 bytes, and
+    /// what is left before may hold another address from the HELO. A client's own words can end a shorter entry, too.
+    private static func hasOverflowed(_ bytes: Span<UInt8>, _ text: Range<Int>, _ start: Reader) -> Bool {
+        if bytes.hasBytes(of: overflow, at: start.position) { return true }
+        guard text.count > overflowLength else { return false }
+        let place = text.upperBound - overflow.utf8CodeUnitCount
+        // It may be followed by what is added behind it, and by the line's end as a syslog daemon writes it.
+        return (0...8).contains { bytes.hasBytes(of: overflow, at: place - $0) }
+    }
+
+    private static let overflow: StaticString = "**** log string overflowed log buffer ****"
+    /// The buffer without what is before the text: Exim's stamp and a pid.
+    private static let overflowLength = 7900
 
     enum Found {
         case event

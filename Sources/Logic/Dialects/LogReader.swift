@@ -34,6 +34,8 @@ package struct LogReader: Sendable {
 
     private struct Host: Sendable {
         var share: Share
+        /// It bears our own name, or none.
+        var isOwn: Bool
         var dialects: DialectSet
         var lastLine = 0
 
@@ -45,14 +47,15 @@ package struct LogReader: Sendable {
             return true
         }
     }
-    private let kinds: Set<MTA>
-    private let site: SiteWords
+    /// What a host has of dialects before its first line: to make them anew takes as long as to read sixty lines.
+    private let fresh: DialectSet
     /// The first label of this host's own name, lower case; `nil` when every line counts as its own.
     private let ownLabel: [UInt8]?
     private let isSentHere: Bool
     private var hosts: [Host] = []
     /// Of each host, by which others are passed over.
     private var keys: [UInt64] = []
+    private var ownHosts = 0
     private var current = 0
     private var lines = 0
     private static let mostHosts = 64
@@ -66,8 +69,7 @@ package struct LogReader: Sendable {
         isSentHere: Bool = false
     ) {
         self.isSentHere = isSentHere
-        self.kinds = kinds
-        self.site = site
+        fresh = DialectSet(kinds, site)
         ownLabel = ownHost.map { name in Array(name.utf8.prefix { $0 != UInt8(ascii: ".") }).map(lowercased) }
     }
 
@@ -79,6 +81,8 @@ package struct LogReader: Sendable {
     package var hasClientLines: Bool { hosts.contains { $0.dialects.qpsmtpd?.hasClientLines == true } }
     /// Courier's dialogue logging was seen (`Courier.hasDialogue`).
     package var hasDialogue: Bool { hosts.contains { $0.dialects.courier?.hasDialogue == true } }
+    /// Entries that Exim could not log whole (`Exim.overflowed`).
+    package var overflowed: Int { hosts.reduce(0) { $0 + ($1.dialects.exim?.overflowed ?? 0) } }
 
     /// Puts what the line says happened into `event`; false when it is none. `now` is when it was heard.
     package mutating func read(_ bytes: Span<UInt8>, at now: Instant = .distantPast, into event: inout Event) -> Bool {
@@ -99,27 +103,45 @@ package struct LogReader: Sendable {
         }
         var name: [UInt8] = []
         for index in header.host { name.append(bytes[index]) }
-        if hosts.count == LogReader.mostHosts {
-            let stalest = hosts.indices.min { hosts[$0].lastLine < hosts[$1].lastLine } ?? 0
-            hosts.remove(at: stalest)
-            keys.remove(at: stalest)
+        let isOwn = isOwn(name)
+        let wasOwnHere = isSentHere || ownHosts > 0
+        if isOwn { ownHosts += 1 }
+        let host = Host(share: Share(host: name, isRemote: false), isOwn: isOwn, dialects: fresh)
+        if hosts.count < LogReader.mostHosts {
+            current = hosts.count
+            hosts.append(host)
+            keys.append(key)
+        } else {
+            current = leastMissed
+            if hosts[current].isOwn { ownHosts -= 1 }
+            hosts[current] = host
+            keys[current] = key
             forgottenHosts += 1
         }
-        keys.append(key)
-        hosts.append(Host(share: Share(host: name, isRemote: false), dialects: DialectSet(kinds, site)))
-        current = hosts.count - 1
-        tellApart()
+        let isOwnHere = isSentHere || ownHosts > 0
+        hosts[current].share.isRemote = ownLabel != nil && isOwnHere && !isOwn
+        guard isOwnHere != wasOwnHere, ownLabel != nil else { return }
+        for index in hosts.indices { hosts[index].share.isRemote = isOwnHere && !hosts[index].isOwn }
     }
 
-    private mutating func tellApart() {
-        guard let ownLabel else { return }
-        let isOwn = hosts.map { host in
-            // A file of the MTA's own names no host.
-            host.share.host.isEmpty
-                || host.share.host.prefix { $0 != UInt8(ascii: ".") }.elementsEqual(ownLabel) { lowercased($0) == $1 }
+    /// Who goes when there are too many: one of whom no event came, if there is any, so that names that somebody invents do
+    /// not push out the mail servers; of these the one that was silent for longest.
+    private var leastMissed: Int {
+        var (place, isSilent, lastLine) = (0, false, Int.max)
+        for index in hosts.indices {
+            let isSilentToo = hosts[index].share.events == 0
+            if isSilent, !isSilentToo { continue }
+            guard isSilent != isSilentToo || hosts[index].lastLine < lastLine else { continue }
+            (place, isSilent, lastLine) = (index, isSilentToo, hosts[index].lastLine)
         }
-        let isOwnHere = isSentHere || isOwn.contains(true)
-        for index in hosts.indices { hosts[index].share.isRemote = isOwnHere && !isOwn[index] }
+        return place
+    }
+
+    /// A file of the MTA's own names no host.
+    private func isOwn(_ name: [UInt8]) -> Bool {
+        guard let ownLabel else { return false }
+        return name.isEmpty
+            || name.prefix { $0 != UInt8(ascii: ".") }.elementsEqual(ownLabel) { lowercased($0) == $1 }
     }
 
     /// Whether the line is of the host at `place`.

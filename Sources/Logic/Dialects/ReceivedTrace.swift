@@ -6,7 +6,8 @@ import Addresses
 /// so is the next as long as the peer of the one above is the site's own. What is below that was written by others.
 ///
 /// Known are the lines of Courier, Postfix, Exim, Sendmail, OpenSMTPD, qpsmtpd and qmail. A client chooses its HELO,
-/// which stands beside the address: where more than one address could be the peer's, none is taken.
+/// which stands beside the address and may hold brackets and blanks: only the place counts that the server wrote last,
+/// or first in Exim's lines, and where both could be the peer's, none is taken.
 package struct ReceivedTrace: Equatable, Sendable {
     package enum Peer: Equatable, Sendable {
         case address(IPAddress)
@@ -74,33 +75,72 @@ package struct ReceivedTrace: Equatable, Sendable {
     private static func peer(_ lines: [Substring]) -> Peer {
         guard lines.first?.lowercased().hasPrefix("from ") == true else { return .local }
         // Every server begins a new line with `by`, and no HELO has a line's end in it.
-        if let by = lines.firstIndex(where: { $0.lowercased().hasPrefix("by ") }) {
-            return peer(in: lines[..<by].joined(separator: " "))
+        if let by = lines.firstIndex(where: { $0.hasPrefix("by ") }) {
+            // Exim has its address on a line of its own when there is a name, a HELO and an ident.
+            let isDivided = by > 1 && lines[1].hasPrefix("([")
+            let words = isDivided ? lines[0] + " " + lines[1] : lines[0]
+            return peer(in: Array(words.utf8)[...], isExim: lines[by...].contains(where: isExims))
         }
         let parts = split(lines.joined(separator: " "), at: " by ")
-        return parts.count == 2 ? peer(in: String(parts[0])) : .ambiguous
+        return parts.count == 2
+            ? peer(in: Array(parts[0].utf8)[...], isExim: isExims("by " + parts[1])) : .ambiguous
     }
 
-    /// Of `from HELO (name [address])`, `from name ([address] helo=HELO)`, `from [address] (helo=HELO)`,
-    /// `from name (HELO HELO) (address)`.
-    private static func peer(in text: String) -> Peer {
-        let words = text.split(separator: " ", omittingEmptySubsequences: true).dropFirst()
-        let places = words.map { addresses(in: $0) }
-        let all = Set(places.joined())
-        if all.count < 2 { return all.first.map { .address($0) } ?? .local }
-        // Exim names the HELO: the peer stands in another word, alone.
-        if let helo = words.firstIndex(where: { $0.hasPrefix("helo=") || $0.hasPrefix("(helo=") }) {
-            let others = Set(zip(words.indices, places).filter { $0.0 < helo }.flatMap(\.1))
-            return others.count == 1 ? others.first.map { .address($0) } ?? .ambiguous : .ambiguous
+    /// `by NAME with esmtp (Exim 4.96)`, the last of it on a line of its own when that is long.
+    private static func isExims(_ line: Substring) -> Bool {
+        if line.hasPrefix("(Exim ") { return true }
+        let words = line.split(separator: " ", maxSplits: 3)
+        return words.count == 4 && words[0] == "by" && words[2] == "with"
+            && split(" " + words[3], at: " (Exim ").count > 1
+    }
+
+    /// The address at the end where the server wrote it: what is nearer to the other end are words of the client.
+    private static func peer(in line: ArraySlice<UInt8>, isExim: Bool) -> Peer {
+        let (first, last) = (peer(atBeginOf: line), peer(atEndOf: line))
+        let found = isExim ? first : first == nil || last == nil ? first ?? last : first == last ? last : nil
+        if let found { return .address(found) }
+        let words = line.split(separator: 0x20).map { Substring(decoding: $0, as: UTF8.self) }
+        return words.allSatisfy { addresses(in: $0).isEmpty } ? .local : .ambiguous
+    }
+
+    /// Exim's: `from [192.0.2.7]:4711 (helo=`, `from NAME ([192.0.2.7] helo=`, or with nothing more behind.
+    private static func peer(atBeginOf line: ArraySlice<UInt8>) -> IPAddress? {
+        var rest = line.dropFirst(5)
+        let isNamed = rest.first != UInt8(ascii: "[")
+        if isNamed {
+            rest = rest.drop { $0 != 0x20 }
+            guard rest.starts(with: " ([".utf8) else { return nil }
+            rest = rest.dropFirst(2)
         }
-        // qmail's may be anything; the address is the last word.
-        if words.contains("(HELO") {
-            let last = Set(addresses(in: words.last ?? ""))
-            return last.count == 1 ? last.first.map { .address($0) } ?? .ambiguous : .ambiguous
-        }
-        // The others give the HELO first, one word, and the address behind it.
-        let behind = Set(places.dropFirst().joined())
-        return behind.count == 1 ? behind.first.map { .address($0) } ?? .ambiguous : .ambiguous
+        guard let close = rest.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+        let address = address(rest[..<close].dropFirst())
+        rest = rest[(close + 1)...]
+        if rest.first == UInt8(ascii: ":") { rest = rest.dropFirst().drop { (0x30...0x39).contains($0) } }
+        let fields = isNamed ? [" helo=", " ident="] : [" (helo=", " (port=", " (ident="]
+        let isEnd = isNamed ? rest.elementsEqual(")".utf8) : rest.isEmpty
+        return isEnd || fields.contains(where: { rest.starts(with: $0.utf8) }) ? address : nil
+    }
+
+    /// The others': `[192.0.2.7])`, Sendmail's `[192.0.2.7] (may be forged))`, `(192.0.2.7)` or `(ident@192.0.2.7)`.
+    private static func peer(atEndOf line: ArraySlice<UInt8>) -> IPAddress? {
+        guard line.last == UInt8(ascii: ")") else { return nil }
+        var rest = line.dropLast()
+        let forged = " (may be forged)".utf8
+        if rest.suffix(forged.count).elementsEqual(forged) { rest = rest.dropLast(forged.count) }
+        let isBracketed = rest.last == UInt8(ascii: "]")
+        guard
+            let open = rest.lastIndex(where: {
+                isBracketed ? $0 == UInt8(ascii: "[") : $0 == UInt8(ascii: "(") || $0 == UInt8(ascii: "@")
+            }), open > rest.startIndex
+        else { return nil }
+        // Exim's `helo=[192.0.2.66])`.
+        if isBracketed, rest[open - 1] != 0x20, rest[open - 1] != UInt8(ascii: "(") { return nil }
+        return address(isBracketed ? rest[(open + 1)...].dropLast() : rest[(open + 1)...])
+    }
+
+    private static func address(_ text: ArraySlice<UInt8>) -> IPAddress? {
+        let text = Substring(decoding: text, as: UTF8.self)
+        return IPAddress(text.lowercased().hasPrefix("ipv6:") ? text.dropFirst(5) : text)
     }
 
     /// The addresses that stand in brackets or parentheses in a word.

@@ -6,6 +6,8 @@ package enum Order: Equatable, Sendable {
     case ban(Ban)
     /// Take the prefix out of the set.
     case unban(Prefix, why: String)
+    /// A host that is banned still need not stand in the set, once the network around it does: that ends no earlier.
+    case cover(Prefix, by: Prefix)
     /// End connections of a peer, to free their slots.
     case shed(Shed)
     /// A sender whose mail was accepted: past the limits until `until`.
@@ -121,6 +123,8 @@ package struct Decision: Equatable, Sendable {
         case unban
         case shed
         case saturation
+        case waveBegin = "wave-begin"
+        case waveEnd = "wave-end"
         case note
     }
     package var time: Instant

@@ -28,6 +28,12 @@ package struct Allowlist: Sendable {
         return (found.prefix, .added(until: found.value))
     }
 
+    /// Whether an entry shares an address with `prefix`, in either direction.
+    package func overlaps(_ prefix: Prefix, at now: Instant) -> Bool {
+        fixed.overlaps(prefix) || entry(covering: prefix, at: now) != nil
+            || added.entries(inside: prefix).contains { $0.value > now }
+    }
+
     package func allows(_ address: IPAddress, at now: Instant) -> Bool {
         entry(covering: Prefix(address), at: now) != nil
     }

@@ -15,6 +15,8 @@ struct KnownSenders {
     }
     private var hosts: [IPAddress: Entry] = [:]
     private var blocks: [IPAddress: Entry] = [:]
+    /// Each IPv4 /24 and IPv6 /48 that a host is in.
+    private var networks: Set<IPAddress> = []
     private let limit: Int
     private(set) var evicted = 0
 
@@ -49,7 +51,10 @@ struct KnownSenders {
         _ address: IPAddress, block: IPAddress, until: Instant, authenticated: Bool, since: Instant
     ) -> Bool {
         let old = hosts[address]
-        if old == nil, hosts.count >= limit { evict() }
+        if old == nil {
+            if hosts.count >= limit { evict() }
+            networks.insert(NetworkEvidence.network(of: address).address)
+        }
         let isNews = old.map { until - $0.told >= .days(1) || (authenticated && !$0.isAuthenticated) } ?? true
         let end = max(until, old?.until ?? until)
         hosts[address] = Entry(
@@ -65,6 +70,14 @@ struct KnownSenders {
         return isNews
     }
 
+    /// Whether any is in this network of one or more /24 (IPv6: /48); one whose time has just passed may count still.
+    func isAny(inside block: Prefix) -> Bool {
+        let unit = NetworkEvidence.unitBits(block.address)
+        return (0..<(1 << max(0, min(16, unit - Int(block.bits))))).contains {
+            networks.contains(block.address.network($0, ofLength: unit))
+        }
+    }
+
     func live(at now: Instant) -> [(address: IPAddress, until: Instant)] {
         hosts.compactMap { address, entry in entry.until > now ? (address, entry.until) : nil }
     }
@@ -72,6 +85,11 @@ struct KnownSenders {
     mutating func expire(at now: Instant) {
         hosts = hosts.filter { $0.value.until > now }
         blocks = blocks.filter { $0.value.until > now }
+        gatherNetworks()
+    }
+
+    private mutating func gatherNetworks() {
+        networks = Set(hosts.keys.lazy.map { NetworkEvidence.network(of: $0).address })
     }
 
     /// Makes room by an eighth at once, so that a full table does not cost a scan for each sender.
@@ -82,5 +100,6 @@ struct KnownSenders {
         for (address, _) in leaving { hosts[address] = nil }
         evicted += leaving.count
         blocks = blocks.filter { $0.value.until > cut }
+        gatherNetworks()
     }
 }

@@ -5,6 +5,8 @@ import Events
 package struct Ledger: Sendable {
     private var hosts = HostTable<PackedBan>()
     private var networks = PrefixTable<Ban>()
+    /// Few, as IPv6 sources are banned by their block: so the hosts of an IPv6 network are found without a look at all others.
+    private var hostsIPv6: Set<IPAddress> = []
     private var reasons = SharedTexts()
 
     package init() {}
@@ -17,7 +19,10 @@ package struct Ledger: Sendable {
         set {
             var ban = newValue
             if let why = ban?.why { ban?.why = reasons.shared(why) }
-            if prefix.isHost { hosts[prefix.address] = ban.map(PackedBan.init) } else { networks[prefix] = ban }
+            guard prefix.isHost else { return networks[prefix] = ban }
+            hosts[prefix.address] = ban.map(PackedBan.init)
+            if prefix.address.isIPv4 { return }
+            if ban == nil { hostsIPv6.remove(prefix.address) } else { hostsIPv6.insert(prefix.address) }
         }
     }
 
@@ -43,6 +48,40 @@ package struct Ledger: Sendable {
         if prefix.isHost { return self[prefix].map { [$0] } ?? [] }
         return bans.filter { prefix.contains($0.prefix) }.sorted { $0.prefix < $1.prefix }
     }
+
+    /// Bans of single hosts inside a network, in no particular order.
+    func hosts(inside network: Prefix) -> [Ban] {
+        guard network.isIPv4 else {
+            return hostsIPv6.filter { network.contains($0) }.compactMap { hosts[$0]?.ban(of: $0) }
+        }
+        let free = 128 - Int(network.bits)
+        // To ask for each address of a /24 is cheaper than to look at each of many bans.
+        if 1 << free < hosts.count {
+            return (0..<(1 << UInt64(free))).compactMap { (number: UInt64) in
+                let address = IPAddress(high: 0, low: network.address.low + number)
+                return hosts[address]?.ban(of: address)
+            }
+        }
+        return hosts.addresses.indices.compactMap { index in
+            let address = hosts.addresses[index]
+            return address.isIPv4 && network.contains(address) ? hosts.values[index].ban(of: address) : nil
+        }
+    }
+
+    /// A ban of a network around it that ends no earlier than the ban of this host, which need not stand in the set then.
+    package func cover(of host: Prefix) -> Ban? {
+        guard host.isHost, !networks.isEmpty, let until = hosts[host.address]?.until else { return nil }
+        // `::/0` holds no IPv4 host, whatever their numbers say.
+        return networks.outermost(containing: host) { $0.until >= until && $0.prefix.isIPv4 == host.isIPv4 }?.value
+    }
+
+    /// The widest ban of a network strictly around `prefix`.
+    package func ban(around prefix: Prefix) -> Ban? {
+        networks.outermost(containing: prefix) { $0.prefix != prefix && $0.prefix.isIPv4 == prefix.isIPv4 }?.value
+    }
+
+    /// Bans of networks that `counts` says yes to, IPv6 blocks of one source included.
+    func networks(where counts: (Ban) -> Bool) -> [Ban] { networks.entries.lazy.map(\.value).filter(counts) }
 
     private struct Bans: Sequence, IteratorProtocol, Sendable {
         let hosts: HostTable<PackedBan>

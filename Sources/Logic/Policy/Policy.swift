@@ -27,15 +27,18 @@ package struct Policy {
     package private(set) var counters = Counters()
 
     private var sources: SourceTable
-    private var known: KnownSenders
+    private(set) var known: KnownSenders
     private var zones: ZoneGuard
-    private var orders: [Order] = []
+    /// Where bad sources come from (PolicyNetworks).
+    var evidence: NetworkEvidence
+    var orders: [Order] = []
 
     package init(_ settings: Settings.Ban, allowlist: Allowlist) {
         self.settings = settings
         self.allowlist = allowlist
         sources = SourceTable(limit: settings.maxSources)
         known = KnownSenders(limit: Policy.maxKnown)
+        evidence = NetworkEvidence(limit: settings.maxSources)
         zones = ZoneGuard(share: settings.suspendZoneAt, window: Policy.zoneWindow)
     }
 
@@ -52,14 +55,18 @@ package struct Policy {
     }
 
     /// New settings; what is known of sources and bans stays.
-    package mutating func reconfigure(_ settings: Settings.Ban, allowlist: Allowlist) {
+    package mutating func reconfigure(_ settings: Settings.Ban, allowlist: Allowlist, at now: Instant) {
         if settings.suspendZoneAt != self.settings.suspendZoneAt {
             for zone in zones.suspendedZones { noteResumed(zone, "is judged anew, by another share") }
             zones = ZoneGuard(share: settings.suspendZoneAt, window: Policy.zoneWindow)
         }
+        let mayDiffer =
+            settings != self.settings || allowlist.entries.map(\.prefix) != self.allowlist.entries.map(\.prefix)
         self.settings = settings
         self.allowlist = allowlist
         sources.limit = max(1, settings.maxSources)
+        evidence.limit = max(1, settings.maxSources)
+        if mayDiffer { liftNetworks(against: allowlist, at: now) }
     }
 
     // MARK: - Events
@@ -151,8 +158,15 @@ package struct Policy {
     }
 
     private mutating func ban(_ block: Prefix, why: String, at now: Instant) {
+        let (count, timeout) = noteBan(of: block.address, at: now)
+        enter(Ban(prefix: block, since: now, until: now + timeout, timeout: timeout, why: why, count: count))
+        considerNetwork(of: block, at: now)
+    }
+
+    /// The number and span of a ban that begins now, by those that were before.
+    mutating func noteBan(of key: IPAddress, at now: Instant) -> (count: Int, timeout: Duration) {
         let (first, longest) = (settings.first, settings.max)
-        let (count, timeout) = sources.withSource(block.address) { source -> (Int, Duration) in
+        return sources.withSource(key) { source in
             if now - source.lastBanEnd > longest { source.banCount = 0 }
             source.banCount += 1
             source.forgetWeights()
@@ -160,7 +174,6 @@ package struct Policy {
             source.lastBanEnd = now + timeout
             return (Int(source.banCount), timeout)
         }
-        enter(Ban(prefix: block, since: now, until: now + timeout, timeout: timeout, why: why, count: count))
     }
 
     /// `first`, doubled for every earlier ban, at most `longest`.
@@ -174,9 +187,11 @@ package struct Policy {
         return min(timeout, longest)
     }
 
-    private mutating func enter(_ ban: Ban) {
+    mutating func enter(_ ban: Ban) {
+        let before = ban.prefix.isHost ? Instant.distantPast : ledger[ban.prefix]?.until ?? .distantPast
         ledger[ban.prefix] = ban
         orders.append(.ban(ban))
+        if !ban.prefix.isHost { cover(ban.prefix, before: before) }
     }
 
     private func reason(_ event: Event, _ rejectionClass: RejectionClass) -> String {
@@ -217,7 +232,9 @@ package struct Policy {
             $0.origin == .local && reasons.contains($0.why) && now - $0.since <= Policy.zoneWindow
                 && known.isKnown($0.prefix.address, block: $0.prefix.address, at: now)
         }
-        lift(wrong.map(\.prefix).sorted(), why: "known sender, and \(zone.isEmpty ? "the list" : zone) is suspended")
+        let suspended = "\(zone.isEmpty ? "the list" : zone) is suspended"
+        lift(wrong.map(\.prefix).sorted(), why: "known sender, and " + suspended)
+        liftNetworks(bannedSince: now - Policy.zoneWindow, why: suspended)
     }
 
     private mutating func noteAcceptance(_ event: Event, at now: Instant) {
@@ -228,6 +245,7 @@ package struct Policy {
         if known.note(peer, block: block, until: until, authenticated: event.isAuthenticated, since: now) {
             orders.append(.remember(Prefix(peer), until: until))
         }
+        liftNetworks(around: peer)
     }
 
     package func isKnown(_ peer: IPAddress, at now: Instant) -> Bool {
@@ -259,12 +277,15 @@ package struct Policy {
     /// Forgets known senders whose time has passed; cheap enough for once an hour.
     package mutating func expireKnown(at now: Instant) { known.expire(at: now) }
 
-    /// A packet from a banned source was seen: its time starts anew.
+    /// A packet from a banned source was seen: its time starts anew. Not that of a network banned by evidence: there the
+    /// packets may be those of a neighbour who has done nothing and tries again every few minutes.
     package mutating func refresh(_ prefix: Prefix, at now: Instant) {
-        guard settings.refresh, var ban = ledger[prefix], ban.until != .distantFuture else { return }
+        guard settings.refresh, var ban = ledger[prefix], ban.until != .distantFuture, !isByEvidence(ban) else {
+            return
+        }
         ban.until = max(ban.until, now + ban.timeout)
         if ban.origin == .local {
-            sources.withSource(prefix.address) { $0.lastBanEnd = ban.until }
+            sources.withSource(historyKey(prefix)) { $0.lastBanEnd = ban.until }
         }
         enter(ban)
     }
@@ -312,9 +333,7 @@ package struct Policy {
     /// The number and span of the next ban of a source or network, as the settings say.
     package func nextBan(of prefix: Prefix, at now: Instant) -> (count: Int, timeout: Duration) {
         var former = ledger[prefix]?.count ?? 0
-        if prefix == sourceBlock(prefix.address), let source = sources.source(prefix.address),
-            now - source.lastBanEnd <= settings.max
-        {
+        if let source = sources.source(historyKey(prefix)), now - source.lastBanEnd <= settings.max {
             former = max(former, Int(source.banCount))
         }
         return (former + 1, Policy.timeout(ban: former + 1, first: settings.first, longest: settings.max))
@@ -329,7 +348,7 @@ package struct Policy {
 
     /// Lifts bans, and takes back what was ordered against them and is not carried out yet: whoever carries orders out
     /// gathers them by kind, so a ban and its end in one batch could come out in either order.
-    private mutating func lift(_ prefixes: [Prefix], why: String) {
+    mutating func lift(_ prefixes: [Prefix], why: String) {
         let lifted = Set(prefixes)
         if lifted.isEmpty { return }
         orders.removeAll { [settings] order in
@@ -338,19 +357,23 @@ package struct Policy {
             case .shed(let shed):
                 lifted.contains(Prefix(shed.peer))
                     || !shed.peer.isIPv4 && lifted.contains(Prefix(shed.peer, bits: settings.ipv6Prefix))
+            case .cover(let host, let network): lifted.contains(host) || lifted.contains(network)
             case .unban, .remember, .alarm: false
             }
         }
+        let ends = prefixes.map { $0.isHost ? Instant.distantPast : ledger[$0]?.until ?? .distantPast }
         for prefix in prefixes {
             ledger[prefix] = nil
             orders.append(.unban(prefix, why: why))
         }
+        for (prefix, end) in zip(prefixes, ends) where !prefix.isHost { cover(prefix, before: end) }
     }
 
     /// Allows a prefix from now on and lifts every ban inside it; the bans lifted.
     package mutating func allow(_ prefix: Prefix, until: Instant) -> [Ban] {
         allowlist.add(prefix, until: until)
-        let lifted = ledger.bans(inside: prefix)
+        let around = ledger.networks { $0.prefix.contains(prefix) && $0.prefix != prefix && isByEvidence($0) }
+        let lifted = ledger.bans(inside: prefix) + around
         lift(lifted.map(\.prefix), why: "allowed")
         return lifted
     }
@@ -366,6 +389,9 @@ package struct Policy {
         if isOver { ban(block, why: "flagged", at: now) }
     }
 
+    /// Whether a banned host need not stand in the set, since a network around it does.
+    package func isCovered(_ prefix: Prefix) -> Bool { ledger.cover(of: prefix) != nil }
+
     package mutating func disallow(_ prefix: Prefix) -> Bool { allowlist.remove(prefix) }
 
     // MARK: - After a restart
@@ -379,12 +405,18 @@ package struct Policy {
         }
         ledger[ban.prefix] = ban
         adoptHistory(ban.prefix, count: ban.count, lastEnd: ban.until, at: now)
+        if settings.networks, ban.origin == .local, now - ban.since < NetworkEvidence.window,
+            ban.prefix == sourceBlock(ban.prefix.address),
+            ban.prefix.bits > NetworkEvidence.unitBits(ban.prefix.address)
+        {
+            evidence.note(ban.prefix.address, at: ban.since)
+        }
     }
 
     /// What the store knows of a source's earlier bans.
     package mutating func adoptHistory(_ prefix: Prefix, count: Int, lastEnd: Instant, at now: Instant) {
         guard now - lastEnd <= settings.max else { return }
-        sources.withSource(prefix.address) {
+        sources.withSource(historyKey(prefix)) {
             $0.banCount = Int32(clamping: count)
             $0.lastBanEnd = lastEnd
         }

@@ -95,6 +95,8 @@ extension Report {
         /// Rows by columns of counts, such as weekdays by hours.
         case grid(Grid)
         case map(WorldCounts)
+        /// Side by side, those of days in one scale, and those of differences in another.
+        case maps([WorldCounts])
     }
 
     /// Slots over time, with what happened marked on it.

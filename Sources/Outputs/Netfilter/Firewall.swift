@@ -50,10 +50,12 @@ package struct FirewallPlan: Equatable, Sendable {
     package var hostLimit: Int
     package var networkLimit: Int
     package var knownLimit: Int
+    /// Whose rules they are, at most 120 bytes of printable ASCII, as nft takes no longer comments.
+    package var owner: String
 
     package init(
         ports: [UInt16], newPerSecond: Int = 0, burst: Int = 0, perSource: Int = 0, allowed: [Prefix] = [],
-        hostLimit: Int = 262_144, networkLimit: Int = 131_072, knownLimit: Int = 131_072
+        hostLimit: Int = 262_144, networkLimit: Int = 131_072, knownLimit: Int = 131_072, owner: String = ""
     ) {
         self.ports = ports
         self.newPerSecond = newPerSecond
@@ -63,6 +65,7 @@ package struct FirewallPlan: Equatable, Sendable {
         self.hostLimit = hostLimit
         self.networkLimit = networkLimit
         self.knownLimit = knownLimit
+        self.owner = owner
     }
 }
 

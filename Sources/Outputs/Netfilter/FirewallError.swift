@@ -17,6 +17,8 @@ package struct FirewallError: Error, Equatable, CustomStringConvertible {
         case unsupported
         /// This form of firewall cannot hold such a prefix.
         case notHeld
+        /// Another daemon that lives has the table.
+        case inUse
         case other
     }
 
@@ -42,6 +44,15 @@ package struct FirewallError: Error, Equatable, CustomStringConvertible {
         self.detail = detail
     }
 
+    /// The table is another daemon's, which lives.
+    package init(inUseBy owner: String) {
+        kind = .inUse
+        operation = "take up"
+        subject = "table \(tableName)"
+        code = 0
+        detail = "another breakwaterd enforces with it, of state directory \(owner)"
+    }
+
     init(_ operation: String, _ error: SystemError) {
         self.init(operation, error.subject, code: error.code, detail: error.call)
     }
@@ -62,6 +73,7 @@ package struct FirewallError: Error, Equatable, CustomStringConvertible {
         case .overlap: "a range put in by somebody else covers part of it: nft list table inet breakwater"
         case .noRoom: "the kernel is short of memory or of socket buffers; tried again at the next check"
         case .unsupported: "this kernel lacks a part of nftables: breakwater doctor says which"
+        case .inUse: "end that one first, or enforce by it"
         case .notHeld, .other: nil
         }
     }

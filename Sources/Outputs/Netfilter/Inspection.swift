@@ -75,21 +75,7 @@ extension Query {
         try ask(
             NFT_MSG_GETCHAIN, "chains", flags: NLM_F_DUMP, { _ in },
             { message in
-                let attributes = Attributes(of: message, after: familyHeaderBytes)
-                guard attributes.first(NFTA_CHAIN_TABLE.rawValue)?.isString(tableName) ?? false,
-                    let text = attributes.first(NFTA_CHAIN_NAME.rawValue)?.string, let name = ChainName(rawValue: text)
-                else { return }
-                let hook = attributes.first(NFTA_CHAIN_HOOK.rawValue)
-                switch name {
-                case .newcomers: found[name] = hook == nil
-                case .arrivals:
-                    guard let hook else { return found[name] = false }
-                    let place = Attributes(in: hook)
-                    found[name] =
-                        place.first(NFTA_HOOK_HOOKNUM.rawValue)?.u32 == Hook.number
-                        && place.first(NFTA_HOOK_PRIORITY.rawValue)?.u32 == UInt32(bitPattern: Hook.priority)
-                        && attributes.first(NFTA_CHAIN_POLICY.rawValue)?.u32 == UInt32(NF_ACCEPT)
-                }
+                if let (name, isInPlace) = ChainName.read(message) { found[name] = isInPlace }
             })
         for name in ChainName.allCases {
             switch found[name] {
@@ -114,12 +100,7 @@ extension Query {
                 mnl_attr_put_u32($0, UInt16(NFTA_OBJ_TYPE.rawValue), UInt32(NFT_OBJECT_COUNTER).bigEndian)
             },
             { message in
-                let attributes = Attributes(of: message, after: familyHeaderBytes)
-                guard attributes.first(NFTA_OBJ_TABLE.rawValue)?.isString(tableName) ?? false,
-                    let text = attributes.first(NFTA_OBJ_NAME.rawValue)?.string, let name = CounterName(rawValue: text),
-                    let data = attributes.first(NFTA_OBJ_DATA.rawValue)
-                else { return }
-                result[name] = Attributes(in: data).first(NFTA_COUNTER_PACKETS.rawValue)?.u64 ?? 0
+                if let (name, packets) = CounterName.read(message) { result[name] = packets }
             })
         return result
     }
@@ -135,11 +116,7 @@ extension Query {
                 mnl_attr_put_strz($0, UInt16(NFTA_RULE_CHAIN.rawValue), chain.rawValue)
             },
             { message in
-                let attributes = Attributes(of: message, after: familyHeaderBytes)
-                guard attributes.first(NFTA_RULE_TABLE.rawValue)?.isString(tableName) ?? false,
-                    attributes.first(NFTA_RULE_CHAIN.rawValue)?.isString(chain.rawValue) ?? false
-                else { return }
-                result.append(attributes.first(NFTA_RULE_EXPRESSIONS.rawValue).map { Array($0.bytes) } ?? [])
+                if let rule = chain.rule(in: message) { result.append(rule) }
             })
         return result
     }
@@ -151,6 +128,50 @@ extension Query {
         } catch {
             guard error.kind == .missing else { throw error }
         }
+    }
+}
+
+extension ChainName {
+    /// The chain that a message describes, when it is one of ours, and whether it stands where it should.
+    static func read(_ message: UnsafePointer<nlmsghdr>) -> (name: ChainName, isInPlace: Bool)? {
+        let attributes = Attributes(of: message, after: familyHeaderBytes)
+        guard attributes.first(NFTA_CHAIN_TABLE.rawValue)?.isString(tableName) ?? false,
+            let text = attributes.first(NFTA_CHAIN_NAME.rawValue)?.string, let name = ChainName(rawValue: text)
+        else { return nil }
+        let hook = attributes.first(NFTA_CHAIN_HOOK.rawValue)
+        switch name {
+        case .newcomers: return (name, hook == nil)
+        case .arrivals:
+            guard let hook else { return (name, false) }
+            let place = Attributes(in: hook)
+            return (
+                name,
+                place.first(NFTA_HOOK_HOOKNUM.rawValue)?.u32 == Hook.number
+                    && place.first(NFTA_HOOK_PRIORITY.rawValue)?.u32 == UInt32(bitPattern: Hook.priority)
+                    && attributes.first(NFTA_CHAIN_POLICY.rawValue)?.u32 == UInt32(NF_ACCEPT)
+            )
+        }
+    }
+
+    /// The expressions of the rule that a message describes, when it is one of this chain.
+    func rule(in message: UnsafePointer<nlmsghdr>) -> [UInt8]? {
+        let attributes = Attributes(of: message, after: familyHeaderBytes)
+        guard attributes.first(NFTA_RULE_TABLE.rawValue)?.isString(tableName) ?? false,
+            attributes.first(NFTA_RULE_CHAIN.rawValue)?.isString(rawValue) ?? false
+        else { return nil }
+        return attributes.first(NFTA_RULE_EXPRESSIONS.rawValue).map { Array($0.bytes) } ?? []
+    }
+}
+
+extension CounterName {
+    /// The named counter that a message describes, when it is one of ours, and its packets.
+    static func read(_ message: UnsafePointer<nlmsghdr>) -> (name: CounterName, packets: UInt64)? {
+        let attributes = Attributes(of: message, after: familyHeaderBytes)
+        guard attributes.first(NFTA_OBJ_TABLE.rawValue)?.isString(tableName) ?? false,
+            let text = attributes.first(NFTA_OBJ_NAME.rawValue)?.string, let name = CounterName(rawValue: text),
+            let data = attributes.first(NFTA_OBJ_DATA.rawValue)
+        else { return nil }
+        return (name, Attributes(in: data).first(NFTA_COUNTER_PACKETS.rawValue)?.u64 ?? 0)
     }
 }
 

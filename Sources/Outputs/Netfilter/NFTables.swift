@@ -84,14 +84,19 @@ package final class NFTables: Firewall {
         try setAllowed(plan.allowed)
     }
 
-    /// For a daemon that only observes: takes an earlier run's rules out and leaves the sets. False when there were none.
-    package func takeOutRules() throws(FirewallError) -> Bool {
+    /// Takes the rules of `owner` out and leaves the sets; those of another stay as they are.
+    package func takeOutRules(of owner: String) throws(FirewallError) -> RulesTakenOut {
         let findings = try query.inspect(ruleset.plan)
-        guard let rules = findings.rules[.arrivals], !rules.isEmpty else { return false }
-        ruleset.plan = FirewallPlan(ports: [])
+        guard let rules = findings.rules[.arrivals], !rules.isEmpty else { return .none }
+        let found = try query.tableOwner() ?? ""
+        guard found == owner else { return .left(owner: found) }
+        ruleset.plan = FirewallPlan(ports: [], owner: owner)
         _ = try put(findings, withRules: true)
-        return true
+        return .done
     }
+
+    /// Who put the table there; empty when its rules do not say, `nil` when there are none.
+    package func owner() throws(FirewallError) -> String? { try query.tableOwner() }
 
     package func repair() throws(FirewallError) -> Repairs {
         let findings = try query.inspect(ruleset.plan)

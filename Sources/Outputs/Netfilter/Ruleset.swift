@@ -188,7 +188,9 @@ struct Ruleset {
         var rules: [Rule] = []
         func rule(_ comment: String) -> Rule { Rule(chain: .newcomers, table: table, comment: comment) }
         for set in [SetName.allowed4, .allowed6] {
-            rules.append(rule("allowed: past everything").source(isIn: set).accept())
+            let isMark = set == .allowed6 && !plan.owner.isEmpty
+            rules.append(
+                rule(isMark ? TableOwner.mark + plan.owner : "allowed: past everything").source(isIn: set).accept())
         }
         for set in [SetName.banned4, .bannedNets4, .banned6, .bannedNets6] {
             rules.append(rule("banned").source(isIn: set).counted(by: .droppedBanned).drop())

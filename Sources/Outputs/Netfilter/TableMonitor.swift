@@ -34,11 +34,7 @@ package final class TableMonitor {
         for _ in 0..<TableMonitor.perCall {
             do {
                 let hasMore = try socket.receive { header in
-                    // Every nf_tables message but that of a new generation begins with its table's name.
-                    let name = Attributes(of: header, after: familyHeaderBytes).first(NFTA_TABLE_NAME.rawValue)
-                    if header.pointee.nlmsg_type != MessageType(NFT_MSG_NEWGEN), name?.isString(tableName) ?? false {
-                        disturb()
-                    }
+                    if TableMonitor.isOfOurTable(header) { disturb() }
                 }
                 if !hasMore { return }
             } catch {
@@ -46,6 +42,13 @@ package final class TableMonitor {
                 disturb()
             }
         }
+    }
+
+    /// Every nf_tables message but that of a new generation begins with its table's name.
+    static func isOfOurTable(_ message: UnsafePointer<nlmsghdr>) -> Bool {
+        guard message.pointee.nlmsg_type != MessageType(NFT_MSG_NEWGEN) else { return false }
+        let name = Attributes(of: message, after: familyHeaderBytes).first(NFTA_TABLE_NAME.rawValue)
+        return name?.isString(tableName) ?? false
     }
 
     private func disturb() {

@@ -24,7 +24,7 @@ extension Shedder {
             one.told = delivery == .delivered ? (one.isBehindLine && one.isProved ? true : nil) : false
             try end(one)
         } else {
-            one.lookLater(from: now)
+            one.lookLater(from: now, atMost: longestPause)
         }
     }
 
@@ -175,7 +175,7 @@ extension Shedder {
         } else if now - one.destroyed > settings.endLimit.nanoseconds {
             giveUpWaiting(one)
         } else {
-            one.nextLook = now + min(max((now - one.destroyed) / 8, 1_000_000), 20_000_000)
+            one.nextLook = now + max(min((now - one.destroyed) / 8, longestPause), 1_000_000)
         }
     }
 

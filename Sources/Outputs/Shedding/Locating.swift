@@ -22,7 +22,7 @@ extension Shedder {
                 // ended a dump is asked, too.
                 if one.connection == nil {
                     guard now >= nextDump else {
-                        one.lookLater(from: now)
+                        one.lookLater(from: now, atMost: longestPause)
                         return
                     }
                     one.connection = try dump(Prefix(ends.peer)).first { ends == Slot.Ends(of: $0) }
@@ -51,7 +51,7 @@ extension Shedder {
         } else if now - one.begun > settings.toldLimit.nanoseconds {
             finish(one, .refused, "no slot of the listener holds the connection")
         } else {
-            one.lookLater(from: now, atLeast: 4_000_000)
+            one.lookLater(from: now, atLeast: 4_000_000, atMost: longestPause)
         }
     }
 
@@ -106,7 +106,7 @@ extension Shedder {
         if one.connection == nil {
             // Its local end may be one never seen: a dump decides.
             if nextDump > now {
-                one.lookLater(from: now)
+                one.lookLater(from: now, atMost: longestPause)
                 return
             }
             one.connection = try dump(Prefix(one.peer.address)).first { $0.peerPort == one.peer.port }

@@ -61,10 +61,11 @@ final class PendingShed {
     /// Whether the order names a connection by the log line of its rejection, so that a reply was due.
     var isBehindLine: Bool { !order.namesAll }
 
-    /// Sets the next look: after an eighth of the time it has taken so far, from 1 ms (the event loop's grain) to
-    /// 20 ms, or what is asked for. Most peers acknowledge after 40 ms, as TCP stacks delay what they have no data to send with.
-    func lookLater(from now: Int64, atLeast pause: Int64 = 1_000_000) {
-        nextLook = now + min(max((now - begun) / 8, pause), 20_000_000)
+    /// Sets the next look: after an eighth of the time it has taken so far, `most` at most, but never before 1 ms (the event
+    /// loop's grain) or what is asked for. Most peers acknowledge after 40 ms, as TCP stacks delay what they have no
+    /// data to send with.
+    func lookLater(from now: Int64, atLeast pause: Int64 = 1_000_000, atMost most: Int64) {
+        nextLook = now + max(min((now - begun) / 8, most), pause)
         looks += 1
     }
 }

@@ -59,9 +59,15 @@ package final class Shedder {
     var localEnds: [Endpoint] = []
     private var timer: (id: Int, deadline: Int64)?
     private var isTicking = false
+    /// What a look takes, as of late.
+    private var lookCost: Int64 = 10_000
 
     /// Looks made in one round of the loop; the rest follows in the next.
     private static let looksPerTick = 256
+
+    /// How long a connection may wait for its next look: 3 ms where few do, 20 ms where looking at all of them would take more
+    /// than a twentieth of the time.
+    var longestPause: Int64 { min(max(20 * Int64(pendingCount) * lookCost, 3_000_000), 20_000_000) }
 
     /// - Parameter mayShed: the allowlist's word, asked for every peer that an order did not name itself.
     package init(
@@ -124,8 +130,9 @@ package final class Shedder {
         // A report may give new orders; they are taken in the round that is running, or by its timer.
         if isTicking { return }
         isTicking = true
+        if !dumpOrders.isEmpty, MonotonicClock.nanoseconds() >= nextDump { dumpForOrders() }
+        // Now, so that what the dump has found is looked at in this round.
         let now = MonotonicClock.nanoseconds()
-        if !dumpOrders.isEmpty, now >= nextDump { dumpForOrders() }
         var looksLeft = Shedder.looksPerTick
         var index = 0
         while index < pending.count, looksLeft > 0 {
@@ -137,6 +144,8 @@ package final class Shedder {
             index += 1
         }
         pending.removeAll { $0.isFinished }
+        let looks = Int64(Shedder.looksPerTick - looksLeft)
+        if looks > 0 { lookCost = (3 * lookCost + (MonotonicClock.nanoseconds() - now) / looks) / 4 }
         isTicking = false
         setTimer()
     }

@@ -14,6 +14,7 @@ struct Pending: Sendable {
     private(set) var bans: [Prefix: BanChange] = [:]
     private(set) var decisions: [(decision: Decision, evidence: [[UInt8]])] = []
     private(set) var samples: [StoredSample] = []
+    private(set) var waves: [Int: StoredWave] = [:]
     private(set) var known: [Prefix: KnownSender] = [:]
     private(set) var counters: [String: Int64] = [:]
     private(set) var positions: [String: String] = [:]
@@ -24,8 +25,8 @@ struct Pending: Sendable {
     private(set) var dropped = 0
 
     var count: Int {
-        bans.count + decisions.count + samples.count + known.count + counters.count + positions.count + allow.count
-            + (mode == nil ? 0 : 1)
+        bans.count + decisions.count + samples.count + waves.count + known.count + counters.count + positions.count
+            + allow.count + (mode == nil ? 0 : 1)
     }
 
     mutating func add(_ record: StoreRecord) {
@@ -44,6 +45,7 @@ struct Pending: Sendable {
         case .sample(let sample):
             samples.append(sample)
             dropped += giveUpOldest(of: &samples, above: Bound.samples)
+        case .wave(let wave): dropped += put(wave, at: wave.number, in: &waves, StoreRecord.mostWaves)
         case .known(let sender): dropped += put(sender, at: sender.prefix, in: &known, Bound.known)
         case .counter(let name, let value): dropped += put(value, at: name, in: &counters, Bound.names)
         case .logPosition(let path, let text): dropped += put(text, at: path, in: &positions, Bound.names)
@@ -65,6 +67,7 @@ struct Pending: Sendable {
         dropped += giveUpOldest(of: &decisions, above: Bound.decisions)
         samples += later.samples
         dropped += giveUpOldest(of: &samples, above: Bound.samples)
+        for (number, wave) in later.waves { dropped += put(wave, at: number, in: &waves, StoreRecord.mostWaves) }
         for (prefix, sender) in later.known { dropped += put(sender, at: prefix, in: &known, Bound.known) }
         for (name, value) in later.counters { dropped += put(value, at: name, in: &counters, Bound.names) }
         for (path, text) in later.positions { dropped += put(text, at: path, in: &positions, Bound.names) }

@@ -30,6 +30,7 @@ enum Retention {
                 "DELETE FROM allow WHERE prefix IN (SELECT prefix FROM allow WHERE until_ns < ?1 LIMIT ?2)", before: now
             )
             removed += try removeSurplus(database, at: now)
+            removed += try removeWaves(database)
         }
         if removed > 0 { return true }
         // Pages are given back only once rows stay: each page moved is written twice.
@@ -58,6 +59,14 @@ enum Retention {
         statement.bind(1, min(last - decisionsKept + 1, first + rowsPerStep))
         try statement.run()
         return removed + database.changes
+    }
+
+    /// The oldest ones, beyond what is kept.
+    private static func removeWaves(_ database: Database) throws(StoreError) -> Int {
+        let statement = try database.statement("DELETE FROM waves WHERE number <= (SELECT max(number) FROM waves) - ?1")
+        statement.bind(1, StoreRecord.mostWaves)
+        try statement.run()
+        return database.changes
     }
 
     /// Above the bound the bans that ended first leave, and the known senders whose time is nearest its end.

@@ -7,7 +7,7 @@ import Events
 /// Times are nanoseconds since 1970 and spans nanoseconds; a prefix is 17 bytes: the address in its mapped form, then
 /// its length in that space. So prefixes sort by address and what lies inside a network is one range.
 enum Schema {
-    static let version = 1
+    static let version = steps.count
 
     /// Makes a new file ours, brings an older one up to date, and refuses what is neither.
     static func prepare(_ database: Database) throws(StoreError) {
@@ -24,16 +24,22 @@ enum Schema {
         let found = try database.integer("PRAGMA user_version")
         if found > version { throw .newer(version: found, known: version) }
         if found < 0 { throw .wrongContent("the database has the impossible schema version \(found)") }
-        if found == 0 {
-            guard try database.integer("SELECT count(*) FROM sqlite_schema") == 0 else {
-                throw .wrongContent("the database holds tables that are not breakwater's")
-            }
+        if found == 0, try database.integer("SELECT count(*) FROM sqlite_schema") != 0 {
+            throw .wrongContent("the database holds tables that are not breakwater's")
+        }
+        for step in steps[found...] {
             try database.transaction { () throws(StoreError) in
-                try database.execute(first)
-                try database.execute("PRAGMA user_version = 1")
+                try database.execute(step.tables)
+                try database.execute(step.version)
             }
         }
     }
+
+    /// What makes each version of the one before; a new file takes them all.
+    private static let steps: [(tables: StaticString, version: StaticString)] = [
+        (first, "PRAGMA user_version = 1"),
+        (waves, "PRAGMA user_version = 2"),
+    ]
 
     /// Looks whether the tables the daemon cannot do without are whole. The long ones, decisions and samples, are left
     /// out: reading them would hold up the start, and a fault there shows when it is met.
@@ -66,11 +72,12 @@ enum Schema {
         "SELECT path, position FROM positions LIMIT 0",
         "SELECT prefix, until_ns, by FROM allow LIMIT 0",
         "SELECT only, enforces, until_ns FROM mode LIMIT 0",
+        "SELECT number, begin_ns, record FROM waves LIMIT 0",
     ]
     private static let checks: [StaticString] = [
         "PRAGMA quick_check(bans)", "PRAGMA quick_check(known)", "PRAGMA quick_check(allow)",
         "PRAGMA quick_check(counters)",
-        "PRAGMA quick_check(positions)", "PRAGMA quick_check(mode)",
+        "PRAGMA quick_check(positions)", "PRAGMA quick_check(mode)", "PRAGMA quick_check(waves)",
     ]
 
     private static let first: StaticString = """

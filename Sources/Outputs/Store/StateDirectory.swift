@@ -10,6 +10,13 @@ package struct StateDirectory: Sendable {
     package init(_ path: String) { self.path = path }
 
     package var databasePath: String { path + "/breakwater.db" }
+    package var historyPath: String { path + "/history.db" }
+
+    /// Who owns the directory; `nil` when that cannot be told.
+    var owner: (user: uid_t, group: gid_t)? {
+        var status = stat()
+        return stat(path, &status) == 0 ? (status.st_uid, status.st_gid) : nil
+    }
 
     /// Creates the directory with mode 0700 when it is missing (not its parents), and takes other people's rights on it.
     func prepare() throws(SystemError) {
@@ -31,24 +38,48 @@ package struct StateDirectory: Sendable {
         return [UInt64(status.st_dev), UInt64(status.st_ino)]
     }
 
+    /// What names this directory among all of the host's while it exists: device and inode, and the path where that is
+    /// plain and has up to 90 bytes.
+    package var identity: String? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        let isPlain = path.utf8.count <= 90 && Record.escaped(path.utf8) == path
+        return "\(status.st_dev):\(status.st_ino)" + (isPlain ? " \(path)" : "")
+    }
+
+    /// Whether a breakwaterd that lives holds the directory of this identity; false also where that cannot be seen.
+    package static func isHeld(_ identity: String) -> Bool {
+        guard let blank = identity.firstIndex(of: " ") else { return false }
+        let directory = StateDirectory(String(identity[identity.index(after: blank)...]))
+        guard directory.identity == identity,
+            let file = try? Descriptor.open(directory.path + "/lock", O_RDONLY | O_NOFOLLOW)
+        else { return false }
+        // Let go at once, with the descriptor.
+        return flock(file.number, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
     /// Moves the database and what SQLite keeps beside it out of the way. Returns the new name.
-    func moveDatabaseAside(at time: Instant) throws(SystemError) -> String {
+    func moveDatabaseAside(at time: Instant) throws(SystemError) -> String { try moveAside("breakwater.db", at: time) }
+
+    /// The same with a file of this directory; the newest three of it that were moved aside stay.
+    func moveAside(_ file: String, at time: Instant) throws(SystemError) -> String {
         let t = CivilTime(time)
         let stamp =
             padded(t.year, 4) + padded(t.month, 2) + padded(t.day, 2) + "-" + padded(t.hour, 2) + padded(t.minute, 2)
             + padded(t.second, 2)
-        let name = StateDirectory.asidePrefix + stamp
+        let prefix = file + ".corrupt-"
+        let name = prefix + stamp
         for suffix in StateDirectory.companions {
-            if rename(databasePath + suffix, path + "/" + name + suffix) != 0, errno != ENOENT {
-                throw SystemError("rename", databasePath + suffix)
+            if rename(path + "/" + file + suffix, path + "/" + name + suffix) != 0, errno != ENOENT {
+                throw SystemError("rename", path + "/" + file + suffix)
             }
         }
-        removeOldAside()
+        removeOld(prefix)
         return name
     }
 
     /// Keeps the newest three: their names carry their time.
-    private func removeOldAside() {
+    private func removeOld(_ prefix: String) {
         guard let directory = opendir(path) else { return }
         defer { closedir(directory) }
         var names: Set<String> = []
@@ -58,16 +89,13 @@ package struct StateDirectory: Sendable {
                     String(cString: $0)
                 }
             }
-            if name.hasPrefix(StateDirectory.asidePrefix) {
-                names.insert(String(name.prefix(StateDirectory.asidePrefix.utf8.count + 15)))
-            }
+            if name.hasPrefix(prefix) { names.insert(String(name.prefix(prefix.utf8.count + 15))) }
         }
         for name in names.sorted().dropLast(3) {
             for suffix in StateDirectory.companions { unlink(path + "/" + name + suffix) }
         }
     }
 
-    private static let asidePrefix = "breakwater.db.corrupt-"
     /// The file itself, its write-ahead log and the log's index (sqlite.org/wal.html).
     private static let companions = ["", "-wal", "-shm"]
 }

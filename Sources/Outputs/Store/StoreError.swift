@@ -23,6 +23,15 @@ package enum StoreError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The caller may not.
+    package var isPermission: Bool {
+        switch self {
+        case .system(let error), .directory(let error): [EACCES, EPERM].contains(error.code)
+        case .sqlite(let error): error.code & 0xff == SQLITE_PERM || [EACCES, EPERM].contains(error.systemCode)
+        case .wrongContent, .newer: false
+        }
+    }
+
     /// What helps.
     enum Remedy {
         /// The file is beyond use: move it aside and begin afresh.

@@ -77,13 +77,16 @@ package struct StoreReader: Sendable {
             { $0.bind(1, limit) }, decision)
     }
 
-    /// Samples after `time`, the oldest first.
-    package func samples(since time: Instant, atMost limit: Int) throws(StoreError) -> [StoredSample] {
+    /// Samples after `time`, up to `end`, the oldest first.
+    package func samples(
+        since time: Instant, to end: Instant = .distantFuture, atMost limit: Int
+    ) throws(StoreError) -> [StoredSample] {
         try rows(
-            "SELECT at_ns, connections, slots, new FROM samples WHERE at_ns > ?1 ORDER BY at_ns LIMIT ?2",
+            "SELECT at_ns, connections, slots, new FROM samples WHERE at_ns > ?1 AND at_ns <= ?2 ORDER BY at_ns LIMIT ?3",
             {
                 $0.bind(1, time)
-                $0.bind(2, limit)
+                $0.bind(2, end)
+                $0.bind(3, limit)
             }
         ) {
             StoredSample(time: $0.instant(0), connections: $0.integer(1), slots: $0.integer(2), new: $0.integer(3))
@@ -128,6 +131,7 @@ package struct StoreReader: Sendable {
         for (name, value) in (try? counters()) ?? [:] { pending.add(.counter(name, value)) }
         for (path, text) in (try? logPositions()) ?? [:] { pending.add(.logPosition(path: path, text: text)) }
         if let override = try? modeOverride(at: ever) { pending.add(.mode(override)) }
+        for wave in (try? waves(atMost: StoreRecord.mostWaves)) ?? [] { pending.add(.wave(wave)) }
         return pending
     }
 }
@@ -135,13 +139,18 @@ package struct StoreReader: Sendable {
 // MARK: - Rows to values
 
 extension StoreReader {
-    /// All rows of a query; none when there is no database yet.
-    private func rows<Row>(
+    /// A connection for one question; `nil` when there is no database yet.
+    func open() throws(StoreError) -> Database? {
+        if access(path, F_OK) != 0, errno == ENOENT { return nil }
+        // The loop asks: better no answer than a long wait.
+        return try Database(path, .readOnly, busyTimeoutMilliseconds: 50)
+    }
+
+    /// All rows of a query.
+    func rows<Row>(
         _ sql: StaticString, _ bind: (Statement) -> Void = { _ in }, _ read: (Statement) -> Row?
     ) throws(StoreError) -> [Row] {
-        if access(path, F_OK) != 0, errno == ENOENT { return [] }
-        // The loop asks: better no answer than a long wait.
-        let database = try Database(path, .readOnly, busyTimeoutMilliseconds: 50)
+        guard let database = try open() else { return [] }
         let statement = try database.statement(sql)
         bind(statement)
         var rows: [Row] = []

@@ -10,6 +10,8 @@ package enum StoreRecord: Sendable {
     /// A decision with the log lines that led to it; each is cut to `StoreRecord.mostEvidenceBytes`.
     case decision(Decision, evidence: [[UInt8]])
     case sample(StoredSample)
+    /// A wave as it now stands; takes the place of what is known of its number.
+    case wave(StoredWave)
     case known(KnownSender)
     /// A counter's value now, not its growth.
     case counter(String, Int64)
@@ -22,6 +24,8 @@ package enum StoreRecord: Sendable {
 
     package static let mostEvidenceBytes = 300
     package static let mostEvidenceLines = 4
+    /// Waves that are kept: one a day for thirteen years.
+    package static let mostWaves = 5000
 }
 
 /// A ban with what it has done. It lasts while `ban.until` lies ahead; afterwards it is the source's history.

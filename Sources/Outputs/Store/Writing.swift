@@ -13,6 +13,7 @@ extension Database {
         }
         for (decision, evidence) in pending.decisions { try write(decision, evidence) }
         for sample in pending.samples { try write(sample) }
+        for wave in pending.waves.values { try write(wave) }
         for sender in pending.known.values { try write(sender) }
         for (name, value) in pending.counters {
             let statement = try statement(

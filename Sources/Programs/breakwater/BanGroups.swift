@@ -8,6 +8,8 @@ struct BanGroups {
         var bans = 0
         var hits = 0
         var shed = 0
+        /// Why all of it is banned, when it is.
+        var why: String?
     }
 
     private let by: List.Grouping
@@ -20,7 +22,13 @@ struct BanGroups {
         self.by = by
         switch by {
         case .net:
-            for row in rows { count(row, BanGroups.net(row.prefix).description) }
+            var networks = PrefixTable<String>()
+            for row in rows where !row.prefix.isHost { networks[row.prefix] = row.why }
+            for row in rows {
+                let net = BanGroups.net(row.prefix, networks)
+                count(row, net.description)
+                groups[net.description]?.why = networks[net]
+            }
         case .class:
             for row in rows { count(row, row.why) }
         case .asn, .country:
@@ -47,8 +55,13 @@ struct BanGroups {
     /// Never left out: a table whose lines do not add up to the whole is not believed.
     private static let unlocated = "unlocated"
 
-    private static func net(_ prefix: Prefix) -> Prefix {
-        Prefix(prefix.address, bits: min(Int(prefix.bits), prefix.isIPv4 ? 120 : 48))
+    /// The widest network that is banned as a whole around a ban, or its /24 or /48.
+    private static func net(_ prefix: Prefix, _ networks: PrefixTable<String>) -> Prefix {
+        let usual = Prefix(prefix.address, bits: min(Int(prefix.bits), prefix.isIPv4 ? 120 : 48))
+        guard let widest = networks.outermost(containing: prefix)?.prefix, widest.bits < usual.bits else {
+            return usual
+        }
+        return widest
     }
 
     private mutating func count(_ row: BanRow, _ key: String, _ fields: () -> [(String, JSON)] = { [] }) {
@@ -65,6 +78,7 @@ struct BanGroups {
             let values = sorted.map { key, group in
                 (by == .net || by == .class ? [(by.rawValue, .string(key))] : names[key] ?? [])
                     + [("bans", JSON(group.bans)), ("hits", JSON(group.hits)), ("shed", JSON(group.shed))]
+                    + (by == .net ? [("why", JSON(group.why))] : [])
             }
             if jsonl {
                 for value in values { common.say(JSON.object(value + credit).description) }
@@ -79,11 +93,12 @@ struct BanGroups {
             [
                 by == .class ? Record.escaped(key.utf8, limit: 60) : String(key.prefix(60)), "\(group.bans)",
                 "\(group.hits)", "\(group.shed)",
-            ]
+            ] + (by == .net ? [Record.escaped((group.why ?? "").utf8, limit: 60)] : [])
         }
         let heads: [List.Grouping: String] = [.net: "NET", .class: "WHY", .asn: "AS", .country: "COUNTRY"]
         let head = heads[by] ?? ""
-        common.say(table([[head, "BANS", "HITS", "SHED"]] + cells, rightAligned: [1, 2, 3]).joined(separator: "\n"))
+        let titles = [head, "BANS", "HITS", "SHED"] + (by == .net ? ["BANNED AS A WHOLE"] : [])
+        common.say(table([titles] + cells, rightAligned: [1, 2, 3]).joined(separator: "\n"))
         for credit in credits { common.say(credit) }
     }
 }

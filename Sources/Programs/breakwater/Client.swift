@@ -57,6 +57,19 @@ final class Client {
         guard isSent else { throw Failure(ExitStatus.unavailable, "the daemon closed the connection") }
     }
 
+    /// A daemon that does not answer within `span` is taken for one that has gone.
+    func limitWaiting(to span: Duration) {
+        var time = timeval(tv_sec: Int(span.nanoseconds / 1_000_000_000), tv_usec: 0)
+        setsockopt(
+            descriptor.number, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    /// For an event loop; it stays ours.
+    var number: Int32 { descriptor.number }
+
+    /// Whether `next` has one without waiting.
+    var hasRecord: Bool { input[start...].contains(0x0a) }
+
     /// The next record, or `nil` at the daemon's end.
     func next() throws -> Record? {
         while true {

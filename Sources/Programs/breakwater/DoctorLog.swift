@@ -9,14 +9,37 @@ import Posix
 extension Examination {
     mutating func checkLog() {
         if case .places(let places) = settings.mta.log {
-            for case .syslog(let address) in places {
-                add(.ok, "log", "\(address): received by the daemon; breakwater status shows what each host sends")
+            for case .syslog(let address) in places { checkPort(address) }
+            let readable = places.filter { place in
+                if case .syslog = place { return false }
+                guard case .pattern(let text) = place else { return true }
+                var pattern = PathPattern(text)
+                if !pattern.files().isEmpty { return true }
+                add(.fail, "log", "\(shown(text)) names no file", "set [mta] log; is a syslog daemon running?")
+                return false
             }
-            if places.allSatisfy({ if case .syslog = $0 { true } else { false } }) { return }
+            if readable.isEmpty { return }
         }
         do {
             for name in try LogInput.configured(settings) where name != "-" { try checkLog(name) }
         } catch { add(.fail, "log", (error as? Failure)?.text ?? "\(error)") }
+    }
+
+    /// A port that the daemon has, or could have.
+    private mutating func checkPort(_ address: SyslogAddress) {
+        if case .success = daemon {
+            return add(.ok, "log", "\(address): received by the daemon; breakwater status shows what each host sends")
+        }
+        do throws(SystemError) {
+            _ = try SyslogReceiver(
+                name: "\(address)", address: address.address, port: address.port, udp: address.isUDP,
+                tcp: address.isTCP, senders: [], ownHost: "")
+            add(.ok, "log", "\(address): the port is free for the daemon")
+        } catch {
+            add(
+                .fail, "log", "\(address): \(errnoText(error.code))",
+                SyslogReceiver.remedy(for: error, port: address.port, udp: address.isUDP, tcp: address.isTCP))
+        }
     }
 
     private mutating func checkLog(_ name: String) throws {
@@ -36,7 +59,9 @@ extension Examination {
             add(
                 .fail, "log", "\(shown(name)): \(errnoText(error.code))",
                 error.code == EACCES ? "run as root" : "set [mta] log; is a syslog daemon running?")
-        } catch let problem as LogProblem { add(.fail, "log", problem.description, "run as root, or set [mta] log") }
+        } catch let problem as LogProblem {
+            add(.fail, "log", problem.text, problem.remedy ?? "run as root, or set [mta] log")
+        }
     }
 
     private mutating func look(at name: String) throws -> (lines: Int, events: Int, rejections: Int) {
@@ -46,6 +71,11 @@ extension Examination {
         let now = LocalTime.now
         var clock = LogClock(reference: now)
         var first: Instant?
+        defer {
+            if reader.overflowed > 0 {
+                add(.warn, "exim", overflowText(reader.overflowed), "end such connections in an ACL: docs/mtas/exim.md")
+            }
+        }
         try eachLastLine(of: name, now) { bytes in
             lines += 1
             guard reader.read(bytes, into: &event) else { return }
@@ -73,6 +103,10 @@ extension Examination {
         if let problem = journal.problem { throw problem }
         _ = try journal.readAvailable(maxBytes: 8 << 20) { line, _ in body(line) }
     }
+}
+
+func overflowText(_ count: Int) -> String {
+    "\(grouped(count)) entries had no room in Exim's buffer, as a client filled it with its HELO: nobody is banned for them"
 }
 
 /// The last bytes of a file, from the begin of a line on.

@@ -131,8 +131,12 @@ struct Examination {
             for port in settings.mta.ports where !open.contains(port) {
                 add(.warn, "mta", "nobody listens on port \(port)", "take it out of [mta] ports")
             }
-            let found = try runningServers(settings)
-            servers = found.servers
+            let found = try listeningServers(settings)
+            let kind = settings.mta.onlyKind
+            servers = found.servers.filter { $0.fits(kind) }
+            if let misfit = RunningServer.misfit(found.servers, kind) {
+                add(servers.isEmpty ? .fail : .warn, "mta", misfit.text, misfit.remedy)
+            }
             for server in servers {
                 let ports = server.listener.ports.map(String.init).joined(separator: ", ")
                 add(
@@ -145,9 +149,6 @@ struct Examination {
                     geteuid() == 0
                         ? "bans work from its log all the same: set [mta] log and slots; is it a proxy, or on another host?"
                         : "run as root to see it")
-            }
-            if servers.isEmpty, found.unknownPorts.isEmpty {
-                add(.fail, "mta", "a mail server of another kind listens", "set [mta] kind to \"auto\" or to its kind")
             }
         } catch { add(.fail, "mta", "\(error)", "the kernel has no sock_diag: is inet_diag built or loadable?") }
     }

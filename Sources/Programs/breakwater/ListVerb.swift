@@ -115,7 +115,10 @@ struct Why: ParsableCommand {
                         ("count", JSON(last.integer("count"))), ("why", JSON(last["why"])),
                         ("known_sender", .bool(last["known"] == "yes")),
                         ("authenticated", .bool(last["authenticated"] == "yes")),
-                        ("allowed_by", JSON(last["allowed"])), ("history", .array(history)),
+                        ("allowed_by", JSON(last["allowed"])), ("around", JSON(last["around"])),
+                        ("neighbours", JSON(last.integer("neighbours"))),
+                        ("neighbours_exact", last["neighbours_exact"].map { .bool($0 == "yes") } ?? .null),
+                        ("history", .array(history)),
                     ] + Locations(common).fields(prefix.address)
                 ).description)
             return try finish(last)
@@ -135,6 +138,16 @@ struct Why: ParsableCommand {
         }
         if let allowed = last["allowed"] { first += ", allowed by \(allowed)" }
         common.say(first)
+        if let around = last["around"], let until = last.instant("around_until") {
+            common.say(
+                "  inside \(around), which is banned as well"
+                    + (until == .distantFuture ? "" : " until \(LocalTime.clock(until, now: now))")
+                    + ": " + Record.escaped((last["around_why"] ?? "").utf8, limit: 60))
+        }
+        if let neighbours = last["neighbours"] {
+            let sign = last["neighbours_exact"] == "no" ? "about " : ""
+            common.say("  sources of that network banned within the hour: \(sign)\(neighbours)")
+        }
         for row in rows {
             let time = row.instant("time").map { LocalTime.clock($0, now: now) } ?? ""
             common.say("  \(time)  \(Why.words(row))")

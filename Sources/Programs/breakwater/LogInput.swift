@@ -86,7 +86,8 @@ final class LogInput {
     }
 
     private static func found(_ settings: Settings) throws -> [String] {
-        let (names, usual) = MailLog.names(of: try runningServers(settings).servers)
+        let (names, usual) = MailLog.names(
+            of: try listeningServers(settings).servers.filter { $0.fits(settings.mta.onlyKind) })
         guard usual?.exists ?? true else {
             throw Failure(
                 ExitStatus.noInput,

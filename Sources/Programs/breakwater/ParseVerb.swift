@@ -79,6 +79,7 @@ struct Parse: ParsableCommand {
                     "\(grouped(lines)) lines, \(grouped(events)) read, \(grouped(lines - events)) of no concern")
             }
         }
+        if reader.overflowed > 0, !common.quiet { Terminal.warn(overflowText(reader.overflowed)) }
         if let failure { throw failure }
         if events == 0 {
             throw Failure(

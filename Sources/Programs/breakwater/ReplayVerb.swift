@@ -22,9 +22,10 @@ struct Replay: ParsableCommand {
     @Option(name: .customLong("set"), help: ArgumentHelp("A setting for this run.", valueName: "key=value"))
     var changes: [String] = []
     @Option(
-        help: ArgumentHelp("How long a rejected connection holds its slot when nothing is done.", valueName: "duration")
-    )
-    var hold = "608s"
+        help: ArgumentHelp(
+            "How long a rejected connection holds its slot when nothing is done; by default as its mail server has it.",
+            valueName: "duration"))
+    var hold: String?
     @OptionGroup var common: CommonOptions
 
     func run() throws {
@@ -38,8 +39,7 @@ struct Replay: ParsableCommand {
             } catch { throw Failure(ExitStatus.usage, error.description) }
         }
         let names = try files.isEmpty ? LogInput.configured(settings) : files
-        guard let held = try readSpan(hold) else { return }
-        var run = ReplayRun(settings, hold: held)
+        var run = ReplayRun(settings, hold: try readSpan(hold))
         var logs = try MergedLogs(names)
         while logs.next({ run.hear($0, isCut: $1.isCut, at: $2) }) {}
         run.finish()
@@ -56,7 +56,10 @@ struct Replay: ParsableCommand {
 /// Lines through parser and policy, with the clock of the log.
 private struct ReplayRun {
     private let settings: Settings
-    private let hold: Duration
+    /// `nil`: as each mail server has it.
+    private let hold: Duration?
+    /// Whose connections were rejected.
+    private var rejecting: Set<MTA> = []
     private var reader: LogReader
     private var policy: Policy
     private var event = Event()
@@ -73,6 +76,7 @@ private struct ReplayRun {
     private var banned: [Prefix: Int] = [:]
     private var bans = 0
     private var sheds: Set<Endpoint> = []
+    private var networks = ReplayNetworks()
     private var accepted: [IPAddress: Int] = [:]
     /// A connection rejected: from when, until when its slot would be held.
     private struct Endpoint: Hashable {
@@ -82,7 +86,7 @@ private struct ReplayRun {
     }
     private var slots = SlotCurve()
 
-    init(_ settings: Settings, hold: Duration) {
+    init(_ settings: Settings, hold: Duration?) {
         self.settings = settings
         self.hold = hold
         reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
@@ -108,18 +112,23 @@ private struct ReplayRun {
         if first == nil { first = now }
         last = now
         if now >= nextBeat {
-            _ = policy.advance(to: now)
+            networks.end(policy.advance(to: now))
             nextBeat = now + ReplayRun.beat
         }
         policy.judge(event, at: now)
         if event.kind == .acceptance, !event.precedesReply, let peer = event.peer { accepted[peer, default: 0] += 1 }
-        if event.kind == .connect, let peer = event.peer, let port = event.port {
-            slots.begin(peer, port, at: now, refused: policy.ledger.ban(covering: peer) != nil)
+        if event.kind == .connect, let peer = event.peer, let key = SlotCurve.key(of: event) {
+            slots.begin(peer, key, at: now, refused: policy.ledger.ban(covering: peer) != nil)
         }
-        if event.kind == .disconnect, let peer = event.peer, let port = event.port { slots.end(peer, port, at: now) }
+        if event.kind == .disconnect, let peer = event.peer, let key = SlotCurve.key(of: event) {
+            slots.end(peer, key, at: now)
+        }
         var isShed = false
         for order in policy.takeOrders() {
+            networks.follow(order, policy)
             switch order {
+            // A network is no source, and a host that returns to the set is banned already.
+            case .ban(let ban) where policy.isByEvidence(ban) || ban.since != now: break
             case .ban(let ban):
                 bans += 1
                 banned[ban.prefix, default: 0] += 1
@@ -130,11 +139,13 @@ private struct ReplayRun {
                 } else {
                     sheds.insert(Endpoint(peer: shed.peer, port: 0, second: now.seconds))
                 }
-            case .unban, .remember, .alarm: break
+            case .unban, .cover, .remember, .alarm: break
             }
         }
         if event.kind == .rejection || event.kind == .authFailure, event.code != nil, let peer = event.peer {
-            slots.reject(peer, event.port ?? 0, at: now, hold: hold, isShed: isShed)
+            rejecting.insert(event.mta)
+            slots.reject(
+                peer, SlotCurve.key(of: event) ?? 0, at: now, hold: hold ?? event.mta.usualHold, isShed: isShed)
         }
     }
 
@@ -144,6 +155,7 @@ private struct ReplayRun {
         for (peer, count) in accepted {
             let block = policy.sourceBlock(peer)
             if banned[block] != nil { found[block, default: 0] += count }
+            if let network = networks.around(peer) { found[network, default: 0] += count }
         }
         return found.map { ($0.key, $0.value) }.sorted { $0.prefix < $1.prefix }
     }
@@ -158,6 +170,7 @@ private struct ReplayRun {
             + "slot-seconds of rejected connections at most \(grouped(curve.secondsBefore)) -> \(grouped(curve.secondsAfter)), "
             + "peak \(grouped(curve.peakBefore)) -> \(grouped(curve.peakAfter))"
         let both = alsoAccepted
+        text += networks.clause
         if window.late > 0 { text += "; \(grouped(window.late)) events more than a minute out of order" }
         text += both.isEmpty ? "; none of them sent accepted mail" : "; \(both.count) of them also sent accepted mail:"
         return [text]
@@ -165,6 +178,17 @@ private struct ReplayRun {
                 "  \($0.prefix.shortDescription)  \($0.messages) message\($0.messages == 1 ? "" : "s") accepted"
             }
             + (both.count > 50 ? ["  ... and \(both.count - 50) more (--json lists all)"] : [])
+            + networks.lines
+    }
+
+    /// How long each mail server was taken to hold a rejected connection.
+    private var holds: [JSON] {
+        rejecting.sorted { $0.rawValue < $1.rawValue }.map { mta in
+            JSON.object([
+                ("mta", .string(mta.rawValue)),
+                ("hold_s", .integer((hold ?? mta.usualHold).nanoseconds / 1_000_000_000)),
+            ])
+        }
     }
 
     var json: JSON {
@@ -178,8 +202,13 @@ private struct ReplayRun {
                 ("slot_seconds_after", JSON(curve.secondsAfter)), ("peak_before", JSON(curve.peakBefore)),
                 ("peak_after", JSON(curve.peakAfter)),
                 ("also_accepted", .array(alsoAccepted.map { .string($0.prefix.description) })),
-                ("sources", JSON(banned.count)), ("late", JSON(window.late)),
-                ("hold_s", .integer(hold.nanoseconds / 1_000_000_000)),
+                ("sources", JSON(banned.count)), ("networks", networks.json),
+                ("elements_most", JSON(networks.mostElements)), ("late", JSON(window.late)),
+                (
+                    "hold_s",
+                    JSON((hold ?? rejecting.map(\.usualHold).max()).map { Int($0.nanoseconds / 1_000_000_000) })
+                ),
+                ("holds", .array(holds)),
             ])
     }
 }
@@ -187,7 +216,7 @@ private struct ReplayRun {
 /// How many slots rejected connections held, as they were and as they would have been. An estimate: a log tells when a
 /// connection began and was rejected, not when it ended, so an end that is not logged is `hold` after the rejection.
 private struct SlotCurve {
-    private var open: [IPAddress: [UInt16: (begin: Instant, refused: Bool)]] = [:]
+    private var open: [IPAddress: [Int64: (begin: Instant, refused: Bool)]] = [:]
     private var openCount = 0
     private var steps: [(at: Int64, before: Int, after: Int)] = []
     private var secondsBefore: Int64 = 0
@@ -195,21 +224,24 @@ private struct SlotCurve {
     /// Connections remembered at once: without a logged end nothing says that one is over.
     private static let limit = 500_000
 
-    mutating func begin(_ peer: IPAddress, _ port: UInt16, at now: Instant, refused: Bool) {
+    /// One connection of a peer: by its port, or by the process that serves it.
+    static func key(of event: Event) -> Int64? { event.port.map { Int64($0) } ?? event.pid.map { -Int64($0) } }
+
+    mutating func begin(_ peer: IPAddress, _ key: Int64, at now: Instant, refused: Bool) {
         if openCount >= SlotCurve.limit {
             open = [:]
             openCount = 0
         }
-        if open[peer, default: [:]].updateValue((now, refused), forKey: port) == nil { openCount += 1 }
+        if open[peer, default: [:]].updateValue((now, refused), forKey: key) == nil { openCount += 1 }
     }
 
-    mutating func end(_ peer: IPAddress, _ port: UInt16, at now: Instant) {
-        if open[peer]?.removeValue(forKey: port) != nil { openCount -= 1 }
+    mutating func end(_ peer: IPAddress, _ key: Int64, at now: Instant) {
+        if open[peer]?.removeValue(forKey: key) != nil { openCount -= 1 }
     }
 
     /// Counted once for each connection, at its first rejection.
-    mutating func reject(_ peer: IPAddress, _ port: UInt16, at now: Instant, hold: Duration, isShed: Bool) {
-        guard let entry = open[peer]?.removeValue(forKey: port) else { return }
+    mutating func reject(_ peer: IPAddress, _ key: Int64, at now: Instant, hold: Duration, isShed: Bool) {
+        guard let entry = open[peer]?.removeValue(forKey: key) else { return }
         openCount -= 1
         let end = now + hold
         secondsBefore += (end - entry.begin).nanoseconds / 1_000_000_000

@@ -17,10 +17,19 @@ struct Status: ParsableCommand {
 }
 
 struct Top: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One line: slots, new connections, bans, sheds.")
+    static let configuration = CommandConfiguration(
+        abstract: "Live: slots, rates, waves, the worst sources; in a pipe one line.",
+        discussion: """
+            Keys: q quits, s sorts, tab changes the list, up and down select, b bans and a allows what is selected.
+            """)
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        if Terminal.isOutputTerminal, Terminal.isInputTerminal, !common.json, !common.quiet,
+            environment("TERM") ?? "dumb" != "dumb"
+        {
+            return try LiveTop(path: common.socketPath, style: common.style).run()
+        }
         var status = Record("row")
         try common.connect().ask(.status) { status = $0 }
         if common.json { return common.say(StatusAnswer.json(status, of: "top").description) }
@@ -58,6 +67,7 @@ enum StatusAnswer {
             slots += "   peak today \(grouped(peak)) at \(LocalTime.clock(at).prefix(5))"
         }
         lines.append(slots)
+        if let wave = WaveState(row) { lines.append("wave       " + wave.sentence(now)) }
         lines.append(
             "bans       \(number("bans"))\(mode == "observing" ? " noted, none in force" : "") "
                 + "(\(number("by_hand")) by hand, \(number("networks")) networks)   "
@@ -111,6 +121,7 @@ enum StatusAnswer {
                 ("last_line", time("last_line")),
                 ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
                 ("connections", integer("connections")), ("new_per_second", integer("new_per_second")),
+                ("wave", WaveState(row)?.json ?? .null),
                 ("bans", integer("bans")), ("by_hand", integer("by_hand")), ("networks", integer("networks")),
                 ("known_senders", integer("known")),
                 ("suspended_zones", .array((row["suspended"] ?? "").split(separator: " ").map { .string(String($0)) })),

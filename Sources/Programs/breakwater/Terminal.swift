@@ -55,6 +55,8 @@ struct Style {
     }
 
     func bold(_ text: String) -> String { isOn ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+    /// Marked beside the text, too, where it matters.
+    func reverse(_ text: String) -> String { isOn ? "\u{1b}[7m\(text)\u{1b}[0m" : text }
     func bad(_ text: String) -> String { isOn ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
     func good(_ text: String) -> String { isOn ? "\u{1b}[32m\(text)\u{1b}[0m" : text }
 }

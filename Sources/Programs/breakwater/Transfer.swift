@@ -7,6 +7,8 @@ import Events
 import Glibc
 import LogIntake
 import Posix
+import SettingsFiles
+import Store
 
 /// `export` and `import`: bans out and in again.
 struct Export: ParsableCommand {
@@ -40,7 +42,7 @@ struct Export: ParsableCommand {
         case .dnsbl: DNSBLZone.lines(try BanRow.all(common).map(\.prefix), at: now)
         case .plain: try BanRow.all(common).map(\.prefix.shortDescription)
         case .jsonl: try BanRow.all(common).map { $0.json(now).description }
-        case .tsv: try BanRow.all(common).map { Export.row($0, now) }
+        case .tsv: try BanRow.all(common).map { BanListLine($0.prefix, span: $0.left(now), why: $0.why).text }
         case .prometheus: try figures()
         }
     }
@@ -50,12 +52,6 @@ struct Export: ParsableCommand {
         let set = (row.prefix.isHost ? "banned" : "banned_nets") + (row.prefix.isIPv4 ? "4" : "6")
         let timeout = left == .forever ? "" : " timeout \(max(1, left.nanoseconds / 1_000_000_000))s"
         return "add element inet breakwater \(set) { \(row.prefix.shortDescription)\(timeout) }"
-    }
-
-    private static func row(_ row: BanRow, _ now: Instant) -> String {
-        let left = row.left(now)
-        let end = left == .forever ? "forever" : "\(max(1, left.nanoseconds / 1_000_000_000))s"
-        return "\(row.prefix.shortDescription)\t\(end)\t\(Record.escaped(row.why.utf8))"
     }
 
     private func figures() throws -> [String] {
@@ -77,8 +73,10 @@ struct Import: ParsableCommand {
             Local, private and reserved networks are bad lines. A list is known again by its file's name: one that names
             less than half of the networks it has in force is refused, as it may have been cut off.
             """)
-    @Argument(help: "A file, or -")
-    var file: String
+    @Argument(help: "A file, or -; with --log any number of logs.")
+    var files: [String]
+    @Flag(help: "Count old mail logs for reports, and ban nobody; what was counted before is left out.")
+    var log = false
     @Option(name: .customLong("for"), help: ArgumentHelp("Span for lines that name none.", valueName: "duration"))
     var span: String?
     @Flag(help: "Do not ask, however wide a network, and take a list that shrank.")
@@ -89,7 +87,14 @@ struct Import: ParsableCommand {
     /// Requests on their way before an answer is waited for.
     private static let window = 64
 
+    /// The list.
+    private var file: String { files.first ?? "-" }
+
     func run() throws {
+        if log { return try countLogs() }
+        guard files.count == 1 else {
+            throw Failure(ExitStatus.usage, "import: one list at a time; --log takes any number of mail logs")
+        }
         let fallback = try readSpan(span)
         let list = try readList()
         let client = try common.connect()
@@ -134,11 +139,39 @@ struct Import: ParsableCommand {
         if imported == 0 { throw Failure(ExitStatus.no, "") }
     }
 
+    private func countLogs() throws {
+        guard span == nil, !yes else { throw Failure(ExitStatus.usage, "import --log bans nobody: no --for, no --yes") }
+        let settings = try readSettings(common)
+        let history: History
+        do throws(StoreError) { history = try History(StateDirectory(settings.stateDirectory)) } catch {
+            throw Failure(error.isPermission ? ExitStatus.noPermission : 74, "the history cannot be written: \(error)")
+        }
+        var counting = LogImport(history)
+        var failure: Failure?
+        for name in files {
+            var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
+            do { try counting.read(name, with: &reader, isDryRun: change.dryRun) } catch let error as Failure {
+                failure = failure ?? error
+            }
+        }
+        if common.json {
+            common.say(
+                JSON.document("import", [("events", JSON(counting.counted)), ("known", JSON(counting.known))])
+                    .description)
+        } else {
+            common.say(
+                "\(change.dryRun ? "would count" : "counted") \(grouped(counting.counted)) events, "
+                    + "\(grouped(counting.known)) were counted before")
+        }
+        if let failure { throw failure }
+        if counting.counted + counting.known == 0 { throw Failure(ExitStatus.no, "") }
+    }
+
     /// The lines that name a network, by their numbers, and how many are bad; those are told.
     private func readList() throws -> (lines: [(number: Int, line: BanListLine)], bad: Int) {
         var lines: [(number: Int, line: BanListLine)] = []
         var bad = 0
-        for (index, text) in try readText(file).split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, text) in BanListLine.lines(try readText(file)).enumerated() {
             do throws(BanListError) {
                 if let line = try BanListLine(text) { lines.append((index + 1, line)) }
             } catch {

@@ -12,8 +12,10 @@ import Netlink
 import Policy
 import Posix
 import ProcFS
+import Reports
 import Shedding
 import Store
+import Waves
 
 /// The loop in which everything meets: lines come in, policy judges them, orders go out, outcomes are written down.
 ///
@@ -25,9 +27,15 @@ final class Agent {
     let clock = AnchoredClock()
     let journal: Journal
     let store: StoreWriter
+    let history: HistoryWriter
+    /// Counted since it was last handed to the history.
+    var gathered = Agent.emptyTally()
     let started: Instant
     /// Held for life: one daemon for a state directory.
     private let lock: StateLock?
+    /// Under which our rules stand in the kernel (docs/decisions/observe.md); empty without the lock, as then another
+    /// daemon may have the same directory.
+    let tableOwner: String
 
     var settings: Settings
     var policy: Policy
@@ -37,6 +45,10 @@ final class Agent {
     /// Where reading ended in those that are not followed any more.
     var leftPositions: [String: String] = [:]
     var tally = Tally()
+    var waves: WaveWatch
+    /// Rejections of late, by what would be banned for them and by /24 and /48.
+    var rejectedSources = Lately<Prefix>(limit: 4096)
+    var rejectedNetworks = Lately<Prefix>(limit: 2048)
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
     var modeOverride: ModeOverride?
@@ -103,9 +115,12 @@ final class Agent {
         loop = try EventLoop()
         started = clock.now
         let directory = StateDirectory(settings.stateDirectory)
-        lock = try Agent.lockState(directory, journal)
+        let lock = try Agent.lockState(directory, journal)
+        tableOwner = lock == nil ? "" : directory.identity ?? ""
+        self.lock = lock
         let clock = self.clock
         store = try StoreWriter(directory) { clock.now }
+        history = try HistoryWriter(directory, merging: Agent.mergeHistory) { clock.now }
         let memory = Agent.recall(store, settings, at: started, journal)
         let isEnforcing = memory.mode.map(\.enforces) ?? (settings.mode == .enforce)
         let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }
@@ -117,6 +132,7 @@ final class Agent {
             settings: settings.mta, positions: memory.positions, isFromStart: options.fromStart)
         logs = try Agent.openLogs(opening, &patterns)
         leftPositions = memory.positions
+        waves = WaveWatch(limit: nil)
         firewall = NoFirewall()
 
         sockets = try SockDiag()
@@ -138,8 +154,7 @@ final class Agent {
         beat = SampleSchedule(from: origin, every: Agent.beatSpan)
         mode = Mode(isEnforcing: false, until: nil)
         relay.agent = self
-        try finishStart(
-            isEnforcing: isEnforcing && !options.isObserving, until: modeEnd, hasRunBefore: !memory.positions.isEmpty)
+        try finishStart(isEnforcing: isEnforcing && !options.isObserving, until: modeEnd)
     }
 
     /// Lets closures made during `init` reach the agent afterwards.
@@ -147,21 +162,27 @@ final class Agent {
         weak var agent: Agent?
     }
 
-    private func finishStart(isEnforcing: Bool, until: Instant?, hasRunBefore: Bool) throws(StartFailure) {
+    private func finishStart(isEnforcing: Bool, until: Instant?) throws(StartFailure) {
         if isEnforcing {
             do throws(FirewallError) { try takeUpFirewall() } catch {
-                throw StartFailure(
-                    error.kind == .notPermitted ? 77 : 69, "the firewall cannot be used: \(error.description)")
+                let code: Int32 =
+                    switch error.kind {
+                    case .notPermitted: 77
+                    case .inUse: StateLock.Failure.exitCode
+                    default: 69
+                    }
+                throw StartFailure(code, "the firewall cannot be used: \(error.description)")
             }
             mode = Mode(isEnforcing: true, until: until)
         } else {
             mode.until = until
             observingSince = started
-            // Rules of which this state directory knows nothing are another daemon's.
-            if hasRunBefore { leaveNoRules() }
+            leaveNoRules()
         }
         fallBack(at: until)
         lookForServers()
+        noteLogTroubles(started)
+        resumeWave()
         checkRights()
         setEarly()
         let group = controlGroup()
@@ -211,6 +232,7 @@ final class Agent {
         try loop.add(store.noticeDescriptor) { [unowned self] in hearStore() }
         scheduleSample()
         scheduleTick()
+        learnNormal()
         feedWatchdog()
         readLogs()
         // What reading the store and the sets took is not needed again.
@@ -226,7 +248,12 @@ final class Agent {
         serviceManager.notify("STOPPING=1")
         postPositions()
         postCounters()
+        postWave()
+        writeHistory()
         control?.close()
+        if !history.close(timeout: .seconds(2)) {
+            journal.warn("history", "the disk did not take the last counts in time")
+        }
         if !store.close(timeout: .seconds(2)) {
             journal.warn("store", "the disk did not take the last records in time")
         }
@@ -242,6 +269,7 @@ final class Agent {
             guard notice.asksForAll else { continue }
             for ban in policy.ledger.bans { store.post(.ban(stored(ban))) }
             for entry in allowEntries { store.post(.allow(entry)) }
+            postWave()
             store.post(.mode(modeOverride))
             postPositions()
             for sender in policy.knownUntil(at: now) {
@@ -268,6 +296,7 @@ final class Agent {
         journal.decision(decision)
         store.post(.decision(decision, evidence: takeEvidence(of: decision)))
         publish(decision)
+        noteForWave(decision)
     }
 
     func takeEvidence(of decision: Decision) -> [[UInt8]] {

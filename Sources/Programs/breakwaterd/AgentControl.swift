@@ -28,12 +28,16 @@ extension Agent {
         case .events(let follow, let limit):
             return whenWritten { [unowned self] in events(follow: follow, limit: limit) }
         case .samples(let since): return samples(since)
+        case .worst(let limit): return worst(limit)
+        case .waves(let limit): return whenWritten { [unowned self] in listWaves(limit) }
+        case .wave(let number): return whenWritten { [unowned self] in wave(number) }
         case .enforce(let on, let span, let dryRun): return lasting(enforce(on, span, dryRun: dryRun), dryRun)
         case .flag(let peer, let dryRun): return flag(peer, dryRun: dryRun)
         case .reload:
             let result = reload()
             return .record(
                 result.isDone ? Reply.done(text: result.text) : Reply.error(ExitStatus.configuration, result.text))
+        case .settle: return settle()
         }
     }
 
@@ -43,7 +47,7 @@ extension Agent {
     }
 
     /// Answers when everything posted so far is on disk; a disk that is away or slow delays it by half a second at most.
-    private func whenWritten(_ answer: @escaping () -> ControlServer.Answer) -> ControlServer.Answer {
+    func whenWritten(_ answer: @escaping () -> ControlServer.Answer) -> ControlServer.Answer {
         let mark = store.hurry()
         return .later { [unowned self] finish in
             awaitStore(mark, until: MonotonicClock.nanoseconds() + 500_000_000) { finish(answer()) }
@@ -55,7 +59,7 @@ extension Agent {
         loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitStore(mark, until: end, done) }
     }
 
-    private func once(_ rows: [Record]) -> ControlServer.Rows {
+    func once(_ rows: [Record]) -> ControlServer.Rows {
         var rest: [Record]? = rows.isEmpty ? nil : rows
         return {
             defer { rest = nil }
@@ -76,7 +80,7 @@ extension Agent {
     }
 
     /// A question to the store; what it cannot answer is said in the log.
-    private func ask<Value>(_ question: () throws -> Value) -> Value? {
+    func ask<Value>(_ question: () throws -> Value) -> Value? {
         do { return try question() } catch {
             journal.warn("store-read", "\(error)")
             return nil
@@ -103,6 +107,8 @@ extension Agent {
         if let sample = tally.lastSample {
             row.add("connections", sample.connections)
             row.add("slots_used", sample.slots ?? sample.connections)
+            row.add("sampled", sample.time.nanoseconds)
+            row.add("sample_s", max(1, settings.sample.every.nanoseconds / 1_000_000_000))
             let rate = Double(sample.new ?? 0) / max(1, settings.sample.every.inSeconds)
             row.add("new_per_second", Int(rate.rounded()))
         }
@@ -110,6 +116,7 @@ extension Agent {
         row.add("limit", settings.limit.newPerSecond)
         row.add("peak", tally.peak?.slots)
         row.add("peak_at", tally.peak?.at.nanoseconds)
+        addWave(to: &row)
         row.add("bans", policy.ledger.count)
         addBans(to: &row)
         row.add("networks", policy.ledger.networkCount)
@@ -224,6 +231,16 @@ extension Agent {
             last.add("count", ban.count)
             last.add("why", ban.why)
         }
+        if let around = policy.ledger.ban(around: prefix), around.prefix != ban?.prefix {
+            last.add("around", around.prefix)
+            last.add("around_why", around.why)
+            last.add("around_until", around.until.nanoseconds)
+        }
+        if let network = [ban, policy.ledger.ban(around: prefix)].compactMap({ $0 }).first(where: policy.isByEvidence) {
+            let sources = policy.badSources(in: network.prefix, at: now)
+            last.add("neighbours", sources.count)
+            last.add("neighbours_exact", sources.isExact ? "yes" : "no")
+        }
         if let allowed = policy.allowlist.entry(covering: prefix, at: now) { last.add("allowed", allowed.prefix) }
         if policy.isKnown(prefix.address, at: now) { last.add("known", "yes") }
         if policy.isAuthenticated(prefix.address, at: now) { last.add("authenticated", "yes") }
@@ -324,7 +341,10 @@ extension Agent {
                 let left = ban.until == .distantFuture ? "no end" : "\((ban.until - now).span) left"
                 row.add("was", "yes")
                 row.add("left_s", (ban.until - now).nanoseconds / 1_000_000_000)
-                row.add("text", "\(dryRun ? "would unban" : "unbanned") \(name) (had \(left))")
+                var text = "\(dryRun ? "would unban" : "unbanned") \(name) (had \(left))"
+                let around = policy.ledger.ban(around: prefix)
+                if let around { text += "; still inside \(around.prefix), which is banned: breakwater allow \(name)" }
+                row.add("text", text)
             } else {
                 isComplete = false
                 row.add("was", "no")

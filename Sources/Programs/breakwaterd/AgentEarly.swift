@@ -50,10 +50,12 @@ extension Agent {
     private static let slotSearchSpan = Duration.milliseconds(10)
 
     /// A rejection in the site's own words (`550 Go away`) is a list's when the slot it came from was given those words
-    /// along with the zone: then it is known for what it is, observing or not.
+    /// along with the zone: then it is known for what it is, observing or not. So is a line of which the client has garbled
+    /// the middle, without a code therefore.
     func recognise(_ event: inout Event, _ bytes: Span<UInt8>, at now: Instant) {
         guard event.kind == .rejection, !event.isContinuation, !event.isListFailure,
-            event.rejectionClass == .clientHost || event.rejectionClass == .rbl && event.zone == nil,
+            event.rejectionClass == .clientHost || event.rejectionClass == .rbl && event.zone == nil
+                || event.rejectionClass == .other && event.code == nil,
             let slots = shedder.slots, let peer = event.peer, let port = event.port
         else { return }
         // Without a tarpit the line may come before its slot was noticed.

@@ -11,8 +11,10 @@ extension Agent {
     }
 
     /// A line that comes alone is judged at once. In a wave lines gather for three milliseconds, so that they share what
-    /// costs the most: a wake-up, a transaction in the kernel, a look at the processes.
-    private static let gathering = Duration.milliseconds(3)
+    /// costs the most: a wake-up, a transaction in the kernel, a look at the processes. A server that writes several lines
+    /// for one rejection is no wave yet: the first times are shorter.
+    private static let gathering = Duration.milliseconds(1)
+    private static let longestGathering = 3
     /// Lines that follow each other within this are a wave's.
     private static let waveGap = Duration.milliseconds(6)
 
@@ -40,13 +42,14 @@ extension Agent {
         if hasNews { log.lastNews = now }
         do throws(SystemError) {
             if isWave != log.isGathering || log.stream.descriptor == nil { try listen(to: log, !isWave) }
-            log.isGathering = isWave
+            log.gatherings = isWave ? log.gatherings + 1 : 0
         } catch {
             // As it was: woken by each line, or reading by the clock.
             journal.warn("log", "\(error)")
         }
         guard log.isGathering, log.listened != nil else { return }
-        let span = max(Agent.gathering, log.stream.newsDelay / 12)
+        let span = max(
+            Agent.gathering * min(log.gatherings, Agent.longestGathering), log.stream.newsDelay / 12)
         loop.schedule(after: span) { [unowned self] in attend(log) }
     }
 
@@ -84,18 +87,25 @@ extension Agent {
         guard event.candidates.isEmpty else {
             // A line with several addresses in the peer's place is one with a peer once the kernel has said which.
             let line = excerpt(bytes)
-            peerSearch.settle(event) { [unowned self] in heed($0, line.span, at: now) }
+            peerSearch.settle(event) { [unowned self] in
+                var header = LogLine()
+                guard header.read(line.span) else { return }
+                heed($0, line.span, header, of: log, at: now)
+            }
             return
         }
         recognise(&event, bytes, at: now)
-        heed(event, bytes, at: now)
+        heed(event, bytes, log.reader.header, of: log, at: now)
     }
 
-    private func heed(_ event: Event, _ bytes: Span<UInt8>, at now: Instant) {
+    private func heed(_ event: Event, _ bytes: Span<UInt8>, _ header: LogLine, of log: FollowedLog, at now: Instant) {
         tally.lastEvent = now
         tally.count(event)
         journal.event(event)
+        gather(event, header, bytes, of: log, at: now)
         if event.kind == .saturation { heardSaturation(event, at: now) }
+        noteForWave(event, at: now)
+        noteRejected(event, at: now)
         policy.judge(event, at: now)
         if let peer = event.peer, policy.weighs(event) { keepEvidence(excerpt(bytes), for: policy.sourceBlock(peer)) }
     }

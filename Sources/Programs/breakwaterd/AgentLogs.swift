@@ -39,8 +39,8 @@ extension Agent {
 
         func syslog(_ place: SyslogAddress) throws(SystemError) -> FollowedLog {
             let receiver = try SyslogReceiver(
-                name: "\(place)", address: place.address, port: place.port, udp: place.transport != .tcp,
-                tcp: place.transport != .udp, senders: settings.senders, ownHost: ownHost ?? "")
+                name: "\(place)", address: place.address, port: place.port, udp: place.isUDP, tcp: place.isTCP,
+                senders: settings.senders, ownHost: ownHost ?? "")
             return FollowedLog(receiver, reader(isSentHere: true))
         }
     }
@@ -62,7 +62,14 @@ extension Agent {
                     patterns.append(pattern)
                 }
             } catch let error as SystemError {
-                throw StartFailure(error.code == EACCES ? 77 : 69, "\(place) cannot be followed: \(error)")
+                var text = "\(place) cannot be followed: \(error)"
+                if case .syslog(let address) = place,
+                    let remedy = SyslogReceiver.remedy(
+                        for: error, port: address.port, udp: address.isUDP, tcp: address.isTCP)
+                {
+                    text += " -> \(remedy)"
+                }
+                throw StartFailure(error.code == EACCES ? 77 : 69, text)
             } catch let problem as LogProblem {
                 throw StartFailure(69, "\(place) cannot be followed: \(problem)")
             }
@@ -92,6 +99,29 @@ extension Agent {
             try listen(to: log)
             read(log)
         } catch { journal.warn("log \(place)", "\(place) cannot be followed: \(error)") }
+    }
+
+    /// What keeps lines from coming: said, and shown by `status`, until it is over.
+    func noteLogTroubles(_ now: Instant) {
+        for log in logs { log.noteAway(now) }
+        var troubles = logs.compactMap { trouble(of: $0, now) }
+        for pattern in patterns where !logs.contains(where: { $0.pattern == pattern.text }) {
+            troubles.append("\(pattern.text) names no file -> set [mta] log, or wait for the first one")
+        }
+        problem("log", troubles.isEmpty ? nil : troubles.prefix(3).joined(separator: "; "))
+    }
+
+    private func trouble(of log: FollowedLog, _ now: Instant) -> String? {
+        guard let problem = log.stream.problem else { return nil }
+        guard log.stream is LogFollower else { return "\(log.stream.name): \(problem)" }
+        // A rotation takes the file away for a moment.
+        guard let since = log.awaySince, now - since > .seconds(20) else { return nil }
+        var status = stat()
+        let isThere = stat(log.stream.name, &status) == 0
+        return "\(problem) -> "
+            + (isThere
+                ? "see that it is a file, and that we may read it: breakwater doctor"
+                : "start the syslog daemon, or set [mta] log; it is read as soon as it is there")
     }
 
     /// What came in and how, for `status`: by host where there are several, and what was not taken.
@@ -156,6 +186,11 @@ extension Agent {
         let since = log.missingSince ?? now
         log.missingSince = since
         guard now - since > .minutes(2) else { return }
+        leave(log)
+    }
+
+    /// Follows it no more; what has been written to it so far is read.
+    func leave(_ log: FollowedLog) {
         read(log)
         if leftPositions.count >= 1000 { leftPositions = [:] }
         leftPositions[log.stream.name] = log.stream.positionText

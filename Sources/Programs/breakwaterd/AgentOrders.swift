@@ -15,6 +15,7 @@ extension Agent {
         var changes: [FirewallChange] = []
         var bans: [Prefix: Ban] = [:]
         var sheds: [Shed] = []
+        var covers: [(host: Prefix, network: Prefix)] = []
         for order in orders {
             switch order {
             case .ban(let ban):
@@ -28,6 +29,7 @@ extension Agent {
                 // A ban of this same round is over before it began: it must not be stored as one that lasts.
                 bans[prefix] = nil
                 noteUnban(prefix, why: why, at: now)
+            case .cover(let host, let network): covers.append((host, network))
             case .remember(let prefix, let until):
                 changes.append(.remember(prefix, timeout: until - now))
                 let isAuthenticated = policy.isAuthenticated(prefix.address, at: now)
@@ -40,7 +42,7 @@ extension Agent {
             }
         }
         if mode.isEnforcing {
-            apply(changes, bans: bans)
+            apply(changes, bans: bans, covers: covers)
             if settings.shed.method != .off, !sheds.isEmpty { shedder.shed(sheds) }
         } else {
             observe(bans: bans, sheds: sheds, at: now)
@@ -48,17 +50,35 @@ extension Agent {
         }
     }
 
-    private func apply(_ changes: [FirewallChange], bans: [Prefix: Ban]) {
+    private func apply(
+        _ changes: [FirewallChange], bans: [Prefix: Ban], covers: [(host: Prefix, network: Prefix)]
+    ) {
         guard !changes.isEmpty else { return }
         var firstError: FirewallError?
+        var notThere: Set<Prefix> = []
         for result in firewall.apply(changes, at: clock.now) {
             if let error = result.error, firstError == nil { firstError = error }
             if result.outcome == .failed { tally.failed += 1 }
+            if result.change.isBan, result.outcome != .done { notThere.insert(result.change.prefix) }
             guard result.change.isBan, let ban = bans[result.change.prefix] else { continue }
             noteBan(ban, result.outcome, detail: result.error?.description)
         }
+        // Only once the network stands there, so that no host is let in between.
+        let covered = covers.filter { !notThere.contains($0.network) }.map { FirewallChange.unban($0.host) }
+        if !covered.isEmpty {
+            for result in firewall.apply(covered, at: clock.now) { keepCount(of: result.removed) }
+        }
         problem("firewall", firstError?.description)
         scheduleDueNetworks()
+    }
+
+    /// What an element has dropped that now leaves the set for a network's.
+    private func keepCount(of element: Element?) {
+        guard let element, var cost = costs[element.prefix] else { return }
+        let new = element.packets >= cost.lastPackets ? element.packets - cost.lastPackets : element.packets
+        cost.hits = UInt32(clamping: UInt64(cost.hits) &+ new)
+        cost.lastPackets = 0
+        costs[element.prefix] = cost
     }
 
     /// A new ban is a decision; a refreshed one is the same ban with a later end.
@@ -76,12 +96,20 @@ extension Agent {
         decision.timeout = ban.timeout
         decision.count = ban.count
         decision.latency = max(.zero, now - ban.since)
-        decision.detail = detail
+        decision.detail = detail ?? evidenceText(of: ban)
         if outcome == .done {
             tally.bans += 1
             if ban.origin == .local { tally.lineToBan.add(max(.zero, now - ban.since)) }
         }
         write(decision)
+    }
+
+    /// For a network: which of its sources are banned, or would be, each by itself.
+    private func evidenceText(of ban: Ban) -> String? {
+        guard policy.isByEvidence(ban) else { return nil }
+        let hosts = policy.ledger.bans(inside: ban.prefix).filter { $0.prefix != ban.prefix }
+        let names = hosts.prefix(6).map(\.prefix.shortDescription).joined(separator: " ")
+        return hosts.count > 6 ? "\(names) ..." : names
     }
 
     private func noteUnban(_ prefix: Prefix, why: String, at now: Instant) {
@@ -108,6 +136,7 @@ extension Agent {
             var decision = Decision(.ban, at: now, prefix: ban.prefix, why: ban.why, outcome: .done)
             decision.timeout = ban.timeout
             decision.count = ban.count
+            decision.detail = evidenceText(of: ban)
             decision.isObserved = true
             write(decision)
         }
@@ -121,8 +150,8 @@ extension Agent {
         noteSheds(sheds, at: now)
     }
 
-    /// No server keeps a silent peer for longer than this after it was rejected; Courier 600 s and its tarpit's sleep.
-    private static let longestHold = Duration.minutes(15)
+    /// No server, as it comes, keeps a silent peer for longer than this after it was rejected.
+    private static let longestHold = MTA.allCases.map(\.usualHold).reduce(.minutes(15), max)
     private static let mostNotedSheds = 5_000
 
     private func noteSheds(_ sheds: [Shed], at now: Instant) {
@@ -161,9 +190,11 @@ extension Agent {
     /// The sets of an earlier, enforcing time stay while we observe; what is lifted meanwhile must not come back with them.
     private func liftLeftBehind(_ changes: [FirewallChange], at now: Instant) {
         let lifted = changes.filter { if case .unban = $0 { true } else { false } }
-        guard !lifted.isEmpty, settings.firewall.backend == .nft else { return }
+        guard !lifted.isEmpty, settings.firewall.backend == .nft, !tableOwner.isEmpty else { return }
         do throws(FirewallError) {
-            for result in try NFTables().apply(lifted, at: now) {
+            let tables = try NFTables()
+            guard try tables.owner() == tableOwner else { return }
+            for result in tables.apply(lifted, at: now) {
                 if let error = result.error { journal.warn("lift", error.description) }
             }
         } catch  where error.kind == .notPermitted {
@@ -185,7 +216,10 @@ extension Agent {
                 costs[ban.prefix]?.shed &+= 1
                 // So that the list has it after a restart, too.
                 store.post(.ban(stored(ban)))
-                if shedLately.count < Agent.mostShedLately { shedLately[ban.prefix] = clock.now }
+                // In a network the next packet may be another host's.
+                if shedLately.count < Agent.mostShedLately, !policy.isByEvidence(ban) {
+                    shedLately[ban.prefix] = clock.now
+                }
             }
         } else if decision.outcome == .failed {
             tally.failed += 1

@@ -12,11 +12,16 @@ extension Agent {
     func lookForServers(anew: Bool = false) {
         do throws(SystemError) { try shedder.listeners.refresh() } catch { journal.warn("servers", "\(error)") }
         let listeners = shedder.listeners.listeners
+        // The configuration's own count needs no server.
+        if slotLimit == nil { slotLimit = findSlotLimit() }
         guard anew || listeners != listenersSeen else { return }
         listenersSeen = listeners
-        let found = RunningServer.find(
+        let kind = MTA(rawValue: settings.mta.kind.rawValue)
+        let all = RunningServer.find(
             listeners.map { RunningServer.Listener(pid: $0.pid, command: $0.command, ports: $0.ports) },
-            MTA(rawValue: settings.mta.kind.rawValue))
+            keeping: keptLogs)
+        problem("kind", RunningServer.misfit(all, kind).map { "\($0.text) -> \($0.remedy)" })
+        let found = all.filter { $0.fits(kind) }
         shedder.servers = [:]
         for server in found {
             // What tcpserver starts may be another server than it is taken for.
@@ -46,11 +51,18 @@ extension Agent {
         return sum
     }
 
+    /// Logs that are there, or were within two days: for as long the host's own mail log is not looked for elsewhere.
+    private var keptLogs: Set<String> {
+        let now = clock.now
+        return Set(logs.filter { $0.awaySince.map { now - $0 < .days(2) } ?? true }.map(\.stream.name))
+    }
+
     /// With `log = "auto"`: the logs of the servers found; the host's own mail log where one of them logs to syslog, or none
-    /// was found. A log once followed stays: its server may come back.
+    /// was found. A server's log once followed stays: it may come back. Of the host's own there is one at a time, as
+    /// syslog daemons write the same line to several files.
     private func followServersLogs() {
         guard case .auto = settings.mta.log else { return }
-        let (names, usual) = MailLog.names(of: servers)
+        let (names, usual) = MailLog.names(of: servers, keeping: keptLogs)
         if let usual, !usual.exists {
             journal.warn(
                 "log",
@@ -58,7 +70,10 @@ extension Agent {
             )
         }
         // While nothing listens, what is followed already will do.
-        if servers.isEmpty, !logs.isEmpty { return }
+        if servers.isEmpty, logs.contains(where: { $0.awaySince == nil }) { return }
+        if usual != nil {
+            for log in logs where !names.contains(log.stream.name) && MailLog.isUsual(log.stream.name) { leave(log) }
+        }
         for name in names where !logs.contains(where: { $0.stream.name == name }) {
             follow(name == MailLog.journal ? .journal([]) : .file(name))
         }

@@ -27,7 +27,10 @@ extension Agent {
             let lines = reading.complaints.map(\.description).joined(separator: "\n")
             throw StartFailure(78, "the configuration is wrong:\n\(lines)")
         }
-        return reading.settings
+        var settings = reading.settings
+        // Its list holds single addresses.
+        if settings.firewall.backend == .xtRecent { settings.ban.networks = false }
+        return settings
     }
 
     /// One daemon for a state directory. A directory that cannot be used is no reason not to protect.
@@ -118,7 +121,7 @@ extension Agent {
     var plan: FirewallPlan {
         FirewallPlan(
             ports: settings.mta.ports, newPerSecond: settings.limit.newPerSecond, burst: settings.limit.burst,
-            perSource: settings.limit.perSource, allowed: policy.allowlist.entries.map(\.prefix))
+            perSource: settings.limit.perSource, allowed: policy.allowlist.entries.map(\.prefix), owner: tableOwner)
     }
 
     /// Takes the firewall up: what is in the kernel is adopted, what only the store knows is put back.
@@ -127,6 +130,9 @@ extension Agent {
             try XTRecent.install(ports: settings.mta.ports)
         }
         let made = try Agent.makeFirewall(settings)
+        if let other = try (made as? NFTables)?.owner(), other != tableOwner, StateDirectory.isHeld(other) {
+            throw FirewallError(inUseBy: other)
+        }
         // Before the start: nothing that others do after it is missed, and a failure leaves no rules behind.
         let watching = try (made as? NFTables).map { tables throws(FirewallError) in
             try TableMonitor(passingOver: tables.portID)
@@ -183,7 +189,9 @@ extension Agent {
                 }
             }
         }
-        let missing = policy.ledger.bans.filter { !bannedThere.contains($0.prefix) && $0.until > now }
+        let missing = policy.ledger.bans.filter {
+            !bannedThere.contains($0.prefix) && $0.until > now && !policy.isCovered($0.prefix)
+        }
         let changes = missing.map {
             FirewallChange.ban($0.prefix, timeout: $0.until == .distantFuture ? .forever : $0.until - now)
         }
@@ -204,9 +212,13 @@ extension Agent {
             if enforcing, !mode.isEnforcing {
                 try takeUpFirewall()
             } else if !enforcing, mode.isEnforcing {
-                var idle = plan
-                idle.ports = []
-                try firewall.change(to: idle)
+                if let tables = firewall as? NFTables {
+                    noteLeft(try tables.takeOutRules(of: tableOwner))
+                } else {
+                    var idle = plan
+                    idle.ports = []
+                    try firewall.change(to: idle)
+                }
                 letGoOfFirewall()
             }
             problem("firewall", nil)
@@ -250,12 +262,22 @@ extension Agent {
 
     /// Observing acts on nothing, also not by rules that an earlier, enforcing run left behind.
     func leaveNoRules() {
-        guard settings.firewall.backend == .nft else { return }
+        guard settings.firewall.backend == .nft, !tableOwner.isEmpty else { return }
         do throws(FirewallError) {
-            if try NFTables().takeOutRules() { journal.note("took out the rules that were in force; the sets stay") }
+            let taken = try NFTables().takeOutRules(of: tableOwner)
+            if taken == .done { journal.note("took out the rules that were in force; the sets stay") }
+            noteLeft(taken)
         } catch  where error.kind == .notPermitted {
             // Without the right to look there is none to change it either: an earlier run had no more.
         } catch { journal.warn("firewall", error.description) }
+    }
+
+    private func noteLeft(_ taken: RulesTakenOut) {
+        guard case .left(let owner) = taken else { return }
+        journal.note(
+            "the rules in table inet breakwater are left alone: "
+                + (owner.isEmpty ? "they do not say whose they are" : "they are of another state directory, \(owner)")
+                + "; to be rid of them: breakwater enforce off there, or nft delete table inet breakwater")
     }
 
     func letGoOfFirewall() {
@@ -314,7 +336,7 @@ extension Agent {
         allowEntries.removeAll { $0.until <= now }
         let list = Agent.allowlist(settings, allowEntries)
         let before = policy.allowlist.entries.map(\.prefix)
-        policy.reconfigure(settings.ban, allowlist: list)
+        policy.reconfigure(settings.ban, allowlist: list, at: now)
         guard force || before != list.entries.map(\.prefix) else { return }
         for ban in policy.ledger.bans where list.entry(covering: ban.prefix, at: now) != nil {
             _ = policy.unban(ban.prefix, why: "allowed")

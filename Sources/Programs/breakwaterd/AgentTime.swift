@@ -31,11 +31,12 @@ extension Agent {
         lookForServers()
         lookForLogs()
         for log in logs where log.stream.poll() { read(log) }
-        problem("log", logs.compactMap { log in log.stream.problem.map { "\(log.stream.name): \($0)" } }.first)
+        noteLogTroubles(now)
         let dialogue = "Courier logs its clients' own lines (ESMTP_LOG_DIALOG), so no line can be believed: set it to 0"
         problem("dialogue", logs.contains { $0.reader.hasDialogue } ? dialogue : nil)
         let accounts = "AUTH lets clients write lines into qpsmtpd's own log, so none is believed: use logging/syslog"
         problem("qpsmtpd", logs.contains { $0.reader.hasClientLines } ? accounts : nil)
+        noteOverflow(now)
         if let text = early?.problem, problems["early"] == nil { problem("early", text) }
         looksDue(now)
         looksForReturns(now)
@@ -43,9 +44,24 @@ extension Agent {
         if mode.isEnforcing { keepFirewall(now) }
         if allowEntries.contains(where: { $0.until <= now }) { refreshAllowlist() }
         if tally.ticks % 12 == 0 { eachMinute() }
+        if tally.ticks % Agent.historyTicks == Agent.historyTicks - 1 { writeHistory() }
+        problem("history", history.problem)
         if tally.ticks % 720 == 0 { policy.expireKnown(at: now) }
         tally.ticks += 1
         serviceManager.notifyWatchdog()
+    }
+
+    /// Rejections that Exim could not log in the last hour: a HELO of 8,000 letters hides them.
+    private func noteOverflow(_ now: Instant) {
+        let count = logs.reduce(0) { $0 + $1.reader.overflowed }
+        if count > tally.overflowed.count { tally.overflowed.at = now }
+        tally.overflowed.count = count
+        let isLately = count > 0 && now - tally.overflowed.at < .hours(1)
+        problem(
+            "exim",
+            isLately
+                ? "\(count) entries had no room in Exim's buffer, as a client filled it with its HELO, and nobody is banned "
+                    + "for them -> end such connections in an ACL: docs/mtas/exim.md" : nil)
     }
 
     /// The tick feeds the watchdog; where ticks are too far apart, a timer of its own.
@@ -69,6 +85,7 @@ extension Agent {
             store.post(
                 .sample(
                     StoredSample(time: now, connections: sample.connections, slots: slots, new: sample.new ?? 0)))
+            watchForWave(sample, slots: slots, at: now)
         } catch {
             journal.warn("sample", "\(error)")
         }
@@ -167,7 +184,8 @@ extension Agent {
         let wanted: [FirewallChange] = slice.compactMap { item in
             switch item {
             case .banned(let prefix):
-                guard let ban = policy.ledger[prefix], ban.until > now + .seconds(2) else { return nil }
+                guard let ban = policy.ledger[prefix], ban.until > now + .seconds(2), !policy.isCovered(prefix)
+                else { return nil }
                 return .ban(prefix, timeout: ban.until == .distantFuture ? .forever : ban.until - now)
             case .known(let address, let until):
                 return until > now + .seconds(2) ? .remember(Prefix(address), timeout: until - now) : nil
@@ -215,6 +233,7 @@ extension Agent {
         lookForServers(anew: true)
         startSweep()
         postCounters()
+        postWave()
         refreshAllowlist()
         Heap.trim()
     }

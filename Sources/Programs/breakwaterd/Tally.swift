@@ -17,6 +17,8 @@ struct Tally {
     private var connects = 0
     var ticks = 0
     var lastEvent: Instant?
+    /// Entries that Exim could not log, and when the last of them came.
+    var overflowed = (count: 0, at: Instant.distantPast)
     var lineToBan = Latencies()
     var lineToFree = Latencies()
     /// Rejections by class and DNSBL.

@@ -13,7 +13,8 @@ package enum InternetSocket {
         let subject = "\(address) port \(port)"
         let descriptor = try Descriptor("socket", subject, socket(family, Int32(type.rawValue | flags), 0))
         let number = descriptor.number
-        set(number, SOL_SOCKET, SO_REUSEADDR, 1)
+        // For UDP it would mean to share the port with whoever does the same, and to take his packets.
+        if type == SOCK_STREAM { set(number, SOL_SOCKET, SO_REUSEADDR, 1) }
         set(number, Int32(IPPROTO_IP), IP_FREEBIND, 1)
         if family == AF_INET6 { set(number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 0) }
         let result = with(address, port) { bind(number, $0, $1) }

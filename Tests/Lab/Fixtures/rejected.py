@@ -3,20 +3,25 @@
 Further addresses are of clients that have been greeted before and are silent meanwhile.
 """
 
+import argparse
 import json
-import sys
 import time
 
 from dialogue import Client
 
-silent = [Client(source) for source in sys.argv[2:]]
+arguments = argparse.ArgumentParser()
+arguments.add_argument("source")
+arguments.add_argument("others", nargs="*")
+arguments.add_argument("--recipient", default="bob@mail.example")
+arguments = arguments.parse_args()
+silent = [Client(source) for source in arguments.others]
 for other in silent:
     other.reply()
-client = Client(sys.argv[1])
+client = Client(arguments.source)
 client.reply()
 client.ask(b"EHLO zombie.example")
 client.ask(b"MAIL FROM:<a@sender.example>")
 begin = time.monotonic()
-reply = client.ask(b"RCPT TO:<bob@mail.example>")
+reply = client.ask(f"RCPT TO:<{arguments.recipient}>".encode())
 print(json.dumps({"reply": reply, "seconds": time.monotonic() - begin}))
 time.sleep(1)  # it stays, as zombies do
