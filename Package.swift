@@ -97,6 +97,7 @@ let package = Package(
                 "Netfilter",
                 "Netlink",
                 "Origins",
+                "Pictures",
                 "Policy",
                 "Posix",
                 "ProcFS",

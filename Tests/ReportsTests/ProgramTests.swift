@@ -6,8 +6,8 @@ import Testing
 @Suite(.serialized) struct ProgramTests {
     /// Built beside the tests; the runner is the test binary itself, or a helper of the toolchain that was given its path.
     private static let program =
-        ([URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../.build/debug/tests")]
-        + CommandLine.arguments.map { URL(filePath: $0) })
+        (CommandLine.arguments.map { URL(filePath: $0) }
+        + [URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../.build/debug/tests")])
         .map { $0.deletingLastPathComponent().appending(path: "breakwater") }
         .first { FileManager.default.isExecutableFile(atPath: $0.path) }
 

@@ -41,7 +41,7 @@ enum ReportJSON {
                     "parts",
                     .object(stack.parts.map { part in (part.name, .array(part.values.map { JSON($0) })) })
                 ))
-        case .bars, .curve, .map, .maps, nil: break
+        default: break
         }
         return .object(fields)
     }

@@ -1,30 +1,21 @@
 import CLinux
 import Events
 import Glibc
-import Posix
+import Pictures
 import Reports
 
 /// A report for a terminal or a mail: tables, with bars and sparklines where a section has a picture.
 struct ReportText {
     let style: Style
     private let width: Int
-    private let marks: Marks
-
-    /// What a picture is drawn with: blocks where the locale has them.
-    private struct Marks {
-        var bar: String
-        var levels: [String]
-
-        static let blocks = Marks(bar: "█", levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"])
-        static let plain = Marks(bar: "#", levels: [".", ":", "-", "=", "+", "*", "#", "@"])
-    }
+    private let picture: TextPicture
 
     init(style: Style) {
         self.style = style
         width = ReportText.terminalWidth
         let locale = environment("LC_ALL") ?? environment("LC_CTYPE") ?? environment("LANG") ?? ""
         let isUTF8 = locale.lowercased().contains("utf-8") || locale.lowercased().contains("utf8")
-        marks = isUTF8 ? .blocks : .plain
+        picture = TextPicture(width: width, characters: isUTF8 ? .blocks : .ascii)
     }
 
     private static var terminalWidth: Int {
@@ -46,7 +37,7 @@ struct ReportText {
                 counted.joined(separator: ", "),
             ]
             .joined(separator: " | ") + "\n"
-        for section in report.sections { text += "\n" + self.text(of: section) }
+        for section in report.sections { text += "\n" + self.text(of: section, report.offsetSeconds) }
         for credit in report.credits { text += "\n" + credit }
         return text
     }
@@ -58,7 +49,7 @@ struct ReportText {
             + "\(padded(time.hour, 2)):\(padded(time.minute, 2))"
     }
 
-    private func text(of section: Report.Section) -> String {
+    private func text(of section: Report.Section, _ offset: Int) -> String {
         var lines = [style.bold(section.title)]
         if section.rows.isEmpty {
             lines.append("  nothing")
@@ -68,9 +59,8 @@ struct ReportText {
             lines += table(section)
         }
         switch section.picture {
-        case .grid(let grid): lines += [""] + drawing(of: grid)
-        case .stack(let stack): lines += [""] + drawing(of: stack)
-        case .bars, .curve, .map, .maps, nil: break
+        case .bars, nil: break
+        default: lines += [""] + picture.lines(of: section, offsetSeconds: offset)
         }
         for note in section.notes { lines += wrapped(note) }
         return lines.joined(separator: "\n") + "\n"
@@ -109,7 +99,7 @@ struct ReportText {
             let totals = shown.map { $0.contains(.text("total")) }
             let most = zip(values, totals).filter { !$0.1 }.map(\.0).max() ?? 0
             for (index, value) in values.enumerated() where !totals[index] && most > 0 {
-                lines[index + 1] += "  " + bar(value, of: most, min(30, room))
+                lines[index + 1] += "  " + picture.bar(value, of: most, length: min(30, room))
             }
         }
         if section.rows.count > shown.count {
@@ -120,11 +110,6 @@ struct ReportText {
     }
 
     private static let mostRows = 60
-
-    private func bar(_ value: Double, of most: Double, _ room: Int) -> String {
-        guard value > 0 else { return "" }
-        return String(repeating: marks.bar, count: max(1, Int((value / most * Double(room)).rounded())))
-    }
 
     private static func isFigure(_ cell: Report.Cell) -> Bool {
         switch cell {
@@ -155,41 +140,6 @@ struct ReportText {
         case .share(let value), .factor(let value), .number(let value): value
         case .span(let span): span.inSeconds
         case .none, .text, .time, .country: 0
-        }
-    }
-
-    // MARK: - Pictures
-
-    private func drawing(of grid: Report.Grid) -> [String] {
-        let most = grid.values.flatMap { $0 }.compactMap { $0 }.max() ?? 0
-        let labelWidth = grid.rowLabels.reduce(0) { max($0, $1.utf8.count) }
-        var lines = [String(repeating: " ", count: labelWidth + 2) + grid.columnLabels.joined(separator: " ")]
-        for (label, row) in zip(grid.rowLabels, grid.values) where row.contains(where: { $0 != nil }) {
-            let cells = row.map { value -> String in
-                guard let value else { return "  " }
-                guard value > 0, most > 0 else { return " ." }
-                return String(repeating: level(value, of: most), count: 2)
-            }
-            lines.append(
-                label + String(repeating: " ", count: labelWidth + 2 - label.utf8.count) + cells.joined(separator: " "))
-        }
-        let steps = [1, 3, 5, 8].map { "\(marks.levels[$0 - 1]) up to \(grouped(most * $0 / 8))" }
-        return lines + [steps.joined(separator: "   ")]
-    }
-
-    private func level(_ value: Int, of most: Int) -> String {
-        marks.levels[min(7, max(0, (value * 8 - 1) / most))]
-    }
-
-    /// A line for each part: its course over the days.
-    private func drawing(of stack: Report.Stack) -> [String] {
-        let room = max(20, width - 36)
-        return stack.parts.map { part in
-            let values = part.values.suffix(room)
-            let most = values.max() ?? 0
-            let line = values.map { $0 == 0 ? " " : level($0, of: most) }.joined()
-            let name = part.name + String(repeating: " ", count: max(0, 20 - part.name.utf8.count))
-            return "\(name)\(line)  most \(grouped(most))"
         }
     }
 

@@ -3,8 +3,10 @@ import ArgumentParser
 import Configuration
 import ControlProtocol
 import Events
+import Glibc
 import LocationData
 import Origins
+import Pictures
 import Posix
 import Reports
 
@@ -35,9 +37,14 @@ struct ReportVerb: ParsableCommand {
     @Option(
         help: ArgumentHelp("Some sections only, by the keys that --json has, joined by commas.", valueName: "keys"))
     var only: String?
+    @Option(help: ArgumentHelp("One page that opens offline, to this file, - for standard output.", valueName: "file"))
+    var html: String?
+    @Option(help: ArgumentHelp("A wave that the daemon saw: last, list or a number of that.", valueName: "which"))
+    var wave: String?
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        if let wave { return try WaveReport.run(wave, common) }
         let keys = try sectionKeys
         let span = try ReportSpan(day: day, week: week, since: since, until: until, now: LocalTime.now)
         let settings = try readSettings(common)
@@ -62,12 +69,27 @@ struct ReportVerb: ParsableCommand {
             report.credits = locations.credits
         }
         let read: [(String, Int)] = [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]
-        if common.json {
+        if let html {
+            try write(Page.text(of: report, writer: "breakwater \(Breakwater.version)"), to: html)
+        } else if common.json {
             common.say(ReportJSON.document(report, keys, read).description)
         } else if !common.quiet {
             Terminal.write(ReportText(style: common.style).text(of: report, read), to: 1)
         }
         if let failure = input.failures.first { throw failure }
+    }
+
+    /// Beside the file and then in its place, so that nobody opens half a page.
+    private func write(_ page: String, to path: String) throws {
+        if path == "-" { return Terminal.write(page, to: STDOUT_FILENO) }
+        let beside = path + ".new"
+        do throws(SystemError) {
+            let file = try Descriptor.open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode: 0o644)
+            Terminal.write(page, to: file.number)
+        } catch { throw Failure(74, "\(shown(beside)): \(errnoText(error.code))") }
+        guard rename(beside, path) == 0 else {
+            throw Failure(74, "\(shown(path)): \(errnoText(errno))")
+        }
     }
 
     private var sectionKeys: [String] {
