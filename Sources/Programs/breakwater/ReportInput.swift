@@ -5,15 +5,15 @@ import LogIntake
 import Posix
 import Reports
 
-/// Logs read into a tally. What reads the daemon's store instead makes the same `Tally`.
+/// Logs read into a tally. What is read of the history instead is added to the same (`HistoryInput`).
 struct ReportInput {
-    private(set) var tally: Tally
+    var tally: Tally
     private(set) var lines = 0
     /// Lines that were no event.
     private(set) var unread = 0
     /// Lines that stood in another file as well.
     private(set) var repeated = 0
-    private(set) var failures: [Failure] = []
+    var failures: [Failure] = []
     private var reader: LogReader
     private var event = Event()
     private let span: ReportSpan
