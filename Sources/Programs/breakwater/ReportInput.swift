@@ -26,7 +26,7 @@ struct ReportInput {
 
     mutating func read(_ names: [String]) throws {
         var logs = try MergedLogs(names)
-        while logs.next({ hear($0, isCut: $1.isCut, at: $2) }) {}
+        logs.readAll { hear($0, isCut: $1.isCut, at: $2) }
         repeated = logs.repeated
         failures = logs.failures
     }
