@@ -1,3 +1,4 @@
+import Bytes
 import Events
 import Posix
 
@@ -9,14 +10,46 @@ package struct LogClock {
     /// No line is from a later time than a day after this; moves on with the clock where a log is followed.
     package var reference: Instant
     private var hour: (of: CivilTime, offsets: LocalTime.Offsets)?
+    /// The minute that `Nov 20 22:44` was last: a busy log has a thousand lines in each.
+    private var minute: (date: UInt64, clock: UInt64, begin: Instant)?
 
     package init(reference: Instant) { self.reference = reference }
 
     /// The line's time; that of the line before when it has none that can be right.
     package mutating func time(of header: LogLine, in bytes: Span<UInt8>) -> Instant {
+        if let known = knownMinute(header, bytes) {
+            last = known
+            return last
+        }
         let time = header.time(in: bytes, reference: reference) { offset(showing: $0) }
-        if let time, time <= reference + .days(1) { last = time }
+        if let time, time <= reference + .days(1) {
+            last = time
+            keepMinute(header, bytes, time)
+        }
         return last
+    }
+
+    /// The time of a stamp that differs from an earlier one in its second only.
+    private func knownMinute(_ header: LogLine, _ bytes: Span<UInt8>) -> Instant? {
+        guard header.stampForm == .rfc3164, let minute, header.stamp.count == 15 else { return nil }
+        let start = header.stamp.lowerBound
+        guard bytes.word(at: start) == minute.date, bytes.word(at: start + 4) == minute.clock,
+            bytes[start + 12] == UInt8(ascii: ":"), let second = decimal(bytes, (start + 13)..<(start + 15)),
+            second < 60
+        else { return nil }
+        return minute.begin + .seconds(second)
+    }
+
+    /// Not in an hour that comes twice: which of them it is depends on the lines before.
+    private mutating func keepMinute(_ header: LogLine, _ bytes: Span<UInt8>, _ time: Instant) {
+        let start = header.stamp.lowerBound
+        guard header.stampForm == .rfc3164, let offsets = hour?.offsets, offsets.first == offsets.second,
+            let second = decimal(bytes, (start + 13)..<(start + 15)), second < 60
+        else {
+            minute = nil
+            return
+        }
+        minute = (bytes.word(at: start), bytes.word(at: start + 4), time - .seconds(second))
     }
 
     private mutating func offset(showing time: CivilTime) -> Int {

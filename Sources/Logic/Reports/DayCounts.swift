@@ -48,16 +48,31 @@ struct DayCounts: Sendable {
         return (max(sketch.estimate, sources.count), true)
     }
 
-    @inline(__always)
-    mutating func mark(_ source: Int, minute: UInt16, isConnect: Bool) {
-        if isConnect {
-            guard sources[source].lastConnect != minute else { return }
-            sources[source].lastConnect = minute
-        } else {
-            guard sources[source].lastAct != minute else { return }
-            sources[source].lastAct = minute
+    /// What is no rejection.
+    mutating func count(_ event: Event, _ peer: IPAddress, _ second: Int64) {
+        guard let place = place(of: source(of: peer)) else {
+            beyond += 1
+            return
         }
-        marks.add(source, minute, isConnect: isConnect)
+        let minute = UInt16(second / 60)
+        let isNewMinute = sources[place].count(event, second, minute)
+        if isNewMinute { marks.add(place, minute, isConnect: event.kind == .connect) }
+    }
+
+    /// The source's place, `nil` when it is one too many.
+    mutating func reject(_ event: Event, _ peer: IPAddress, _ second: Int64, _ label: Int) -> Int? {
+        guard let place = place(of: source(of: peer)) else {
+            beyond += 1
+            return nil
+        }
+        let minute = UInt16(second / 60)
+        let isNewMinute = sources[place].reject(event, minute, DayCounts.bit(label))
+        if isNewMinute { marks.add(place, minute, isConnect: false) }
+        return place
+    }
+
+    mutating func mark(_ source: Int, minute: UInt16, isConnect: Bool) {
+        if sources[source].isNew(minute, isConnect: isConnect) { marks.add(source, minute, isConnect: isConnect) }
     }
 
     /// Adds another's counts, whose labels have these numbers here.

@@ -30,6 +30,23 @@ package struct HourCounts: Equatable, Sendable {
         }
     }
 
+    /// What is no rejection.
+    @inline(__always)
+    mutating func count(_ event: Event) {
+        switch event.kind {
+        case .connect: connections += 1
+        case .disconnect: disconnects += 1
+        case .acceptance:
+            accepted += 1
+            if event.isAuthenticated { authenticated += 1 }
+        case .authFailure: authFailures += 1
+        case .saturation:
+            saturations += 1
+            mostConnections = max(mostConnections, event.connections ?? 0)
+        case .rejection, .deferral: break
+        }
+    }
+
     @inline(__always)
     mutating func reject(_ label: Int, isPermanent: Bool, isListFailure: Bool) {
         while rejections.count <= label { rejections.append(Rejections()) }

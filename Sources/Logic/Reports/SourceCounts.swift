@@ -1,4 +1,5 @@
 import Addresses
+import Events
 
 /// What one source did on one day.
 package struct SourceCounts: Equatable, Sendable {
@@ -121,5 +122,54 @@ struct SourceTable: Sendable {
     private mutating func grow() {
         places = [Int32](repeating: -1, count: max(64, 2 * places.count))
         for (index, entry) in entries.enumerated() { settle(entry.address, Int32(index)) }
+    }
+}
+
+extension SourceTable.Entry {
+    /// Counts what is no rejection; whether its minute is to be marked.
+    @inline(__always)
+    mutating func count(_ event: Event, _ second: Int64, _ minute: UInt16) -> Bool {
+        switch event.kind {
+        case .connect:
+            counts.connections &+= 1
+            counts.dwell &-= second
+            return isNew(minute, isConnect: true)
+        case .disconnect:
+            counts.disconnects &+= 1
+            counts.dwell &+= second
+            return false
+        case .acceptance:
+            counts.accepted &+= 1
+            if event.isAuthenticated { counts.authenticated &+= 1 }
+        case .authFailure: counts.authFailures &+= 1
+        case .saturation, .rejection, .deferral: return false
+        }
+        return isNew(minute, isConnect: false)
+    }
+
+    @inline(__always)
+    mutating func reject(_ event: Event, _ minute: UInt16, _ label: UInt64) -> Bool {
+        counts.labels |= label
+        if event.kind == .deferral {
+            counts.deferred &+= 1
+        } else if event.rejectionClass?.concernsClient == true {
+            counts.refused &+= 1
+        } else {
+            counts.rejected &+= 1
+        }
+        return isNew(minute, isConnect: false)
+    }
+
+    /// Another minute than the last one.
+    @inline(__always)
+    mutating func isNew(_ minute: UInt16, isConnect: Bool) -> Bool {
+        if isConnect {
+            guard lastConnect != minute else { return false }
+            lastConnect = minute
+        } else {
+            guard lastAct != minute else { return false }
+            lastAct = minute
+        }
+        return true
     }
 }

@@ -91,48 +91,28 @@ extension Tally {
         let hour = hosts[current].hour.index
         let day = hosts[current].day.index
 
-        let place = event.peer.flatMap { dayCounts[day].place(of: source(of: $0)) }
-        if event.peer == nil, event.kind != .saturation { hourCounts[hour].withoutPeer += 1 }
-        if event.peer != nil, place == nil { dayCounts[day].beyond += 1 }
-
-        switch event.kind {
-        case .connect:
-            hourCounts[hour].connections += 1
-            guard let place else { return }
-            dayCounts[day].sources[place].counts.connections &+= 1
-            dayCounts[day].sources[place].counts.dwell &-= secondOfDay
-            dayCounts[day].mark(place, minute: UInt16(secondOfDay / 60), isConnect: true)
+        guard let peer = event.peer else {
+            if event.kind == .rejection || event.kind == .deferral { _ = label(event, day, header, bytes, hour) }
+            hourCounts[hour].count(event)
+            if event.kind != .saturation { hourCounts[hour].withoutPeer += 1 }
             return
-        case .disconnect:
-            hourCounts[hour].disconnects += 1
-            guard let place else { return }
-            dayCounts[day].sources[place].counts.disconnects &+= 1
-            dayCounts[day].sources[place].counts.dwell &+= secondOfDay
-            return
-        case .saturation:
-            hourCounts[hour].saturations += 1
-            hourCounts[hour].mostConnections = max(hourCounts[hour].mostConnections, event.connections ?? 0)
-            return
-        case .authFailure:
-            hourCounts[hour].authFailures += 1
-            guard let place else { return }
-            dayCounts[day].sources[place].counts.authFailures &+= 1
-        case .acceptance:
-            hourCounts[hour].accepted += 1
-            if event.isAuthenticated { hourCounts[hour].authenticated += 1 }
-            guard let place else { return }
-            dayCounts[day].sources[place].counts.accepted &+= 1
-            if event.isAuthenticated { dayCounts[day].sources[place].counts.authenticated &+= 1 }
-        case .rejection, .deferral:
-            reject(event, hour, day, place, header, bytes)
-            guard place != nil else { return }
         }
-        if let place { dayCounts[day].mark(place, minute: UInt16(secondOfDay / 60), isConnect: false) }
+        hourCounts[hour].count(event)
+        switch event.kind {
+        case .rejection, .deferral:
+            let label = label(event, day, header, bytes, hour)
+            let place = dayCounts[day].reject(event, peer, secondOfDay, label)
+            if let place, !text.listing.isEmpty, event.rejectionClass == .rbl || event.rejectionClass == .rhsbl {
+                addListing(label, place, day, bytes)
+            }
+        default: dayCounts[day].count(event, peer, secondOfDay)
+        }
     }
 
-    private mutating func reject(
-        _ event: Event, _ hour: Int, _ day: Int, _ place: Int?, _ header: LogLine, _ bytes: Span<UInt8>
-    ) {
+    /// Counts a rejection's words and label, and tells the label's number.
+    private mutating func label(
+        _ event: Event, _ day: Int, _ header: LogLine, _ bytes: Span<UInt8>, _ hour: Int
+    ) -> Int {
         let rejectionClass = event.rejectionClass ?? .other
         text.read(bytes, header.message, code: event.code)
         let known = dayCounts[day].texts.add(text.bytes)
@@ -141,24 +121,17 @@ extension Tally {
             name = known.map { dayCounts[day].texts.entries[$0].reason } ?? ReplyText.reason(text.bytes)
         }
         let label = labels.number(rejectionClass, name)
-        let isPermanent = event.kind == .rejection
-        hourCounts[hour].reject(label, isPermanent: isPermanent, isListFailure: event.isListFailure)
-        guard let place else { return }
-        dayCounts[day].sources[place].counts.labels |= DayCounts.bit(label)
-        if !isPermanent {
-            dayCounts[day].sources[place].counts.deferred &+= 1
-        } else if rejectionClass.concernsClient {
-            dayCounts[day].sources[place].counts.refused &+= 1
-        } else {
-            dayCounts[day].sources[place].counts.rejected &+= 1
+        hourCounts[hour].reject(
+            label, isPermanent: event.kind == .rejection, isListFailure: event.isListFailure)
+        return label
+    }
+
+    private mutating func addListing(_ label: Int, _ place: Int, _ day: Int, _ bytes: Span<UInt8>) {
+        let id = String(unsafeUninitializedCapacity: text.listing.count) { buffer in
+            for (offset, index) in text.listing.enumerated() { buffer[offset] = bytes[index] }
+            return text.listing.count
         }
-        if !text.listing.isEmpty, rejectionClass == .rbl || rejectionClass == .rhsbl {
-            let id = String(unsafeUninitializedCapacity: text.listing.count) { buffer in
-                for (offset, index) in text.listing.enumerated() { buffer[offset] = bytes[index] }
-                return text.listing.count
-            }
-            dayCounts[day].listings.add(ListingTable.Name(label: label, id: id), source: place)
-        }
+        dayCounts[day].listings.add(ListingTable.Name(label: label, id: id), source: place)
     }
 
     @inline(__always)
@@ -228,6 +201,19 @@ extension Tally {
             dayCounts[place].merge(other.dayCounts[index], labels: numbers)
         }
         isHostsFull = isHostsFull || other.isHostsFull
+    }
+
+    /// When the local clock showed this; of an hour that comes twice, the first.
+    package func instant(localSeconds: Int64) -> Instant {
+        var clock = clock
+        let guess = localSeconds - (clock.localSeconds(Instant(seconds: localSeconds)) - localSeconds)
+        return Instant(seconds: localSeconds - (clock.localSeconds(Instant(seconds: guess)) - guess))
+    }
+
+    /// Minutes since 1970 by the local clock.
+    func localMinute(_ time: Instant) -> Int64 {
+        var clock = clock
+        return clock.localSeconds(time).quotient(60)
     }
 
     /// Forgets an hour or a day, for whoever has stored it and does not come back to it.

@@ -30,7 +30,7 @@ struct Breakwater: ParsableCommand {
             CommandGroup(
                 name: "Without a daemon",
                 subcommands: [
-                    Doctor.self, Parse.self, Replay.self, Check.self,
+                    Doctor.self, Parse.self, Replay.self, ReportVerb.self, Check.self,
                 ]),
             CommandGroup(name: "The daemon", subcommands: [Ping.self, Reload.self]),
         ])

@@ -1,0 +1,125 @@
+import Addresses
+import Events
+import Origins
+
+/// What all sections of one report are made of: the counts, the span, and what is known from elsewhere.
+package final class ReportBase {
+    package let tally: Tally
+    /// Local hours and days since 1970 that the report is about.
+    package let hours: Range<Int>
+    package let days: Range<Int>
+    /// Those that anything was counted in.
+    package let recordedHours: Range<Int>
+    package let recordedDays: Range<Int>
+    /// The span begins before the first day with sources.
+    private let isCut: Bool
+    /// Where an address belongs; `nil` without a database.
+    package var origin: ((IPAddress) -> Origin?)?
+    package var ownerName: (UInt32) -> String? = { _ in nil }
+    /// When which block was banned.
+    package var bans: [(prefix: Prefix, at: Instant)] = []
+    /// Memory of one of the MTA's server processes.
+    package var bytesPerSlot: Int?
+    /// The windows that end with the report's last day.
+    package static let window = 28
+
+    private var totalsKept: [Range<Int>: Totals] = [:]
+    private var visitorsKept: [Range<Int>: Visitors] = [:]
+    private var countriesKept: [Range<Int>: OriginCounts] = [:]
+
+    /// - Parameters:
+    ///   - hours: what the report is about; everything that was counted when `nil`.
+    ///   - firstDay: before it the tally has no sources, so what is told of sources begins there.
+    package init(_ tally: Tally, hours: Range<Int>? = nil, firstDay: Int = .min) {
+        self.tally = tally
+        let numbers = tally.hourKeys.keys.map(\.number)
+        let dayNumbers = tally.dayKeys.keys.map(\.number)
+        recordedHours = ReportBase.range(numbers)
+        recordedDays = ReportBase.range(dayNumbers)
+        self.hours = hours ?? recordedHours
+        let asked =
+            hours.map { Int(Int64($0.lowerBound).quotient(24))..<Int(Int64($0.upperBound + 23).quotient(24)) }
+            ?? recordedDays
+        days = asked.clamped(to: min(firstDay, asked.upperBound)..<asked.upperBound)
+        isCut = days != asked
+    }
+
+    private static func range(_ numbers: [Int]) -> Range<Int> {
+        guard let least = numbers.min(), let most = numbers.max() else { return 0..<0 }
+        return least..<(most + 1)
+    }
+
+    package var hosts: [String] {
+        Set(tally.hourKeys.keys.filter { hours.contains($0.number) }.map(\.host)).sorted()
+    }
+
+    /// Summed over hours of the tally.
+    package func totals(_ hours: Range<Int>) -> Totals {
+        let hours = hours.clamped(to: recordedHours)
+        if let known = totalsKept[hours] { return known }
+        let totals = Totals(tally, hours)
+        totalsKept[hours] = totals
+        return totals
+    }
+    package var totals: Totals { totals(hours) }
+
+    func visitors(_ days: Range<Int>) -> Visitors {
+        let days = days.clamped(to: recordedDays)
+        if let known = visitorsKept[days] { return known }
+        let visitors = Visitors(tally, days)
+        visitorsKept[days] = visitors
+        return visitors
+    }
+    var visitors: Visitors { visitors(days) }
+
+    /// The days of a window that ends with the report.
+    func lastDays(_ count: Int) -> Range<Int> { (days.upperBound - count)..<days.upperBound }
+
+    func origins(_ days: Range<Int>) -> OriginCounts? {
+        guard let origin else { return nil }
+        let days = days.clamped(to: recordedDays)
+        if let known = countriesKept[days] { return known }
+        let counts = OriginCounts(visitors(days), origin)
+        countriesKept[days] = counts
+        return counts
+    }
+
+    /// A sentence where a window reaches back before the first day.
+    func shortWindowNote(_ count: Int) -> [String] {
+        let first = lastDays(count).lowerBound
+        guard first < recordedDays.lowerBound else { return [] }
+        return ["Nothing is known from before \(LocalDay.date(recordedDays.lowerBound))."]
+    }
+
+    func beyondNote(_ visitors: Visitors) -> [String] {
+        var notes: [String] = []
+        if isCut { notes.append("Sources are told from \(LocalDay.date(days.lowerBound)) on.") }
+        if visitors.events.events > 0 {
+            notes.append(
+                "There were more sources than are kept: \(Figures.grouped(visitors.events.events)) events of others are "
+                    + "in no line of this table.")
+        }
+        return notes
+    }
+}
+
+/// Days and hours since 1970 by the local clock, as people write them.
+package enum LocalDay {
+    /// `2011-02-24`.
+    package static func date(_ day: Int) -> String {
+        let time = CivilTime(Instant(seconds: Int64(day) * 86400))
+        return "\(padded(time.year, 4))-\(padded(time.month, 2))-\(padded(time.day, 2))"
+    }
+
+    /// `2011-02-24 17:00`.
+    package static func hour(_ hour: Int) -> String {
+        date(Int(Int64(hour).quotient(24))) + " \(padded(hour - Int(Int64(hour).quotient(24)) * 24, 2)):00"
+    }
+
+    /// 0 for Monday; 1970 began on a Thursday.
+    package static func weekday(_ day: Int) -> Int { ((day + 3) % 7 + 7) % 7 }
+
+    package static let weekdays = [
+        "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+    ]
+}

@@ -1,0 +1,123 @@
+import Addresses
+import ArgumentParser
+import Configuration
+import ControlProtocol
+import Events
+import Glibc
+import LocationData
+import Origins
+import Pictures
+import Posix
+import Reports
+
+/// `report`: what happened, as tables.
+struct ReportVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "What happened: classes, lists, networks, rhythm, retries.",
+        discussion: """
+            Without --log it tells what the daemon and `import --log` have counted, by whole hours: the last 7 days, or the
+            span that is asked for. With it, logs of any mail server are read, rotated and packed ones too, of one host or
+            of several; a line that stands in two of the files counts once. Without a span it is about all that they hold.
+            What lies before the span is compared with.
+            D is a date (2011-02-24), today or yesterday; T is a date, a time (2011-02-24T17:00) or a span back from now (7d).
+            """)
+    @Option(
+        name: .customLong("log"), parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Log files, - for standard input.", valueName: "file"))
+    var logs: [String] = []
+    @Option(help: ArgumentHelp("One day.", valueName: "D"))
+    var day: String?
+    @Option(help: ArgumentHelp("The seven days that end with this one.", valueName: "D"))
+    var week: String?
+    @Option(help: ArgumentHelp("Nothing before.", valueName: "T"))
+    var since: String?
+    @Option(help: ArgumentHelp("Nothing from then on.", valueName: "T"))
+    var until: String?
+    @Option(
+        help: ArgumentHelp("Some sections only, by the keys that --json has, joined by commas.", valueName: "keys"))
+    var only: String?
+    @Option(help: ArgumentHelp("A wave that the daemon saw: last, list or a number of that.", valueName: "which"))
+    var wave: String?
+    @OptionGroup var files: ReportFiles
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        if let wave { return try WaveReport.run(wave, common) }
+        let keys = try sectionKeys
+        let span = try ReportSpan(day: day, week: week, since: since, until: until, now: LocalTime.now)
+        let settings = try readSettings(common)
+        var input = ReportInput(settings, span)
+        var hours = span.hours
+        var firstDay = Int.min
+        var everything = "All that the logs hold"
+        var isHistory = false
+        if logs.isEmpty, let history = try HistoryInput(settings, common) {
+            (hours, firstDay) = try history.read(span, into: &input)
+            isHistory = true
+            everything = "The last \(HistoryInput.usualDays) days"
+        } else {
+            try input.read(logs.isEmpty ? LogInput.configured(settings) : logs)
+        }
+        guard !input.tally.isEmpty else {
+            if let failure = input.failures.first { throw failure }
+            throw Failure(
+                ExitStatus.no,
+                input.lines > input.unread
+                    ? "nothing happened in that span" : "not one line of a mail server's in what was read")
+        }
+        let base = ReportBase(input.tally, hours: hours, firstDay: firstDay)
+        let locations = Locations(settings)
+        if !locations.databases.isEmpty {
+            var neighbours = Neighbours(locations.databases)
+            base.origin = { neighbours.origin(of: $0) }
+            base.ownerName = { locations.databases.owner(of: $0) }
+        }
+        var report = base.report(span.title ?? everything, only: keys)
+        if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {
+            report.credits = locations.credits
+        }
+        let read: [(String, Int)] =
+            isHistory ? [] : [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]
+        if !files.isEmpty {
+            for name in try files.write(report) { common.say(name) }
+        } else if common.json {
+            common.say(ReportJSON.document(report, keys, read).description)
+        } else if !common.quiet {
+            Terminal.write(ReportText(style: common.style).text(of: report, read), to: 1)
+        }
+        if let failure = input.failures.first { throw failure }
+    }
+
+    private var sectionKeys: [String] {
+        get throws {
+            guard let only else { return ReportBase.keys }
+            let keys = only.split(separator: ",").map(String.init)
+            for key in keys where !ReportBase.keys.contains(key) {
+                throw Failure(
+                    ExitStatus.usage,
+                    "--only \(shown(key)): no such section; expected some of \(ReportBase.keys.joined(separator: ","))")
+            }
+            guard !keys.isEmpty else { throw Failure(ExitStatus.usage, "--only: no section is named") }
+            return keys
+        }
+    }
+}
+
+/// Looks addresses up that come in their order: one within the networks of the one before has its origin.
+private struct Neighbours {
+    private let databases: LocationDatabases
+    private var last: LocationDatabases.Answer?
+
+    init(_ databases: LocationDatabases) { self.databases = databases }
+
+    mutating func origin(of address: IPAddress) -> Origin? {
+        if let last, last.countryNetwork?.contains(address) == true, last.numberNetwork?.contains(address) == true {
+            return last.origin
+        }
+        guard let answer = databases.answer(address) else { return nil }
+        last = answer
+        return answer.origin
+    }
+}
