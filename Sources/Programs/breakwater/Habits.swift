@@ -4,7 +4,8 @@ import ControlProtocol
 /// What hands type from habit, turned into our verbs: options before the verb, no verb, `add`, fail2ban's words, typos.
 enum Habits {
     static let verbs = [
-        "status", "doctor", "ban", "unban", "list", "why", "allow", "parse", "replay", "report", "top", "sample", "events",
+        "status", "doctor", "ban", "unban", "list", "why", "allow", "parse", "replay", "report", "top", "sample",
+        "events",
         "enforce", "export", "import", "flag", "check", "ping", "reload", "help",
     ]
 
