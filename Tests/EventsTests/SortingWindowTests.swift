@@ -2,15 +2,23 @@ import Events
 import Testing
 
 @Suite struct SortingWindowTests {
+    private func event(_ number: Int) -> Event {
+        var event = Event(.saturation)
+        event.connections = number
+        return event
+    }
+
+    private func number(_ event: Event) -> Int { event.connections ?? -1 }
+
     /// The order in which values named by their second come out; `span` and `most` as given.
     private func order(_ seconds: [Int64], span: Int64 = 10, most: Int = 100) -> (out: [Int64], late: Int) {
-        var window = SortingWindow<Int64>(span: .seconds(span), most: most)
+        var window = SortingWindow(span: .seconds(span), most: most)
         var out: [Int64] = []
         for second in seconds {
-            window.add(second, at: Instant(seconds: second))
-            while let next = window.next() { out.append(next.value) }
+            window.add(event(Int(second)), at: Instant(seconds: second))
+            while let next = window.next() { out.append(Int64(number(next.event))) }
         }
-        while let next = window.next(isEnd: true) { out.append(next.value) }
+        while let next = window.next(isEnd: true) { out.append(Int64(number(next.event))) }
         return (out, window.late)
     }
 
@@ -37,20 +45,20 @@ import Testing
     }
 
     @Test func `those of one time keep their order`() {
-        var window = SortingWindow<Int>(span: .seconds(1), most: 1000)
-        for number in 0..<100 { window.add(number, at: Instant(seconds: 7)) }
+        var window = SortingWindow(span: .seconds(1), most: 1000)
+        for number in 0..<100 { window.add(event(number), at: Instant(seconds: 7)) }
         var out: [Int] = []
-        while let next = window.next(isEnd: true) { out.append(next.value) }
+        while let next = window.next(isEnd: true) { out.append(number(next.event)) }
         #expect(out == Array(0..<100))
     }
 
     @Test func `times never go back`() {
-        var window = SortingWindow<Int>(span: .seconds(5), most: 50)
+        var window = SortingWindow(span: .seconds(5), most: 50)
         var state: UInt64 = 1
         var last = Instant.distantPast
         for number in 0..<5000 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            window.add(number, at: Instant(seconds: Int64(number) - Int64(state >> 58)))
+            window.add(event(number), at: Instant(seconds: Int64(number) - Int64(state >> 58)))
             while let next = window.next() {
                 #expect(next.time >= last)
                 last = next.time

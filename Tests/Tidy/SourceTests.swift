@@ -31,7 +31,7 @@ import Testing
         // Logic is pure: nothing of it can ask a clock, a file or the network.
         ("Logic", logic),
         ("System", system.union(platform).union(["Addresses", "Events"])),
-        ("Inputs", system.union(platform).union(["Addresses", "Events", "Configuration", "Origins"])),
+        ("Inputs", system.union(platform).union(["Addresses", "Bytes", "Events", "Configuration", "Origins"])),
         ("Outputs", system.union(platform).union(["Addresses", "Events"])),
     ])
     func `a ring imports only what it may`(ring: String, allowed: Set<String>) throws {

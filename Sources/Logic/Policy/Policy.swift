@@ -198,6 +198,9 @@ package struct Policy {
         event.zone.map { "\(rejectionClass.rawValue):\($0)" } ?? rejectionClass.rawValue
     }
 
+    /// Whether a ban is in force that holds this peer.
+    package func isBanned(_ peer: IPAddress, at now: Instant) -> Bool { ledger.isBanned(peer, at: now) }
+
     /// What is counted and banned for a peer: the host, or its IPv6 block.
     package func sourceBlock(_ peer: IPAddress) -> Prefix {
         peer.isIPv4 ? Prefix(peer) : Prefix(peer, bits: settings.ipv6Prefix)
@@ -269,9 +272,7 @@ package struct Policy {
         for zone in zones.advance(to: now) {
             noteResumed(zone, "is sane again")
         }
-        let ended = ledger.due(by: now)
-        for ban in ended { ledger[ban.prefix] = nil }
-        return ended
+        return ledger.removeDue(by: now)
     }
 
     /// Forgets known senders whose time has passed; cheap enough for once an hour.

@@ -16,16 +16,22 @@ struct ZoneGuard {
     static let minTotal = 20
 
     private struct Zone {
+        let name: String
         var buckets = [(total: Int, known: Int)](repeating: (0, 0), count: ZoneGuard.bucketCount)
         /// The number, since 1970, of the bucket written last.
         var current: Int64 = 0
         var suspendedSince: Instant?
+
+        var isQuiet: Bool { suspendedSince == nil && buckets.allSatisfy { $0.total == 0 } }
     }
     private static let bucketCount = 10
 
     private let share: Double
     private let window: Duration
-    private var zones: [String: Zone] = [:]
+    private var zones: [Zone] = []
+    private var places: [String: Int] = [:]
+    /// Of the zone that was counted last: most are counted many times in a row.
+    private var last = 0
 
     init(share: Double, window: Duration) {
         self.share = share
@@ -34,34 +40,47 @@ struct ZoneGuard {
 
     private var bucketSpan: Int64 { max(1, window.nanoseconds / Int64(ZoneGuard.bucketCount)) }
 
-    func isSuspended(_ zone: String) -> Bool { zones[zone]?.suspendedSince != nil }
+    func isSuspended(_ zone: String) -> Bool {
+        place(of: zone).map { zones[$0].suspendedSince != nil } ?? false
+    }
 
-    var suspendedZones: [String] { zones.filter { $0.value.suspendedSince != nil }.keys.sorted() }
+    var suspendedZones: [String] { zones.filter { $0.suspendedSince != nil }.map(\.name).sorted() }
+
+    private func place(of zone: String) -> Int? {
+        last < zones.count && zones[last].name == zone ? last : places[zone]
+    }
 
     /// Counts a source that `zone` rejected. The caller sees to it that a source counts once a window.
     mutating func count(_ zone: String, isKnown: Bool, at now: Instant) -> Change? {
-        if zones[zone] == nil, zones.count >= ZoneGuard.maxZones { return nil }
-        var state = zones[zone] ?? Zone()
-        advance(&state, to: now)
-        let slot = Int(state.current % Int64(ZoneGuard.bucketCount))
-        state.buckets[slot].total += 1
-        if isKnown { state.buckets[slot].known += 1 }
-        let change = judge(&state, at: now)
-        zones[zone] = state
-        return change
+        if let place = place(of: zone) {
+            last = place
+        } else {
+            guard zones.count < ZoneGuard.maxZones else { return nil }
+            last = zones.count
+            places[zone] = last
+            zones.append(Zone(name: zone))
+        }
+        advance(&zones[last], to: now)
+        let slot = Int(zones[last].current % Int64(ZoneGuard.bucketCount))
+        zones[last].buckets[slot].total += 1
+        if isKnown { zones[last].buckets[slot].known += 1 }
+        return judge(&zones[last], at: now)
     }
 
     /// Lets time pass: zones that have become sane, in name order. Zones without a recent rejection are forgotten.
     mutating func advance(to now: Instant) -> [String] {
         var resumed: [String] = []
-        for name in zones.keys.sorted() {
-            guard var state = zones[name] else { continue }
-            advance(&state, to: now)
-            if judge(&state, at: now) == .resumed { resumed.append(name) }
-            let isQuiet = state.suspendedSince == nil && state.buckets.allSatisfy { $0.total == 0 }
-            zones[name] = isQuiet ? nil : state
+        var isQuiet = false
+        for place in zones.indices {
+            advance(&zones[place], to: now)
+            if judge(&zones[place], at: now) == .resumed { resumed.append(zones[place].name) }
+            if zones[place].isQuiet { isQuiet = true }
         }
-        return resumed
+        if isQuiet {
+            zones.removeAll(where: \.isQuiet)
+            places = Dictionary(uniqueKeysWithValues: zones.enumerated().map { ($1.name, $0) })
+        }
+        return resumed.sorted()
     }
 
     private func judge(_ state: inout Zone, at now: Instant) -> Change? {

@@ -99,8 +99,9 @@ extension ReportBase {
 
     private func labelNames(_ mask: UInt64) -> String {
         let labels = tally.labels.labels
-        return labels.indices.filter { $0 < 63 && mask & DayCounts.bit($0) != 0 }.map { labels[$0] }.sorted()
-            .map { ListName.title($0) }.prefix(3).map { Report.shown($0, limit: 40) }.joined(separator: ", ")
+        return labels.indices.filter { $0 < 63 && mask & DayCounts.bit($0) != 0 }
+            .map { labels[$0] }.sorted().map(ListName.title).prefix(3).map { Report.shown($0, limit: 40) }.joined(
+                separator: ", ")
     }
 
     /// What rejected connections cost: how long they held a slot.

@@ -165,10 +165,12 @@ struct DayEncoder {
 struct DayDecoder {
     private var reader: ByteReader
     private let bounds: Tally.Bounds
+    private let onlyDelivering: Bool
 
-    init(_ bytes: [UInt8], _ bounds: Tally.Bounds) {
+    init(_ bytes: [UInt8], _ bounds: Tally.Bounds, onlyDelivering: Bool = false) {
         reader = ByteReader(bytes)
         self.bounds = bounds
+        self.onlyDelivering = onlyDelivering
     }
 
     consuming func read(_ labels: inout LabelTable) throws(RollupError) -> DayCounts {
@@ -199,6 +201,7 @@ struct DayDecoder {
         if try reader.number() != 0 { day.marks.setFull() }
         for _ in [true, false] {
             for isIPv4 in [true, false] { try readGroup(isIPv4, masks, &day) }
+            if onlyDelivering { return day }
         }
         for _ in 0..<(try reader.count(most: bounds.texts)) {
             let text = Array(try reader.text(longest: ReplyText.longest))

@@ -11,6 +11,8 @@ package final class ReportBase {
     /// Those that anything was counted in.
     package let recordedHours: Range<Int>
     package let recordedDays: Range<Int>
+    /// The span begins before the first day with sources.
+    private let isCut: Bool
     /// Where an address belongs; `nil` without a database.
     package var origin: ((IPAddress) -> Origin?)?
     package var ownerName: (UInt32) -> String? = { _ in nil }
@@ -27,18 +29,19 @@ package final class ReportBase {
 
     /// - Parameters:
     ///   - hours: what the report is about; everything that was counted when `nil`.
-    package init(_ tally: Tally, hours: Range<Int>? = nil) {
+    ///   - firstDay: before it the tally has no sources, so what is told of sources begins there.
+    package init(_ tally: Tally, hours: Range<Int>? = nil, firstDay: Int = .min) {
         self.tally = tally
         let numbers = tally.hourKeys.keys.map(\.number)
         let dayNumbers = tally.dayKeys.keys.map(\.number)
         recordedHours = ReportBase.range(numbers)
         recordedDays = ReportBase.range(dayNumbers)
         self.hours = hours ?? recordedHours
-        if let hours {
-            days = Int(Int64(hours.lowerBound).quotient(24))..<Int(Int64(hours.upperBound + 23).quotient(24))
-        } else {
-            days = recordedDays
-        }
+        let asked =
+            hours.map { Int(Int64($0.lowerBound).quotient(24))..<Int(Int64($0.upperBound + 23).quotient(24)) }
+            ?? recordedDays
+        days = asked.clamped(to: min(firstDay, asked.upperBound)..<asked.upperBound)
+        isCut = days != asked
     }
 
     private static func range(_ numbers: [Int]) -> Range<Int> {
@@ -90,6 +93,7 @@ package final class ReportBase {
 
     func beyondNote(_ visitors: Visitors) -> [String] {
         var notes: [String] = []
+        if isCut { notes.append("Sources are told from \(LocalDay.date(days.lowerBound)) on.") }
         if visitors.events.events > 0 {
             notes.append(
                 "There were more sources than are kept: \(Figures.grouped(visitors.events.events)) events of others are "

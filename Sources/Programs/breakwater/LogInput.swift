@@ -13,6 +13,9 @@ final class LogInput {
     /// Nothing in it can be from a later time.
     let reference: Instant
     private let readOn: ((Span<UInt8>, LineInfo) -> Void) throws -> Bool
+    private let packed: PackedInput?
+    /// Of the file in bytes; `nil` of what has no end known beforehand.
+    private let size: Int?
 
     /// - Parameter name: a path, `-`, or `journal` as in the configuration where no file has that name.
     init(_ name: String) throws {
@@ -22,6 +25,7 @@ final class LogInput {
         reference = isFile ? Instant(seconds: Int64(status.st_mtim.tv_sec)) : LocalTime.now
         if !isFile, name == "journal" || name.hasPrefix("journal:") {
             readOn = try LogInput.journal(name)
+            (packed, size) = (nil, nil)
             return
         }
         do throws(SystemError) {
@@ -30,9 +34,22 @@ final class LogInput {
                 ? try Descriptor("dup", "standard input", dup(STDIN_FILENO))
                 : try Descriptor.open(name, O_RDONLY | O_NOCTTY)
             let packed = PackedInput(descriptor, named: name)
+            self.packed = packed
+            size = isFile && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
             let log = WholeLog { try packed.read(into: $0) }
             readOn = { try log.readPiece($0) }
         } catch { throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))") }
+    }
+
+    /// How much of several has been read; `nil` when that of one is not known.
+    static func share(of inputs: [LogInput]) -> Double? {
+        var (read, all) = (0, 0)
+        for input in inputs {
+            guard let packed = input.packed, let size = input.size else { return nil }
+            read += packed.bytesRead
+            all += size
+        }
+        return all > 0 ? Double(read) / Double(all) : nil
     }
 
     private static func journal(_ name: String) throws -> ((Span<UInt8>, LineInfo) -> Void) throws -> Bool {

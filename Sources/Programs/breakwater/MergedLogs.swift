@@ -25,6 +25,31 @@ struct MergedLogs {
         sources = try names.map { try Source($0) }
     }
 
+    /// Hands over every line with its time. What is of one log alone for a while, as all is of one log or of a log cut
+    /// into days, goes straight from where it was read.
+    mutating func readAll(_ body: (Span<UInt8>, LineInfo, Instant) -> Void) {
+        if !isOrdered { order() }
+        while true {
+            var best: Int?
+            var limit = Instant.distantFuture
+            for index in sources.indices {
+                fill(index)
+                guard let time = sources[index].time else { continue }
+                guard let known = best.flatMap({ sources[$0].time }) else {
+                    best = index
+                    continue
+                }
+                if time < known { best = index }
+                limit = min(limit, max(time, known))
+            }
+            guard let best else { return }
+            do {
+                let isTaken = try sources[best].takeRun(before: limit, except: group.time, body)
+                if !isTaken, !next(body) { return }
+            } catch { note(error) }
+        }
+    }
+
     /// Hands over the next line with its time; false when there is none left.
     mutating func next(_ body: (Span<UInt8>, LineInfo, Instant) -> Void) -> Bool {
         if !isOrdered { order() }
@@ -56,9 +81,11 @@ struct MergedLogs {
     }
 
     private mutating func fill(_ index: Int) {
-        do { try sources[index].fill() } catch let failure as Failure { failures.append(failure) } catch {
-            failures.append(Failure(ExitStatus.noInput, "\(error)"))
-        }
+        do { try sources[index].fill() } catch { note(error) }
+    }
+
+    private mutating func note(_ error: any Error) {
+        failures.append(error as? Failure ?? Failure(ExitStatus.noInput, "\(error)"))
     }
 
     /// Of lines with the same time those come first whose log began first, however the logs are named on the command
@@ -71,8 +98,10 @@ struct MergedLogs {
         }
     }
 
+    var inputs: [LogInput] { sources.map(\.input) }
+
     private struct Source {
-        private let input: LogInput
+        let input: LogInput
         private var clock: LogClock
         private var header = LogLine()
         private var bytes: [UInt8] = []
@@ -104,14 +133,10 @@ struct MergedLogs {
         /// Reads on when all of the piece was taken.
         mutating func fill() throws {
             while index == lines.count, !isAtEnd {
-                bytes.removeAll(keepingCapacity: true)
-                lines.removeAll(keepingCapacity: true)
-                (index, start) = (0, 0)
+                empty()
                 do {
                     isAtEnd = try !input.readPiece { line, info in
-                        let time = header.read(line) ? clock.time(of: header, in: line) : clock.last
-                        line.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
-                        lines.append((bytes.count, info, time))
+                        keep(line, info, header.read(line) ? clock.time(of: header, in: line) : clock.last)
                     }
                 } catch {
                     isAtEnd = true
@@ -120,6 +145,49 @@ struct MergedLogs {
                 }
                 dateBegin()
             }
+        }
+
+        /// Hands over lines as long as they are from before `limit` and not of the time `except`; false when not one was.
+        mutating func takeRun(
+            before limit: Instant, except: Instant?, _ body: (Span<UInt8>, LineInfo, Instant) -> Void
+        ) throws -> Bool {
+            let first = index
+            while index < lines.count {
+                guard lines[index].time < limit, lines[index].time != except else { return index > first }
+                take(body)
+            }
+            // Lines before the first that has a time wait for it.
+            guard !isAtEnd, clock.last != .distantPast else { return index > first }
+            var isTaken = index > first
+            while index == lines.count, !isAtEnd {
+                empty()
+                do {
+                    isAtEnd = try !input.readPiece { line, info in
+                        let time = header.read(line) ? clock.time(of: header, in: line) : clock.last
+                        if lines.isEmpty, time < limit, time != except {
+                            body(line, info, time)
+                            isTaken = true
+                        } else {
+                            keep(line, info, time)
+                        }
+                    }
+                } catch {
+                    isAtEnd = true
+                    throw error
+                }
+            }
+            return isTaken
+        }
+
+        private mutating func empty() {
+            bytes.removeAll(keepingCapacity: true)
+            lines.removeAll(keepingCapacity: true)
+            (index, start) = (0, 0)
+        }
+
+        private mutating func keep(_ line: Span<UInt8>, _ info: LineInfo, _ time: Instant) {
+            line.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+            lines.append((bytes.count, info, time))
         }
 
         /// Lines before the first that has a time are of that time.

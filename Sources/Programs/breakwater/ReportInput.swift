@@ -5,15 +5,15 @@ import LogIntake
 import Posix
 import Reports
 
-/// Logs read into a tally. What reads the daemon's store instead makes the same `Tally`.
+/// Logs read into a tally. What is read of the history instead is added to the same (`HistoryInput`).
 struct ReportInput {
-    private(set) var tally: Tally
+    var tally: Tally
     private(set) var lines = 0
     /// Lines that were no event.
     private(set) var unread = 0
     /// Lines that stood in another file as well.
     private(set) var repeated = 0
-    private(set) var failures: [Failure] = []
+    var failures: [Failure] = []
     private var reader: LogReader
     private var event = Event()
     private let span: ReportSpan
@@ -26,7 +26,7 @@ struct ReportInput {
 
     mutating func read(_ names: [String]) throws {
         var logs = try MergedLogs(names)
-        while logs.next({ hear($0, isCut: $1.isCut, at: $2) }) {}
+        logs.readAll { hear($0, isCut: $1.isCut, at: $2) }
         repeated = logs.repeated
         failures = logs.failures
     }

@@ -36,7 +36,7 @@ struct ReportText {
                 span, hosts.prefix(8).joined(separator: ", ") + (hosts.count > 8 ? " ..." : ""),
                 counted.joined(separator: ", "),
             ]
-            .joined(separator: " | ") + "\n"
+            .filter { !$0.isEmpty }.joined(separator: " | ") + "\n"
         for section in report.sections { text += "\n" + self.text(of: section, report.offsetSeconds) }
         for credit in report.credits { text += "\n" + credit }
         return text

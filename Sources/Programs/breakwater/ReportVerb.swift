@@ -13,15 +13,16 @@ struct ReportVerb: ParsableCommand {
         commandName: "report",
         abstract: "What happened: classes, lists, networks, rhythm, retries.",
         discussion: """
-            Reads logs of any mail server, rotated and packed ones too, of one host or of several; a line that stands in
-            two of the files counts once. Without a span it is about everything that the logs hold; with one, what they
-            hold before it is compared with.
+            Without --log it tells what the daemon and `import --log` have counted, by whole hours: the last 7 days, or the
+            span that is asked for. With it, logs of any mail server are read, rotated and packed ones too, of one host or
+            of several; a line that stands in two of the files counts once. Without a span it is about all that they hold.
+            What lies before the span is compared with.
             D is a date (2011-02-24), today or yesterday; T is a date, a time (2011-02-24T17:00) or a span back from now (7d).
             """)
     @Option(
         name: .customLong("log"), parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Log files, - for standard input; without any the log that is configured.", valueName: "file"))
+            "Log files, - for standard input.", valueName: "file"))
     var logs: [String] = []
     @Option(help: ArgumentHelp("One day.", valueName: "D"))
     var day: String?
@@ -34,10 +35,9 @@ struct ReportVerb: ParsableCommand {
     @Option(
         help: ArgumentHelp("Some sections only, by the keys that --json has, joined by commas.", valueName: "keys"))
     var only: String?
-    @Option(help: ArgumentHelp("One page that opens offline, to this file, - for standard output.", valueName: "file"))
-    var html: String?
     @Option(help: ArgumentHelp("A wave that the daemon saw: last, list or a number of that.", valueName: "which"))
     var wave: String?
+    @OptionGroup var files: ReportFiles
     @OptionGroup var common: CommonOptions
 
     func run() throws {
@@ -46,7 +46,17 @@ struct ReportVerb: ParsableCommand {
         let span = try ReportSpan(day: day, week: week, since: since, until: until, now: LocalTime.now)
         let settings = try readSettings(common)
         var input = ReportInput(settings, span)
-        try input.read(logs.isEmpty ? LogInput.configured(settings) : logs)
+        var hours = span.hours
+        var firstDay = Int.min
+        var everything = "All that the logs hold"
+        var isHistory = false
+        if logs.isEmpty, let history = try HistoryInput(settings, common) {
+            (hours, firstDay) = try history.read(span, into: &input)
+            isHistory = true
+            everything = "The last \(HistoryInput.usualDays) days"
+        } else {
+            try input.read(logs.isEmpty ? LogInput.configured(settings) : logs)
+        }
         guard !input.tally.isEmpty else {
             if let failure = input.failures.first { throw failure }
             throw Failure(
@@ -54,38 +64,26 @@ struct ReportVerb: ParsableCommand {
                 input.lines > input.unread
                     ? "nothing happened in that span" : "not one line of a mail server's in what was read")
         }
-        let base = ReportBase(input.tally, hours: span.hours)
+        let base = ReportBase(input.tally, hours: hours, firstDay: firstDay)
         let locations = Locations(settings)
         if !locations.databases.isEmpty {
             base.origin = { locations.databases.origin(of: $0) }
             base.ownerName = { locations.databases.owner(of: $0) }
         }
-        var report = base.report(span.title ?? "All that the logs hold", only: keys)
+        var report = base.report(span.title ?? everything, only: keys)
         if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {
             report.credits = locations.credits
         }
-        let read: [(String, Int)] = [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]
-        if let html {
-            try write(Page.text(of: report, writer: "breakwater \(Breakwater.version)"), to: html)
+        let read: [(String, Int)] =
+            isHistory ? [] : [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]
+        if !files.isEmpty {
+            for name in try files.write(report) { common.say(name) }
         } else if common.json {
             common.say(ReportJSON.document(report, keys, read).description)
         } else if !common.quiet {
             Terminal.write(ReportText(style: common.style).text(of: report, read), to: 1)
         }
         if let failure = input.failures.first { throw failure }
-    }
-
-    /// Beside the file and then in its place, so that nobody opens half a page.
-    private func write(_ page: String, to path: String) throws {
-        if path == "-" { return Terminal.write(page, to: STDOUT_FILENO) }
-        let beside = path + ".new"
-        do throws(SystemError) {
-            let file = try Descriptor.open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode: 0o644)
-            Terminal.write(page, to: file.number)
-        } catch { throw Failure(74, "\(shown(beside)): \(errnoText(error.code))") }
-        guard rename(beside, path) == 0 else {
-            throw Failure(74, "\(shown(path)): \(errnoText(errno))")
-        }
     }
 
     private var sectionKeys: [String] {

@@ -77,6 +77,7 @@ enum StatusAnswer {
         shed += "; \(number("told")) of \(number("sheds")) had their 5xx"
         if let early = row.integer("early"), early > 0 { shed += "; \(grouped(early)) answered early" }
         lines.append(shed)
+        lines += StatusToday(row)?.lines(now) ?? []
         if mode == "observing", let observed = row.integer("observed"), observed > 0 {
             lines.append(
                 "observed   \(grouped(observed)) orders noted, none carried out. to act: breakwater enforce on --for 1h"
@@ -133,6 +134,7 @@ enum StatusAnswer {
                     "latency_us",
                     .object([("line_to_ban", percentiles("ban")), ("line_to_free", percentiles("free"))])
                 ),
+                ("today", StatusToday(row)?.json ?? .null),
                 ("rss_bytes", integer("rss_bytes")),
                 ("hosts", .array(HostShare.all(in: row).map(\.json))),
                 ("problems", JSON(row["problems"])),

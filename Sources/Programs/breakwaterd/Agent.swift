@@ -45,6 +45,8 @@ final class Agent {
     /// Where reading ended in those that are not followed any more.
     var leftPositions: [String: String] = [:]
     var tally = Tally()
+    /// `nil` while enforcing.
+    var observedDay: ObservedDay?
     var waves: WaveWatch
     /// Rejections of late, by what would be banned for them and by /24 and /48.
     var rejectedSources = Lately<Prefix>(limit: 4096)
@@ -180,6 +182,7 @@ final class Agent {
             leaveNoRules()
         }
         fallBack(at: until)
+        keepDay(at: started)
         lookForServers()
         noteLogTroubles(started)
         resumeWave()

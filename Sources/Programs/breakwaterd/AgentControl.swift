@@ -132,6 +132,7 @@ extension Agent {
         row.add("early", early?.answered ?? 0)
         row.add("gone", tally.gone)
         row.add("observed", tally.observed)
+        addDay(to: &row, at: now)
         row.add("failed", tally.failed)
         row.add("repaired", tally.repaired)
         row.add("allowed", policy.counters.allowed)

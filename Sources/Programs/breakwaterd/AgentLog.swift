@@ -104,6 +104,7 @@ extension Agent {
         journal.event(event)
         gather(event, header, bytes, of: log, at: now)
         if event.kind == .saturation { heardSaturation(event, at: now) }
+        noteForDay(event, at: now)
         noteForWave(event, at: now)
         noteRejected(event, at: now)
         policy.judge(event, at: now)

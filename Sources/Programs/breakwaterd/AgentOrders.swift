@@ -131,6 +131,7 @@ extension Agent {
         for ban in bans.values.sorted(by: { $0.prefix < $1.prefix }) where costs[ban.prefix]?.since != ban.since {
             costs[ban.prefix] = BanCosts.Cost(since: ban.since)
             tally.observed += 1
+            noteForDay(ban, at: now)
             // So that the list, and what `enforce on` will ban, outlive a restart.
             store.post(.ban(stored(ban)))
             var decision = Decision(.ban, at: now, prefix: ban.prefix, why: ban.why, outcome: .done)
@@ -142,6 +143,7 @@ extension Agent {
         }
         for shed in sheds {
             tally.observed += 1
+            noteForDay(shed)
             var decision = Decision(.shed, at: now, prefix: Prefix(shed.peer), why: shed.why, outcome: .done)
             if case .connection(let port) = shed.extent { decision.port = port }
             decision.isObserved = true

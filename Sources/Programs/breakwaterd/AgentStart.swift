@@ -229,6 +229,7 @@ extension Agent {
         }
         let begins = enforcing && !mode.isEnforcing
         mode = Mode(isEnforcing: enforcing, until: until, since: begins ? now : mode.since)
+        keepDay(at: now)
         // What the configuration says anyway is no override: a later change of the file shall count.
         let isOverride = isByHand && (until != nil || enforcing != (settings.mode == .enforce))
         modeOverride = isOverride ? ModeOverride(enforces: enforcing, until: until ?? .distantFuture) : nil

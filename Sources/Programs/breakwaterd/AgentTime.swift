@@ -28,6 +28,7 @@ extension Agent {
 
     private func tick() {
         let now = clock.now
+        keepDay(at: now)
         lookForServers()
         lookForLogs()
         for log in logs where log.stream.poll() { read(log) }
@@ -247,9 +248,6 @@ extension Agent {
     }
 
     private func isSameDay(_ left: Instant, _ right: Instant) -> Bool {
-        func day(_ instant: Instant) -> Int64 {
-            (instant.seconds + Int64(LocalTime.offsetSeconds(at: instant))) / 86400
-        }
-        return day(left) == day(right)
+        LocalTime.day(of: left) == LocalTime.day(of: right)
     }
 }

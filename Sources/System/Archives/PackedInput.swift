@@ -8,6 +8,8 @@ package final class PackedInput {
     package let name: String
     /// `nil` for what is not packed; known from the first read on.
     package private(set) var form: PackedForm?
+    /// Bytes taken from the file, packed as they are.
+    package private(set) var bytesRead = 0
 
     private let descriptor: Descriptor
     private let chunk: UnsafeMutableBufferPointer<UInt8>
@@ -70,6 +72,7 @@ package final class PackedInput {
         if pending.isEmpty { pending = 0..<0 }
         let room = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(chunk)[pending.upperBound...])
         let count = try descriptor.read(into: room) ?? 0
+        bytesRead += count
         if count == 0 { isAtEnd = true }
         pending = pending.lowerBound..<(pending.upperBound + count)
     }
@@ -81,6 +84,8 @@ package final class PackedInput {
             pending = (pending.lowerBound + count)..<pending.upperBound
             return count
         }
-        return isAtEnd ? 0 : try descriptor.read(into: UnsafeMutableRawBufferPointer(output)) ?? 0
+        let count = isAtEnd ? 0 : try descriptor.read(into: UnsafeMutableRawBufferPointer(output)) ?? 0
+        bytesRead += count
+        return count
     }
 }

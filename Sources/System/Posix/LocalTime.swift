@@ -10,6 +10,12 @@ package enum LocalTime {
         return localtime_r(&time, &parts) == nil ? 0 : parts.tm_gmtoff
     }
 
+    /// Days since 1970 began, by the host's clocks.
+    package static func day(of instant: Instant) -> Int64 {
+        let seconds = instant.seconds + Int64(offsetSeconds(at: instant))
+        return (seconds - (seconds < 0 ? 86399 : 0)) / 86400
+    }
+
     /// Seconds east of UTC when the host's clocks show a time; two different ones of an hour that comes twice.
     package struct Offsets: Equatable {
         package var first: Int

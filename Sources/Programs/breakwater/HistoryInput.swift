@@ -1,0 +1,91 @@
+import Configuration
+import ControlProtocol
+import Events
+import Posix
+import Reports
+import Store
+
+/// The history as the source of a report, in place of logs: what the daemon and `import --log` have counted.
+struct HistoryInput {
+    /// What a report without a span is about.
+    static let usualDays = 7
+    /// Days before the span whose sources are read as well: what is compared with, and the window of four weeks.
+    private static let daysBefore = 28
+    /// Of longer spans the sources of the last days only: a day of a wave has a hundred thousand.
+    private static let mostDays = 35
+    private static let year = 365
+
+    private let history: History
+    private let days: ClosedRange<Int>
+
+    /// `nil` when nothing has been counted yet.
+    init?(_ settings: Settings, _ common: CommonOptions) throws {
+        // What it counted in the last minutes is not on disk yet; without a daemon nothing is missing.
+        if let client = try? common.connect() { _ = try? client.ask(.settle) }
+        do throws(StoreError) {
+            guard let opened = try History(reading: StateDirectory(settings.stateDirectory)),
+                let known = try opened.days()
+            else { return nil }
+            history = opened
+            days = known
+        } catch {
+            throw Failure(
+                error.isPermission ? ExitStatus.noPermission : 74,
+                "the history cannot be read: \(error); root may, and --log reads logs")
+        }
+    }
+
+    /// Reads what the span needs. The hours that the report is about, and the first day whose sources were all read.
+    func read(_ span: ReportSpan, into input: inout ReportInput) throws -> (hours: Range<Int>, firstDay: Int) {
+        let hours = span.hours ?? asked(span)
+        let end = hours.upperBound.quotient(24, up: true)
+        let begin = max(hours.lowerBound.quotient(24, up: false), end - HistoryInput.mostDays)
+        do throws(StoreError) {
+            let from = min(hours.lowerBound, hours.upperBound - HistoryInput.year * 24)
+            try history.forEach(span: 0, in: from..<hours.upperBound) { key, bytes in input.take(key, bytes) }
+            let first = begin - HistoryInput.daysBefore
+            try history.forEach(span: 1, in: (end - HistoryInput.year)..<first) { key, bytes in
+                input.take(key, bytes, onlyDelivering: true)
+            }
+            try history.forEach(span: 1, in: max(first, end - HistoryInput.year)..<end) { key, bytes in
+                input.take(key, bytes)
+            }
+        } catch { throw Failure(74, "the history cannot be read: \(error)") }
+        return (hours, begin)
+    }
+
+    /// `--since` and `--until` in local hours, or the usual days that end with the last one counted.
+    private func asked(_ span: ReportSpan) -> Range<Int> {
+        let end = (days.upperBound + 1) * 24
+        guard span.title != nil else { return (end - HistoryInput.usualDays * 24)..<end }
+        func hour(_ instant: Instant, up: Bool) -> Int {
+            let local = Int(instant.seconds) + LocalTime.offsetSeconds(at: instant)
+            return local.quotient(3600, up: up)
+        }
+        let first = span.since == .distantPast ? days.lowerBound * 24 : hour(span.since, up: false)
+        let last = span.until == .distantFuture ? end : hour(span.until, up: true)
+        return first..<max(first + 1, last)
+    }
+}
+
+extension ReportInput {
+    /// Adds an hour or a day of the history. One that cannot be read is told, and the others count.
+    mutating func take(_ key: History.Key, _ bytes: [UInt8], onlyDelivering: Bool = false) {
+        guard let span = Tally.Key.Span(rawValue: key.span) else { return }
+        do throws(RollupError) {
+            try tally.merge(Tally.Key(span, key.number, key.host), bytes, onlyDelivering: onlyDelivering)
+        } catch {
+            failures.append(
+                Failure(
+                    74,
+                    "the history of \(span == .day ? LocalDay.date(key.number) : LocalDay.hour(key.number)) \(error)"))
+        }
+    }
+}
+
+extension Int {
+    fileprivate func quotient(_ divisor: Int, up: Bool) -> Int {
+        let (quotient, rest) = quotientAndRemainder(dividingBy: divisor)
+        return quotient + (up ? (rest > 0 ? 1 : 0) : (rest < 0 ? -1 : 0))
+    }
+}
