@@ -33,7 +33,7 @@ let package = Package(
     ],
     targets: [
         // What we hear.
-        .ours("Inputs", "LogIntake", ["Addresses", "Bytes", "Events", "CJournal", "CLinux", "Posix"]),
+        .ours("Inputs", "LogIntake", ["Addresses", "Events", "CJournal", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
         .ours("Inputs", "LocationData", ["Addresses", "Events", "Origins", "CLocation", "Posix"]),
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),

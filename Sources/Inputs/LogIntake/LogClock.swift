@@ -1,4 +1,3 @@
-import Bytes
 import Events
 import Posix
 
@@ -31,25 +30,19 @@ package struct LogClock {
 
     /// The time of a stamp that differs from an earlier one in its second only.
     private func knownMinute(_ header: LogLine, _ bytes: Span<UInt8>) -> Instant? {
-        guard header.stampForm == .rfc3164, let minute, header.stamp.count == 15 else { return nil }
-        let start = header.stamp.lowerBound
-        guard bytes.word(at: start) == minute.date, bytes.word(at: start + 4) == minute.clock,
-            bytes[start + 12] == UInt8(ascii: ":"), let second = decimal(bytes, (start + 13)..<(start + 15)),
-            second < 60
-        else { return nil }
-        return minute.begin + .seconds(second)
+        guard let minute, let now = header.minute(in: bytes), now.date == minute.date, now.clock == minute.clock else {
+            return nil
+        }
+        return minute.begin + .seconds(now.second)
     }
 
     /// Not in an hour that comes twice: which of them it is depends on the lines before.
     private mutating func keepMinute(_ header: LogLine, _ bytes: Span<UInt8>, _ time: Instant) {
-        let start = header.stamp.lowerBound
-        guard header.stampForm == .rfc3164, let offsets = hour?.offsets, offsets.first == offsets.second,
-            let second = decimal(bytes, (start + 13)..<(start + 15)), second < 60
-        else {
-            minute = nil
+        minute = nil
+        guard let now = header.minute(in: bytes), let offsets = hour?.offsets, offsets.first == offsets.second else {
             return
         }
-        minute = (bytes.word(at: start), bytes.word(at: start + 4), time - .seconds(second))
+        minute = (now.date, now.clock, time - .seconds(now.second))
     }
 
     private mutating func offset(showing time: CivilTime) -> Int {

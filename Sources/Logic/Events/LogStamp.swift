@@ -24,6 +24,16 @@ extension LogLine {
         }
     }
 
+    /// What `Nov 20 22:44:29` shares with every stamp of its minute, as eight bytes from its first and from its fifth on,
+    /// and its second; `nil` for any other form.
+    package func minute(in bytes: Span<UInt8>) -> (date: UInt64, clock: UInt64, second: Int64)? {
+        let start = stamp.lowerBound
+        guard stampForm == .rfc3164, stamp.count == 15, bytes[start + 12] == UInt8(ascii: ":"),
+            let second = decimal(bytes, (start + 13)..<(start + 15)), second < 60
+        else { return nil }
+        return (bytes.word(at: start), bytes.word(at: start + 4), second)
+    }
+
     private static func rfc3164(
         _ bytes: Span<UInt8>, _ range: Range<Int>, _ reference: Instant, _ offsetSeconds: (CivilTime) -> Int
     ) -> Instant? {

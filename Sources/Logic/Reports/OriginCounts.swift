@@ -23,11 +23,8 @@ struct OriginCounts {
     /// Of every source that did anything; each is looked up once.
     private(set) var known: [IPAddress: Country] = [:]
 
-    /// In the order of addresses, as whoever answers may remember the network of the one before.
     init(_ visitors: Visitors, _ origin: (IPAddress) -> Origin?) {
-        let entries = visitors.entries
-        for place in ReportBase.inOrder(entries) {
-            let entry = entries[place]
+        for entry in visitors.entries {
             let found = origin(entry.address)
             countries[found?.country, default: Counts()].add(entry.counts)
             systems[found?.asn, default: Counts()].add(entry.counts)

@@ -69,7 +69,10 @@ struct ReportText {
     // MARK: - Tables
 
     private func table(_ section: Report.Section) -> [String] {
-        let shown = section.rows.prefix(ReportText.mostRows)
+        var shown = Array(section.rows.prefix(ReportText.mostRows))
+        if shown.count < section.rows.count, let last = section.rows.last, last.first == .text("unlocated") {
+            shown.append(last)
+        }
         let isFigure = section.columns.indices.map { column in
             section.rows.contains { $0.count > column && ReportText.isFigure($0[column]) }
         }
@@ -109,7 +112,7 @@ struct ReportText {
         return lines.map { line in String(line.reversed().drop { $0 == " " }.reversed()) }
     }
 
-    private static let mostRows = 60
+    private static let mostRows = 30
 
     private static func isFigure(_ cell: Report.Cell) -> Bool {
         switch cell {

@@ -1,11 +1,8 @@
-import Addresses
 import ArgumentParser
 import Configuration
 import ControlProtocol
 import Events
 import Glibc
-import LocationData
-import Origins
 import Pictures
 import Posix
 import Reports
@@ -70,8 +67,7 @@ struct ReportVerb: ParsableCommand {
         let base = ReportBase(input.tally, hours: hours, firstDay: firstDay)
         let locations = Locations(settings)
         if !locations.databases.isEmpty {
-            var neighbours = Neighbours(locations.databases)
-            base.origin = { neighbours.origin(of: $0) }
+            base.origin = { locations.databases.origin(of: $0) }
             base.ownerName = { locations.databases.owner(of: $0) }
         }
         var report = base.report(span.title ?? everything, only: keys)
@@ -102,22 +98,5 @@ struct ReportVerb: ParsableCommand {
             guard !keys.isEmpty else { throw Failure(ExitStatus.usage, "--only: no section is named") }
             return keys
         }
-    }
-}
-
-/// Looks addresses up that come in their order: one within the networks of the one before has its origin.
-private struct Neighbours {
-    private let databases: LocationDatabases
-    private var last: LocationDatabases.Answer?
-
-    init(_ databases: LocationDatabases) { self.databases = databases }
-
-    mutating func origin(of address: IPAddress) -> Origin? {
-        if let last, last.countryNetwork?.contains(address) == true, last.numberNetwork?.contains(address) == true {
-            return last.origin
-        }
-        guard let answer = databases.answer(address) else { return nil }
-        last = answer
-        return answer.origin
     }
 }
