@@ -14,6 +14,7 @@ import Testing
         init(_ bounds: Effect.Bounds = .day, ipv6Prefix: Int = 64) {
             var settings = Settings().ban
             settings.ipv6Prefix = ipv6Prefix
+            settings.networks = true
             policy = Policy(settings, allowlist: Allowlist())
             effect = Effect(hold: .seconds(600), bounds: bounds)
         }
