@@ -54,17 +54,16 @@ def measure(found, chosen):
         runs, busy = load.measured(
             chosen, found.tell, f"replay: {len(programs)} runs in turn, {chosen.runs * TURNS} times",
             lambda: _in_turn(programs, chosen.runs * TURNS))
-    rows = [("log", "lines", "MB", "wall, ms", "CPU, ms", "lines a second", "of CPU time", "resident, MB")]
+    rows = [("log", "lines", "MB", "wall, ms", "CPU, ms", "lines a second", "of CPU time")]
     for name, times in runs.items():
         _, count, size = programs[name]
-        for wall, cpu, memory in times:
+        for wall, cpu in times:
             found.add(f"replay.{name}.wall", wall * 1000, "ms", None if "parse" in name else count / GOAL * 1000, busy)
             found.add(f"replay.{name}.cpu", cpu * 1000, "ms", load=busy)
-            found.add(f"replay.{name}.resident", memory / 1e6, "MB", load=busy)
-        wall, cpu, memory = (statistics.median(values) for values in zip(*times))
+        wall, cpu = (statistics.median(values) for values in zip(*times))
         mark = "! " if count / wall < GOAL and "parse" not in name else ""
         rows.append((name, f"{count:,}", figures.number(size / 1e6), f"{wall * 1000:.0f}", f"{cpu * 1000:.0f}",
-                     f"{mark}{count / wall:,.0f}", f"{count / cpu:,.0f}", f"{memory / 1e6:.0f}"))
+                     f"{mark}{count / wall:,.0f}", f"{count / cpu:,.0f}"))
     if chosen.verb == "replay":
         found.text = _text(found, rows)
 
@@ -109,7 +108,7 @@ def _in_turn(programs, count):
 
 
 def _run(arguments):
-    """Wall and CPU time of one program in seconds, and its memory in bytes."""
+    """Wall and CPU time of one program, in seconds."""
     begin = time.monotonic()
     child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
@@ -117,4 +116,4 @@ def _run(arguments):
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         raise BenchError(f"{' '.join(arguments)} ended with {child.returncode}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    return wall, usage.ru_utime + usage.ru_stime
