@@ -64,7 +64,7 @@ private func reading(_ texts: String...) -> SettingsReading {
         max = "forever"
         refresh = false
         ipv6_prefix = 56
-        networks = false
+        networks = true
         widest_ipv4 = 24
         widest_ipv6 = 44
         max_sources = 1000

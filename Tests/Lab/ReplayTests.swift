@@ -59,7 +59,7 @@ extension LabTests {
             let policies = together["policies"].array
             #expect(
                 policies.map(\.["name"].string) == [
-                    "as configured", "ban.first=1h ban.max=2h", "ban.first=1d ban.max=7d", other,
+                    "as configured", "ban.first=1h ban.max=2h", "ban.first=1d ban.max=7d", "replay-other.toml",
                 ])
             let alone = try [
                 daemon.cli("replay", "--json", log),

@@ -14,6 +14,7 @@ import Testing
         init(_ bounds: Effect.Bounds = .day, ipv6Prefix: Int = 64) {
             var settings = Settings().ban
             settings.ipv6Prefix = ipv6Prefix
+            settings.networks = true
             policy = Policy(settings, allowlist: Allowlist())
             effect = Effect(hold: .seconds(600), bounds: bounds)
         }
@@ -33,7 +34,8 @@ import Testing
             for order in policy.takeOrders() {
                 switch order {
                 case .ban(let ban) where ban.since == now:
-                    effect.note(ban, isNetwork: false, isKnown: policy.isKnown(ban.prefix.address, at: now))
+                    effect.note(
+                        ban, isNetwork: policy.isByEvidence(ban), isKnown: policy.isKnown(ban.prefix.address, at: now))
                 case .shed(let shed): effect.note(shed, at: now)
                 default: break
                 }
@@ -100,15 +102,27 @@ import Testing
         #expect(trial.touched == ["2001:db8:0:1::/64 1"])
     }
 
+    @Test func `mail out of a network that was banned touches its sender, which was not banned itself`() {
+        var trial = Trial()
+        for number in 1...20 { trial.hear(.rejection, "198.51.100.\(number)") }
+        let (networks, sources) = (trial.effect.networks, trial.effect.sources)
+        #expect(networks == 1 && sources == trial.effect.bans)
+        trial.hear(.acceptance, "198.51.100.200")
+        #expect(trial.touched == ["198.51.100.200 1"])
+        trial.hear(.acceptance, "198.51.101.200")
+        #expect(trial.touched.count == 1)
+    }
+
     @Test func `what is beyond a bound is left out and said`() {
         var trial = Trial(Effect.Bounds(sources: 5, senders: 2, connections: 100))
-        for number in 1...5 { trial.hear(.rejection, "198.51.100.\(number)") }
-        #expect(!trial.effect.isPartial)
-        trial.hear(.rejection, "198.51.100.6")
+        for number in 1...5 { trial.hear(.rejection, "198.18.\(number).7") }
+        let isPartial = trial.effect.isPartial
+        #expect(!isPartial)
+        trial.hear(.rejection, "198.18.6.7")
         #expect(trial.effect.isPartial)
         #expect(trial.effect.sources == 5)
         #expect(trial.effect.bans == 6)
-        for number in 1...4 { trial.hear(.acceptance, "198.51.100.\(number)") }
+        for number in 1...4 { trial.hear(.acceptance, "198.18.\(number).7") }
         #expect(trial.touched.count == 2)
     }
 }

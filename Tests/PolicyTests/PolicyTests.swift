@@ -11,8 +11,6 @@ struct Bench {
 
     init(_ change: (inout Settings.Ban) -> Void = { _ in }, allowed: [String] = [], own: [String] = []) {
         var settings = Settings().ban
-        // Here each source is judged by itself; NetworkTests has the others.
-        settings.networks = false
         change(&settings)
         policy = Policy(
             settings,

@@ -82,9 +82,10 @@ import Testing
         model.shed(peer, 1, at: at(0))
         #expect(model.figures(at: at(30)).secondsBefore == 30)
         #expect(model.figures(at: at(30)).secondsAfter == 0)
+        #expect(model.figures(at: at(0)).peakBefore == 1, "it has not ended just because somebody asks")
         #expect(model.figures(at: at(5000)).secondsBefore == 600)
         // Asking changed nothing.
-        #expect(figures(model) == [600, 0, 1, 1, 1, 0, 1])
+        #expect(figures(model) == [600, 0, 1, 0, 1, 0, 1])
     }
 
     @Test func `no more than so many are remembered; whoever leaves ends then`() {

@@ -9,6 +9,7 @@ import Testing
 @Suite struct HistoryTests {
     private let day = History.Key(span: 1, number: 20_777, host: "mx")
     private static let together: History.Merge = { _, older, newer in older + newer }
+    private static let half: History.Thin = { _, bytes in Array(bytes.prefix(bytes.count / 2)) }
 
     private func addition(_ bytes: [UInt8], _ parts: [Range<Int64>] = []) -> History.Addition {
         History.Addition(
@@ -81,16 +82,35 @@ import Testing
                         (History.Key(span: 0, number: number * 24, host: "mx"), [1]),
                     ], parts: []), merging: HistoryTests.together)
         }
-        try history.expire(today: 501)
+        try history.expire(today: 501, thinning: HistoryTests.half)
         #expect(try history.days() == 101...500)
         var hours: [Int] = []
         try history.forEach(span: 0, in: 0..<1_000_000) { key, _ in hours.append(key.number) }
         #expect(hours == [101 * 24, 500 * 24])
     }
 
+    @Test func `days become thin after some weeks, once, and again when they are added to`() throws {
+        let directory = try TestDirectory()
+        let history = try History(directory.state)
+        let old = History.Key(span: 1, number: 400, host: "mx")
+        let new = History.Key(span: 1, number: 490, host: "mx")
+        for key in [old, new] {
+            try history.add(
+                History.Addition(counts: [(key, [1, 2, 3, 4])], parts: []), merging: HistoryTests.together)
+        }
+        for _ in 0..<2 { try history.expire(today: 500, thinning: HistoryTests.half) }
+        #expect(try history.bytes(of: old) == [1, 2])
+        #expect(try history.bytes(of: new) == [1, 2, 3, 4])
+        try history.add(History.Addition(counts: [(old, [8, 9])], parts: []), merging: HistoryTests.together)
+        try history.expire(today: 500, thinning: HistoryTests.half)
+        #expect(try history.bytes(of: old) == [1, 2])
+    }
+
     @Test func `the writer adds from its own thread, and what waits is written at the end`() throws {
         let directory = try TestDirectory()
-        let writer = try HistoryWriter(directory.state, merging: HistoryTests.together) { tonight }
+        let writer = try HistoryWriter(directory.state, merging: HistoryTests.together, thinning: HistoryTests.half) {
+            tonight
+        }
         for number in 0..<10 { writer.post { [addition = addition([UInt8(number)])] in addition } }
         #expect(writer.close(timeout: .seconds(10)))
         #expect(try History(reading: directory.state)?.bytes(of: day) == Array(0..<10))
@@ -103,7 +123,9 @@ import Testing
         let file = try #require(fopen(directory.state.historyPath, "w"))
         fputs(String(repeating: "no database ", count: 1000), file)
         fclose(file)
-        let writer = try HistoryWriter(directory.state, merging: HistoryTests.together) { tonight }
+        let writer = try HistoryWriter(directory.state, merging: HistoryTests.together, thinning: HistoryTests.half) {
+            tonight
+        }
         writer.post { [addition = addition([7])] in addition }
         #expect(writer.close(timeout: .seconds(10)))
         #expect(try History(reading: directory.state)?.bytes(of: day) == [7])
@@ -114,7 +136,9 @@ import Testing
         let directory = try TestDirectory()
         let file = try #require(fopen(directory.state.path, "w"))
         fclose(file)
-        let writer = try HistoryWriter(directory.state, merging: HistoryTests.together) { tonight }
+        let writer = try HistoryWriter(directory.state, merging: HistoryTests.together, thinning: HistoryTests.half) {
+            tonight
+        }
         writer.post { [addition = addition([0])] in addition }
         let end = MonotonicClock.nanoseconds() + 10_000_000_000
         while writer.problem == nil, MonotonicClock.nanoseconds() < end { usleep(1000) }

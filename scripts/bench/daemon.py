@@ -29,7 +29,7 @@ slots = 300
 new_per_second = 0
 """
 # Nothing ends while it is measured, and each source is in the set by itself.
-BAN = 'first = "1d"\nmax = "7d"\nnetworks = false'
+BAN = 'first = "1d"\nmax = "7d"'
 
 
 class Daemon:

@@ -80,7 +80,7 @@ package struct Settings: Equatable, Sendable {
         /// IPv6 sources are counted and banned by a prefix of this length, 32...128.
         package var ipv6Prefix = 64
         /// Whether networks are banned by evidence: a /24 (IPv6: /48), or a wider block of at least these lengths.
-        package var networks = true
+        package var networks = false
         package var widestIPv4 = 20
         package var widestIPv6 = 48
         /// How many sources are tracked at most; the stalest leaves.

@@ -114,7 +114,8 @@ package struct SlotModel: Sendable {
         else { return }
         connections[place].isEnded = true
         figures.ended += 1
-        endAfter(place)
+        millisecondsAfter += (now - connections[place].begin).milliseconds
+        course.add(at: now.seconds, before: 0, after: -1)
     }
 
     /// A line says that it is over.
@@ -129,7 +130,8 @@ package struct SlotModel: Sendable {
         copy.advance(to: instant)
         for queue in copy.waiting {
             for number in queue.numbers[queue.head...] {
-                if let place = copy.placeOf(number), copy.connections[place].isOpen { copy.close(place, at: copy.now) }
+                guard let place = copy.placeOf(number), copy.connections[place].isOpen else { continue }
+                copy.count(place, until: copy.now)
             }
         }
         var figures = copy.figures
@@ -211,15 +213,17 @@ extension SlotModel {
         index.remove(connections[place].key) { connections[$0].key }
         connections[place].isOpen = false
         guard connections[place].rejected != nil else { return }
-        millisecondsBefore += (end - connections[place].begin).milliseconds
+        count(place, until: end)
         course.add(at: end.seconds, before: -1, after: 0)
-        if !connections[place].isRefused, !connections[place].isEnded { endAfter(place, at: end) }
+        if !connections[place].isRefused, !connections[place].isEnded {
+            course.add(at: end.seconds, before: 0, after: -1)
+        }
     }
 
-    private mutating func endAfter(_ place: Int, at end: Instant? = nil) {
-        let end = end ?? now
-        millisecondsAfter += (end - connections[place].begin).milliseconds
-        course.add(at: end.seconds, before: 0, after: -1)
+    private mutating func count(_ place: Int, until end: Instant) {
+        let held = (end - connections[place].begin).milliseconds
+        millisecondsBefore += held
+        if !connections[place].isRefused, !connections[place].isEnded { millisecondsAfter += held }
     }
 }
 

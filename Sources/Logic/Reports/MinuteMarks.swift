@@ -26,6 +26,13 @@ struct MinuteMarks: Sendable {
 
     mutating func setFull() { isFull = true }
 
+    /// Forgets all minutes: those that come later are no whole set either.
+    mutating func forget() {
+        marks = []
+        isSorted = true
+        isFull = true
+    }
+
     /// By source, each mark once.
     mutating func sort() {
         guard !isSorted else { return }

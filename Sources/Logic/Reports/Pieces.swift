@@ -18,4 +18,12 @@ extension Tally {
         } catch { return nil }
         return tally.encoded(key)
     }
+
+    /// A day without the minutes in which its sources came, which are half of its bytes; `nil` when it cannot be read.
+    package static func thinned(_ key: Key, _ bytes: [UInt8]) -> [UInt8]? {
+        var tally = Tally()
+        do throws(RollupError) { try tally.merge(key, bytes) } catch { return nil }
+        for index in tally.dayCounts.indices { tally.dayCounts[index].marks.forget() }
+        return tally.encoded(key)
+    }
 }

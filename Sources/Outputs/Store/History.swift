@@ -50,11 +50,15 @@ package final class History {
         }
     }
     package typealias Merge = @Sendable (Key, _ older: [UInt8], _ newer: [UInt8]) -> [UInt8]?
+    /// What is kept of a day after some weeks, `nil` when it is broken.
+    package typealias Thin = @Sendable (Key, [UInt8]) -> [UInt8]?
 
     private let database: Database
     private static let version = 1
     /// Days that are kept.
     package static let kept = 400
+    /// Days that are kept whole.
+    private static let keptWhole = 35
     private static let mostParts = 20_000
 
     /// Opens it for writing, and makes it where there is none.
@@ -103,8 +107,10 @@ package final class History {
         }
     }
 
-    /// Forgets what is older than `kept` days before `today`, and the oldest parts beyond the bound.
-    package func expire(today: Int) throws(StoreError) {
+    /// Forgets what is older than `kept` days before `today`, and the oldest parts beyond the bound; makes days that were
+    /// kept whole thin.
+    package func expire(today: Int, thinning thin: Thin) throws(StoreError) {
+        while try thinOne(before: today - History.keptWhole, thin) {}
         try database.transaction { () throws(StoreError) in
             for (span, first) in [(UInt8(0), (today - History.kept) * 24), (1, today - History.kept)] {
                 let statement = try database.statement("DELETE FROM counts WHERE span = ?1 AND number < ?2")
@@ -118,6 +124,23 @@ package final class History {
             try statement.run()
         }
         try database.execute("PRAGMA incremental_vacuum(4096)")
+    }
+
+    /// One day a transaction: merging and reading go on between them. False when none is left.
+    private func thinOne(before day: Int, _ thin: Thin) throws(StoreError) -> Bool {
+        let oldest = try database.statement(
+            "SELECT number, host, bytes FROM counts WHERE span = 1 AND is_thin = 0 AND number < ?1 LIMIT 1")
+        oldest.bind(1, day)
+        guard try oldest.step() else { return false }
+        let key = Key(span: 1, number: oldest.integer(0), host: oldest.text(1))
+        let bytes = oldest.withBytes(2) { Array($0) }
+        oldest.reset()
+        let statement = try database.statement(
+            "UPDATE counts SET bytes = ?4, is_thin = 1 WHERE span = ?1 AND number = ?2 AND host = ?3")
+        bind(statement, key)
+        statement.bind(4, bytes: thin(key, bytes) ?? bytes)
+        try statement.run()
+        return true
     }
 
     private func put(_ key: Key, _ bytes: [UInt8]) throws(StoreError) {
@@ -222,7 +245,7 @@ package final class History {
     private static let tables: StaticString = """
         CREATE TABLE counts (
             span INTEGER NOT NULL, number INTEGER NOT NULL, host TEXT NOT NULL, bytes BLOB NOT NULL,
-            PRIMARY KEY (span, number, host)
+            is_thin INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (span, number, host)
         );
         CREATE TABLE parts (
             id INTEGER PRIMARY KEY, length INTEGER NOT NULL, hash INTEGER NOT NULL, start INTEGER NOT NULL,

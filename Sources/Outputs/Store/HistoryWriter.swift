@@ -23,6 +23,7 @@ package final class HistoryWriter: Sendable {
     private let state = Mutex(State())
     private let directory: StateDirectory
     private let merge: History.Merge
+    private let thin: History.Thin
     private let now: @Sendable () -> Instant
     private let wakeUp: Descriptor
     private static let mostWaiting = 64
@@ -30,10 +31,12 @@ package final class HistoryWriter: Sendable {
 
     /// - Parameter now: the clock, called on the writer's thread.
     package init(
-        _ directory: StateDirectory, merging merge: @escaping History.Merge, now: @escaping @Sendable () -> Instant
+        _ directory: StateDirectory, merging merge: @escaping History.Merge, thinning thin: @escaping History.Thin,
+        now: @escaping @Sendable () -> Instant
     ) throws(SystemError) {
         self.directory = directory
         self.merge = merge
+        self.thin = thin
         self.now = now
         wakeUp = try Descriptor("eventfd", "", eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)))
         try startThread(named: "history") { [self] in run() }
@@ -109,7 +112,7 @@ package final class HistoryWriter: Sendable {
                 try opened.add(next(), merging: merge)
                 if now() - expired > .days(1) {
                     expired = now()
-                    try opened.expire(today: Int(expired.seconds / 86400))
+                    try opened.expire(today: Int(expired.seconds / 86400), thinning: thin)
                 }
                 state.withLock { state in
                     state.written += 1

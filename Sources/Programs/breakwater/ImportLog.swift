@@ -15,6 +15,9 @@ struct LogImport {
     private let offsetSeconds: @Sendable (Instant) -> Int
     private(set) var counted = 0
     private(set) var known = 0
+    /// Events from before what is kept.
+    private(set) var tooOld = 0
+    private let oldest = LocalTime.now - .days(Int64(History.kept))
     /// Bytes of a log between two additions to the history.
     private static let bytesPerAddition: Int64 = 64 << 20
 
@@ -55,6 +58,10 @@ struct LogImport {
             stretch.offset += Int64(bytes.count) + 1
             guard !isCut, reader.read(bytes, into: &event) else { return }
             let time = clock.time(of: reader.header, in: bytes)
+            guard time >= oldest else {
+                tooOld += 1
+                return
+            }
             if done?.contains(where: { $0.contains(start) }) == true {
                 known += 1
             } else {
@@ -106,6 +113,17 @@ struct LogImport {
 
     private static let merge: History.Merge = { key, older, newer in
         Tally.Key.Span(rawValue: key.span).flatMap { Tally.merged(Tally.Key($0, key.number, key.host), older, newer) }
+    }
+
+    private static let thin: History.Thin = { key, bytes in
+        Tally.Key.Span(rawValue: key.span).flatMap { Tally.thinned(Tally.Key($0, key.number, key.host), bytes) }
+    }
+
+    /// Days of old logs are made as small as days become with time.
+    func finish() throws {
+        do throws(StoreError) {
+            try history.expire(today: Int(LocalTime.now.seconds / 86400), thinning: LogImport.thin)
+        } catch { throw Failure(74, "\(error)") }
     }
 
     private func known(of head: [UInt8]) throws -> [Range<Int64>] {

@@ -39,13 +39,17 @@ struct ReplayPlan {
             guard reading.complaints.isEmpty else {
                 throw Failure(ExitStatus.configuration, reading.complaints.map(\.description).joined(separator: "\n"))
             }
-            columns.append(Column(name: shown(path), settings: reading.settings))
+            let isOnlyOne = against.count { ReplayPlan.fileName($0) == ReplayPlan.fileName(path) } == 1
+            columns.append(
+                Column(name: shown(isOnlyOne ? ReplayPlan.fileName(path) : path), settings: reading.settings))
         }
         guard columns.count <= ReplayPlan.most else {
             throw Failure(ExitStatus.usage, "at most \(ReplayPlan.most) policies at a time")
         }
         self.columns = columns
     }
+
+    private static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
     /// A key that comes again begins the next group.
     private static func groups(_ changes: [String]) throws -> [[(key: String, value: String)]] {

@@ -154,17 +154,27 @@ struct Import: ParsableCommand {
                 failure = failure ?? error
             }
         }
+        if !change.dryRun { try counting.finish() }
         if common.json {
             common.say(
-                JSON.document("import", [("events", JSON(counting.counted)), ("known", JSON(counting.known))])
-                    .description)
+                JSON.document(
+                    "import",
+                    [
+                        ("events", JSON(counting.counted)), ("known", JSON(counting.known)),
+                        ("too_old", JSON(counting.tooOld)),
+                    ]
+                )
+                .description)
         } else {
             common.say(
                 "\(change.dryRun ? "would count" : "counted") \(grouped(counting.counted)) events, "
-                    + "\(grouped(counting.known)) were counted before")
+                    + "\(grouped(counting.known)) were counted before"
+                    + (counting.tooOld > 0
+                        ? "; \(grouped(counting.tooOld)) are older than the \(History.kept) days that are kept: report --log"
+                        : ""))
         }
         if let failure { throw failure }
-        if counting.counted + counting.known == 0 { throw Failure(ExitStatus.no, "") }
+        if counting.counted + counting.known + counting.tooOld == 0 { throw Failure(ExitStatus.no, "") }
     }
 
     /// The lines that name a network, by their numbers, and how many are bad; those are told.

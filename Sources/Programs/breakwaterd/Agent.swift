@@ -122,7 +122,7 @@ final class Agent {
         self.lock = lock
         let clock = self.clock
         store = try StoreWriter(directory) { clock.now }
-        history = try HistoryWriter(directory, merging: Agent.mergeHistory) { clock.now }
+        history = try HistoryWriter(directory, merging: Agent.mergeHistory, thinning: Agent.thinHistory) { clock.now }
         let memory = Agent.recall(store, settings, at: started, journal)
         let isEnforcing = memory.mode.map(\.enforces) ?? (settings.mode == .enforce)
         let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }

@@ -23,6 +23,12 @@ extension Agent {
         }
     }
 
+    static let thinHistory: History.Thin = { key, bytes in
+        LogTally.Key.Span(rawValue: key.span).flatMap {
+            LogTally.thinned(LogTally.Key($0, key.number, key.host), bytes)
+        }
+    }
+
     /// Counts what a line said, at the time that the line gives.
     func gather(_ event: Event, _ header: LogLine, _ bytes: Span<UInt8>, of log: FollowedLog, at now: Instant) {
         log.clock.reference = now

@@ -60,8 +60,6 @@ final class Daemon: @unchecked Sendable {
             "mode": "\"enforce\"", "state_directory": "\"\(state)\"", "control_socket": "\"\(socket)\"",
             // A group that every Debian has and nobody is in.
             "control_group": "\"daemon\"", "mta.log": "\"\(log)\"",
-            // The wave's sources are neighbours, and each is to be seen by itself.
-            "ban.networks": "false",
         ]
         settings.merge(changes) { $1 }
         var tables: [String: [String]] = [:]
