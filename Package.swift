@@ -132,7 +132,7 @@ let package = Package(
         .tests("ConfigurationTests", ["Addresses", "Events", "Configuration"]),
         .tests("DialectsTests", ["Addresses", "Events", "Dialects"], exclude: ["Fixtures"]),
         .tests("OriginsTests", ["Origins"]),
-        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy", "ProcFS"]),
+        .tests("PolicyTests", ["Addresses", "Events", "Configuration", "Policy", "Posix", "ProcFS"]),
         .tests("PicturesTests", ["Events", "Origins", "Reports", "Pictures"]),
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),

@@ -99,7 +99,7 @@ extension LabTests {
                     && done.output.contains("(relay of Fri, 20 Nov 2026 21:04:59 +0100)"), "\(done)")
             #expect(try Set(daemon.bans().keys) == ["198.51.100.33/32"])
 
-            let unclear = "Received: from x (a [192.0.2.9] [192.0.2.10])\n\tby mx.example; now\n" + below
+            let unclear = "Received: from [192.0.2.9] (helo=x (unknown [192.0.2.10])\n\tby mx.example; now\n" + below
             let refused = try daemon.cli("flag", file("unclear", unclear))
             #expect(refused.code == 64 && refused.errors.contains("several addresses"), "\(refused)")
             let local = try daemon.cli("flag", file("local", "Received: by mx.example; now\n\nbody\n"))

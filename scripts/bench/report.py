@@ -7,6 +7,7 @@ them alike. breakwater's table of accepted and rejected mail must be logwatch's 
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 import load
@@ -16,6 +17,9 @@ from figures import machine, markdown
 
 GOAL = 500  # ms
 TURNS = 3
+# Whether there is a location database to be asked depends on the host.
+WITHOUT_PLACES = ("classes,change,days,funnel,pace,connect,dnsbl,listings,senders,networks,rhythm,retries,repeaters,slots,"
+                  "ban_effect,texts")
 LOGWATCH = "/usr/share/logwatch/scripts/services/postfix"
 SETTINGS = "/usr/share/logwatch/default.conf/services/postfix.conf"
 
@@ -29,13 +33,16 @@ def measure(found, chosen):
     with chosen.directory() as directory:
         log = os.path.join(directory, "mail.log")
         found.tell("report: writing the log of the spam day")
-        size = spamday.write(log)
+        # By another process: what this one has taken would count as the measured programs' own before they begin.
+        subprocess.run([sys.executable, "-B", spamday.__file__, log], check=True)
+        size = os.path.getsize(log)
         settings = os.path.join(directory, "breakwater.toml")
         open(settings, "w").close()
         breakwater = [os.path.join(chosen.bin, "breakwater"), "--config", settings]
         programs = {
             "breakwater report": [*breakwater, "report", "--log", log],
             "breakwater report --json": [*breakwater, "report", "--json", "--log", log],
+            "the same without countries and owners": [*breakwater, "report", "--only", WITHOUT_PLACES, "--log", log],
             "breakwater report --only classes": [*breakwater, "report", "--only", "classes", "--log", log],
             "breakwater parse --count": [*breakwater, "parse", "--count", log],
             "pflogsumm": ["pflogsumm", log],

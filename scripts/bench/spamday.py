@@ -8,6 +8,7 @@ which have many; most come once or twice, some hundreds of times; three of ten h
 
 import os
 import random
+import sys
 
 COUNTS = (  # Tests/ReportsTests/Fixtures/tables/logwatch-2011-02-25.tsv
     ("Accepted", 2372), ("relay denied", 25), ("HELO/EHLO", 2381), ("unknown user", 1929), ("recipient address", 3805),
@@ -27,7 +28,7 @@ _PROVIDERS = ("dsl.example", "cable.example", "dyn.example", "pool.example", "di
 
 
 def write(path):
-    """Writes it to `path`; its size."""
+    """Writes it to `path`."""
     rng = random.Random(20110225)
     sources = _sources(rng)
     kinds = [kind for kind, count in COUNTS for _ in range(count)]
@@ -49,7 +50,6 @@ def write(path):
                 f"Feb 25 {at // 3600:02d}:{at // 60 % 60:02d}:{at % 60:02d} mx1 postfix/{text}\n"
                 for at, text in events[first:first + 20_000]))
     os.utime(path, (MTIME, MTIME))
-    return os.path.getsize(path)
 
 
 def _sources(rng):
@@ -129,3 +129,7 @@ def _message(rng, _sources, at, number, _kind):
             "status=sent (delivered to maildir)"),
         (2, f"qmgr[1400]: {queue}: removed"),
     ))
+
+
+if __name__ == "__main__":
+    write(sys.argv[1])

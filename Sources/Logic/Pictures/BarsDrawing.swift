@@ -6,17 +6,30 @@ struct BarsDrawing {
     /// The rest stands in the table.
     static let most = 30
 
-    /// What the bars are of: the row's first cell, the figure, and the figure in words.
+    /// What the bars are of: the cell that tells the row from the others, the figure, and the figure in words.
     static func rows(
         _ section: Report.Section, column key: String, offsetSeconds: Int
     ) -> [(label: String, size: Double, words: String)] {
         guard let column = section.columns.firstIndex(where: { $0.key == key }) else { return [] }
+        let label = labelColumn(section, offsetSeconds)
         return section.rows.compactMap { row in
-            guard column < row.count, let first = row.first, let size = row[column].size, size.isFinite else {
+            guard column < row.count, label < row.count, let size = row[column].size, size.isFinite else {
                 return nil
             }
-            return (first.text(offsetSeconds), max(0, size), row[column].text(offsetSeconds))
+            return (row[label].text(offsetSeconds), max(0, size), row[column].text(offsetSeconds))
         }
+    }
+
+    /// The first of the columns that tell the rows apart best.
+    private static func labelColumn(_ section: Report.Section, _ offsetSeconds: Int) -> Int {
+        let different = section.columns.indices.map { column in
+            Set(
+                section.rows.compactMap { row in
+                    column < row.count && row[column].size == nil ? row[column].text(offsetSeconds) : nil
+                }
+            ).count
+        }
+        return different.indices.max { different[$0] < different[$1] || different[$0] == different[$1] && $0 > $1 } ?? 0
     }
 
     static func drawing(

@@ -9,8 +9,8 @@ import Store
 struct HistoryInput {
     /// What a report without a span is about.
     static let usualDays = 7
-    /// Days before the span whose sources are read as well: what is compared with, and the window of four weeks.
-    private static let daysBefore = 28
+    /// The days whose sources are read at least: the window of four weeks.
+    private static let leastDays = 28
     /// Of longer spans the sources of the last days only: a day of a wave has a hundred thousand.
     private static let mostDays = 35
     private static let year = 365
@@ -43,7 +43,7 @@ struct HistoryInput {
         do throws(StoreError) {
             let from = min(hours.lowerBound, hours.upperBound - HistoryInput.year * 24)
             try history.forEach(span: 0, in: from..<hours.upperBound) { key, bytes in input.take(key, bytes) }
-            let first = begin - HistoryInput.daysBefore
+            let first = min(begin, end - HistoryInput.leastDays)
             try history.forEach(span: 1, in: (end - HistoryInput.year)..<first) { key, bytes in
                 input.take(key, bytes, onlyDelivering: true)
             }

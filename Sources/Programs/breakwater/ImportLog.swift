@@ -57,7 +57,8 @@ struct LogImport {
             let start = stretch.offset
             stretch.offset += Int64(bytes.count) + 1
             guard !isCut, reader.read(bytes, into: &event) else { return }
-            let time = clock.time(of: reader.header, in: bytes)
+            let read = clock.time(of: reader.header, in: bytes)
+            let time = read == .distantPast ? clock.reference : read
             guard time >= oldest else {
                 tooOld += 1
                 return

@@ -32,7 +32,9 @@ extension Agent {
     /// Counts what a line said, at the time that the line gives.
     func gather(_ event: Event, _ header: LogLine, _ bytes: Span<UInt8>, of log: FollowedLog, at now: Instant) {
         log.clock.reference = now
-        gathered.add(event, at: log.clock.time(of: header, in: bytes), header: header, in: bytes)
+        let time = log.clock.time(of: header, in: bytes)
+        // Of a log without stamps that can be read it is the time at which it was heard.
+        gathered.add(event, at: time == .distantPast ? now : time, header: header, in: bytes)
     }
 
     /// Hands over what was gathered; the history's thread makes bytes of it and adds them.

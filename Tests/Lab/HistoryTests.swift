@@ -1,0 +1,62 @@
+import Foundation
+import Testing
+
+extension LabTests {
+    /// What is counted for reports: live, of old logs, and never twice.
+    @Suite struct Histories {
+        /// A rejection of just now: what is older than 400 days is not kept.
+        private func now(_ line: String) -> String {
+            var seconds = time(nil)
+            var clock = tm()
+            gmtime_r(&seconds, &clock)
+            let stamp = String(
+                format: "%04d-%02d-%02dT%02d:%02d:%02d.000000+00:00", clock.tm_year + 1900, clock.tm_mon + 1,
+                clock.tm_mday,
+                clock.tm_hour, clock.tm_min, clock.tm_sec)
+            return line.replacingOccurrences(of: "2026-11-20T22:44:56.033783+00:00", with: stamp)
+        }
+
+        private func classes(_ daemon: Daemon, _ words: String...) throws -> [String] {
+            let done = try daemon.cli(["report", "--only", "classes,connect,networks", "--json"] + words)
+            try #require(done.code == 0, "\(done)")
+            let report = try JSON(parsing: done.output)
+            let figures = ["what", "label", "network", "count", "attempts", "rejected", "addresses"]
+            return ["classes", "connect", "networks"].flatMap { section in
+                report[section]["rows"].array.map { row in
+                    figures.map { row[$0].string ?? row[$0].int.map(String.init) ?? "-" }.joined(separator: " ")
+                }
+            }
+        }
+
+        @Test func `what the daemon counts and what import adds of the same log is what the log says`() throws {
+            try Daemon.with(starts: false) { daemon in
+                try daemon.append((1...10).map { now(rejection(of: "198.18.81.\($0)")) })
+                try daemon.start()
+                try daemon.append((1...20).map { now(rejection(of: "198.18.80.\($0)")) })
+                try eventually("all are banned") { try daemon.bans().count == 20 }
+                // The report has the daemon write first.
+                let live = try JSON(parsing: daemon.cli("report", "--json", "--only", "connect").output)
+                #expect(live["connect"]["rows"].array.last?["count"].int == 20, "\(live)")
+
+                var done = try daemon.cli("import", "--log", daemon.log)
+                #expect(done.output == "counted 10 events, 20 were counted before\n", "\(done)")
+                #expect(try classes(daemon) == classes(daemon, "--log", daemon.log))
+
+                // Rotated, packed, and with what came since.
+                try daemon.append([now(rejection(of: "198.18.82.1"))])
+                try eventually("the last one is banned") { try daemon.bans().count == 21 }
+                try FileManager.default.moveItem(atPath: daemon.log, toPath: daemon.log + ".1")
+                try Data().write(to: URL(fileURLWithPath: daemon.log))
+                #expect(try Lab.run(["gzip", daemon.log + ".1"]).code == 0)
+                #expect(try classes(daemon) == classes(daemon, "--log", daemon.log + ".1.gz"))
+                done = try daemon.cli("import", "--log", daemon.log + ".1.gz")
+                #expect(done.output == "counted 0 events, 31 were counted before\n", "\(done)")
+
+                // The counts outlive the daemon, and need none.
+                let before = try classes(daemon)
+                try daemon.stop()
+                #expect(try classes(daemon) == before)
+            }
+        }
+    }
+}
