@@ -35,7 +35,8 @@ def measure(found, chosen):
         breakwater = [os.path.join(chosen.bin, "breakwater"), "--config", settings]
         found.tell("replay: writing the logs")
         day = os.path.join(directory, "mail.log")
-        size = spamday.write(day)
+        spamday.write(day)
+        size = os.path.getsize(day)
         courier = corpus.Corpus(os.path.join(directory, "courier.log"), chosen.log_lines)
         parts = _cut(day, directory)
         two = ["--set", "ban.first=1h"]
