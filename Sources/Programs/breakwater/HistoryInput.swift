@@ -9,10 +9,9 @@ import Store
 struct HistoryInput {
     /// What a report without a span is about.
     static let usualDays = 7
-    /// The days whose sources are read at least: the window of four weeks.
-    private static let leastDays = 28
-    /// Of longer spans the sources of the last days only: a day of a wave has a hundred thousand.
-    private static let mostDays = 35
+    /// The days whose sources are read, of shorter spans and longer ones: the window of four weeks. A day of a wave has a
+    /// hundred thousand.
+    private static let sourceDays = 28
     private static let year = 365
 
     private let history: History
@@ -39,11 +38,11 @@ struct HistoryInput {
     func read(_ span: ReportSpan, into input: inout ReportInput) throws -> (hours: Range<Int>, firstDay: Int) {
         let hours = span.hours ?? asked(span)
         let end = hours.upperBound.quotient(24, up: true)
-        let begin = max(hours.lowerBound.quotient(24, up: false), end - HistoryInput.mostDays)
+        let begin = max(hours.lowerBound.quotient(24, up: false), end - HistoryInput.sourceDays)
         do throws(StoreError) {
             let from = min(hours.lowerBound, hours.upperBound - HistoryInput.year * 24)
             try history.forEach(span: 0, in: from..<hours.upperBound) { key, bytes in input.take(key, bytes) }
-            let first = min(begin, end - HistoryInput.leastDays)
+            let first = min(begin, end - HistoryInput.sourceDays)
             try history.forEach(span: 1, in: (end - HistoryInput.year)..<first) { key, bytes in
                 input.take(key, bytes, onlyDelivering: true)
             }
