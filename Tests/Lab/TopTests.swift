@@ -81,7 +81,10 @@ extension LabTests {
                 try top.type("Tab")
                 try top.wait(for: "the other list") { $0.contains { $0.contains("> 198.18.7.0/24") } }
                 try top.type("q")
-                let end = try top.wait(for: "the end") { $0.first == "ended 0" }
+                // What stty says of the terminal comes line by line.
+                let end = try top.wait(for: "the end") {
+                    $0.first == "ended 0" && $0.contains { $0.contains("extproc") }
+                }
                 #expect(end.joined(separator: " ").contains(" echo "), "the terminal echoes again: \(end)")
                 #expect(end.joined(separator: " ").contains(" icanon "))
             }
@@ -118,7 +121,9 @@ extension LabTests {
                 try daemon.append([rejection(of: "198.18.7.9")])
                 try top.wait(for: "events of the new one") { $0.contains { $0.contains(" ban 198.18.7.9 ") } }
                 #expect(Foundation.kill(try top.command(), SIGTERM) == 0)
-                let end = try top.wait(for: "the end") { $0.first == "ended 143" }
+                let end = try top.wait(for: "the end") {
+                    $0.first == "ended 143" && $0.contains { $0.contains("extproc") }
+                }
                 #expect(end.joined(separator: " ").contains(" echo "), "\(end)")
             }
         }
