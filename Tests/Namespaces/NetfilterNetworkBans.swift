@@ -20,7 +20,9 @@ extension NetfilterTests {
             throws
         {
             let firewall = try freshTable()
-            var policy = Policy(Settings().ban, allowlist: Allowlist())
+            var settings = Settings().ban
+            settings.networks = true
+            var policy = Policy(settings, allowlist: Allowlist())
             var now = start
             reject("192.0.2.1", &policy, at: now)
             try carryOut(&policy, firewall, at: now)
