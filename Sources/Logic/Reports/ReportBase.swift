@@ -18,6 +18,8 @@ package final class ReportBase {
     package var ownerName: (UInt32) -> String? = { _ in nil }
     /// When which block was banned.
     package var bans: [(prefix: Prefix, at: Instant)] = []
+    /// What the kernel dropped, by local day since 1970.
+    package var drops: [Int: DropCounts] = [:]
     /// Memory of one of the MTA's server processes.
     package var bytesPerSlot: Int?
     /// The windows that end with the report's last day.

@@ -7,6 +7,7 @@ extension ReportBase {
         "classes", "change", "days", "funnel", "pace", "connect", "dnsbl", "listings", "senders", "networks",
         "countries",
         "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "ban_effect", "texts",
+        "drops", "drops_change",
     ]
 
     /// `nil` where there is nothing to say: no database of places, no span to compare with.
@@ -31,6 +32,8 @@ extension ReportBase {
         case "slots": slots
         case "ban_effect": banEffect
         case "texts": texts
+        case "drops": dropped
+        case "drops_change": dropChange
         default: nil
         }
     }

@@ -57,7 +57,7 @@ struct ReportVerb: ParsableCommand {
         } else {
             try input.read(logs.isEmpty ? LogInput.configured(settings) : logs)
         }
-        guard !input.tally.isEmpty else {
+        guard !input.tally.isEmpty || !input.drops.isEmpty else {
             if let failure = input.failures.first { throw failure }
             throw Failure(
                 ExitStatus.no,
@@ -65,6 +65,7 @@ struct ReportVerb: ParsableCommand {
                     ? "nothing happened in that span" : "not one line of a mail server's in what was read")
         }
         let base = ReportBase(input.tally, hours: hours, firstDay: firstDay)
+        base.drops = input.drops
         let locations = Locations(settings)
         if !locations.databases.isEmpty {
             base.origin = { locations.databases.origin(of: $0) }
