@@ -40,6 +40,8 @@ extension Agent {
 
     /// Hands over what was gathered; the history's thread makes bytes of it and adds them.
     func writeHistory() {
+        // Bans that are refreshed have counters that begin anew: how far they were read is told after that.
+        carryOutOrders()
         let parts = logs.flatMap { $0.takeCountedParts() }
         guard !gathered.isEmpty || hasNewDrops else { return }
         let tally = gathered
