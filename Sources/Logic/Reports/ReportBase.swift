@@ -20,6 +20,8 @@ package final class ReportBase {
     package var bans: [(prefix: Prefix, at: Instant)] = []
     /// Memory of one of the MTA's server processes.
     package var bytesPerSlot: Int?
+    /// What DNSBLs answered, if they were asked.
+    package var listTests: ListTests?
     /// The windows that end with the report's last day.
     package static let window = 28
 
