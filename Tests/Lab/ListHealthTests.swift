@@ -74,7 +74,7 @@ extension LabTests {
                         "parked.example": "lists the world", "refusing.example": "refused to us",
                         "bare.example": "silent", "names.example": "useless", "unserved.example": "silent",
                         // Of the settings of the Courier that listens; rbldnsd has no such zones here.
-                        "zen.bl.example": "silent", "cbl.bl.example": "silent",
+                        "zen.bl.example": "silent",
                     ], "\(done)")
                 let rows = report["dnsbl_test"]["rows"].array
                 let healthy = try #require(rows.first { $0["zone"].string == "healthy.example" })
@@ -84,7 +84,7 @@ extension LabTests {
                 #expect(report["dnsbl"]["rows"].array.count == 1)
 
                 done = try ask("127.0.0.1:5398", [])
-                #expect(done.output.contains("It says: This list\n  has \\x1B[31mended"), "\(done)")
+                #expect(done.output.contains("\\x1b[31mended"), "\(done)")
                 #expect(!done.output.contains("\u{1b}") && done.code == 1, "\(done)")
                 #expect(
                     try ask("127.0.0.1:5398", ["--html", "-"]).output.contains("DNSBLs asked whether they are alive"))

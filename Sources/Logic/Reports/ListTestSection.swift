@@ -52,7 +52,7 @@ extension ReportBase {
             let isOfNames = !test.kinds.contains(.addresses) || (test.isListed(.name) && !test.isListed(.address))
             var note = "\(Report.shown(zone.name)): \(state.rawValue): \(text)."
             if state == .silent, met.count > 0 { note += " It rejected \(Figures.grouped(met.count)) in 28 days." }
-            if state != .healthy, let words = test.words {
+            if state < .useless, let words = test.words {
                 note += " It says: \(Report.shown(String(decoding: words, as: UTF8.self), limit: 160))"
             }
             rows.append(
