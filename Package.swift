@@ -66,6 +66,7 @@ let package = Package(
                 "ControlProtocol",
                 "Dialects",
                 "Events",
+                "LocationData",
                 "LogIntake",
                 "MailServer",
                 "Netfilter",

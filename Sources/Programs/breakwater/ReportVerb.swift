@@ -72,7 +72,7 @@ struct ReportVerb: ParsableCommand {
         }
         var report = base.report(span.title ?? everything, only: keys)
         if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {
-            report.credits = locations.credits
+            report.credits = Set(locations.credits + base.storedCredits).sorted()
         }
         let read: [(String, Int)] =
             isHistory ? [] : [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]
