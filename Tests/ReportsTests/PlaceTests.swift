@@ -14,7 +14,8 @@ import Testing
         guard key % 7 != 0 else { return nil }
         let countries = ["CN", "DE", "US", "VN"]
         return Origin(
-            country: key % 5 == 0 ? nil : Country(countries[Int(key >> 8 & 3)]), asn: key % 11 == 0 ? nil : UInt32(key % 900))
+            country: key % 5 == 0 ? nil : Country(countries[Int(key >> 8 & 3)]),
+            asn: key % 11 == 0 ? nil : UInt32(key % 900))
     }
 
     private func copy(of tally: Tally) throws -> Tally {
