@@ -67,6 +67,7 @@ let package = Package(
                 "ControlProtocol",
                 "Dialects",
                 "Events",
+                "LocationData",
                 "LogIntake",
                 "MailServer",
                 "Netfilter",

@@ -83,7 +83,7 @@ struct ReportVerb: ParsableCommand {
                 sections: report.sections.filter { $0.key == "dnsbl_test" })
         }
         if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {
-            report.credits = locations.credits
+            report.credits = Set(locations.credits + base.storedCredits).sorted()
         }
         let read: [(String, Int)] =
             isHistory ? [] : [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]
