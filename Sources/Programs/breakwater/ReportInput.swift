@@ -16,6 +16,7 @@ struct ReportInput {
     var failures: [Failure] = []
     /// What the kernel dropped, by local day: of the history alone.
     var drops: [Int: DropCounts] = [:]
+    var isEmpty: Bool { tally.isEmpty && drops.isEmpty }
     private var reader: LogReader
     private var event = Event()
     private let span: ReportSpan
