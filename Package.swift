@@ -47,7 +47,7 @@ let package = Package(
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "Origins"),
-        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins", "Waves"]),
         .ours("Logic", "Pictures", ["Events", "Origins", "Reports"]),
         .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
@@ -136,7 +136,8 @@ let package = Package(
         .tests("PicturesTests", ["Events", "Origins", "Reports", "Pictures"]),
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
-        .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
+        .tests(
+            "ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports", "Waves"], exclude: ["Fixtures"]),
         .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),

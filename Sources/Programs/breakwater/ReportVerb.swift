@@ -41,7 +41,7 @@ struct ReportVerb: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        if let wave { return try WaveReport.run(wave, common) }
+        if let wave { return try WaveReport.run(wave, files, common) }
         let keys = try sectionKeys
         let span = try ReportSpan(day: day, week: week, since: since, until: until, now: LocalTime.now)
         let settings = try readSettings(common)
@@ -69,6 +69,12 @@ struct ReportVerb: ParsableCommand {
         if !locations.databases.isEmpty {
             base.origin = { locations.databases.origin(of: $0) }
             base.ownerName = { locations.databases.owner(of: $0) }
+        }
+        // What is wrong with the store costs its sections alone.
+        if logs.isEmpty, keys.contains(where: ReportBase.watchedKeys.contains) {
+            do { base.watched = try StoreInput(settings).watched(from: base.begin, to: base.end) } catch let failure
+                as Failure
+            { input.failures.append(failure) }
         }
         var report = base.report(span.title ?? everything, only: keys)
         if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {

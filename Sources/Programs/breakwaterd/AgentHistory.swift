@@ -53,21 +53,24 @@ extension Agent {
         }
     }
 
-    /// Answers once everything counted so far is on disk, or after a second.
+    /// Answers once everything that reports are made of is on disk, or after a second.
     func settle() -> ControlServer.Answer {
         writeHistory()
-        let mark = history.mark
+        postWave()
+        measureSlots()
+        postMeasures()
+        let marks = (history: history.mark, store: store.hurry())
         return .later { [unowned self] finish in
-            awaitHistory(mark, until: MonotonicClock.nanoseconds() + 1_000_000_000) { [unowned self] isWritten in
+            awaitDisk(marks, until: MonotonicClock.nanoseconds() + 1_000_000_000) { [unowned self] isWritten in
                 finish(.record(Reply.done(isWritten ? ExitStatus.yes : ExitStatus.no, text: history.problem)))
             }
         }
     }
 
-    private func awaitHistory(_ mark: Int, until end: Int64, _ done: @escaping (Bool) -> Void) {
-        if history.isSettled(mark) { return done(history.problem == nil) }
+    private func awaitDisk(_ marks: (history: Int, store: Int), until end: Int64, _ done: @escaping (Bool) -> Void) {
+        if history.isSettled(marks.history), store.isSettled(marks.store) { return done(history.problem == nil) }
         if MonotonicClock.nanoseconds() >= end { return done(false) }
-        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitHistory(mark, until: end, done) }
+        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitDisk(marks, until: end, done) }
     }
 }
 
