@@ -151,7 +151,7 @@ let package = Package(
             swiftSettings: strict),
         // Pages and pictures of reports that are made up, for the tests that look at them in a browser.
         .executableTarget(
-            name: "ReportHelper", dependencies: ["Events", "Origins", "Reports", "Pictures"],
+            name: "ReportHelper", dependencies: ["Addresses", "Events", "Origins", "Reports", "Pictures", "Waves"],
             path: "Tests/ReportHelper",
             exclude: ["Fixtures"], swiftSettings: strict),
         // The tree itself: format, imports, manual pages against the programs' own help.

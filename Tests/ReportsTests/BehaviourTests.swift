@@ -53,7 +53,7 @@ import Testing
             ])
         #expect(base.slots.notes[0] == "A slot takes 3.4 MB of memory.")
         base.watched?.limit = 300
-        #expect(base.slots.notes[0] == "A slot takes 3.4 MB of memory, and all 300 about 1020.0 MB.")
+        #expect(base.slots.notes[0] == "A slot takes 3.4 MB of memory, and all 300 about 1.0 GB.")
     }
 
     @Test func `which list is useless, and which is dangerous`() throws {

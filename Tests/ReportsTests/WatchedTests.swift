@@ -139,6 +139,10 @@ import Waves
             ])
     }
 
+    @Test func `a ban of somebody who is in no log`() throws {
+        #expect(try effect(CountedLog(), [(Prefix(address(1)), Self.begin)]) == [["total", "-", "-", "-", "0", "0"]])
+    }
+
     @Test func `a host that comes several times a minute, and one that is banned at first sight`() throws {
         var log = CountedLog()
         let ban = Self.begin + .hours(12)

@@ -25,7 +25,7 @@ extension ReportBase {
         let sorted = effects.sorted {
             $0.value.before != $1.value.before ? $0.value.before > $1.value.before : $0.key < $1.key
         }
-        for (prefix, effect) in sorted.prefix(20) {
+        for (prefix, effect) in sorted.prefix(20) where effect.before + effect.after > 0 {
             section.rows.append([
                 .text(prefix.shortDescription), .time(tally.instant(localSeconds: effect.ban * 60)),
                 .number(effect.before / Double(effect.ban - effect.first + 1)),
@@ -65,7 +65,7 @@ extension ReportBase {
         let visitors = visitors
         let entries = visitors.entries
         let minutes = visitors.minutes(tally)
-        var last = Int64.min
+        var last: Int64 = 0
         var index = 0
         while index < minutes.count {
             let source = minutes[index] >> 32

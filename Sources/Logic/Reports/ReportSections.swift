@@ -4,7 +4,8 @@ import Events
 extension ReportBase {
     /// Their keys, for whoever wants some of them only.
     package static let keys = [
-        "classes", "change", "days", "curve", "waves", "funnel", "pace", "connect", "dnsbl", "listings", "senders", "networks",
+        "classes", "change", "days", "curve", "waves", "funnel", "pace", "connect", "dnsbl", "listings", "senders",
+        "networks",
         "countries",
         "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "shedding", "ban_effect", "texts",
     ]

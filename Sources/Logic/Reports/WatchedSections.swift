@@ -54,9 +54,9 @@ extension ReportBase {
             "waves", "Waves",
             columns: [
                 Report.Column("wave", "wave"), Report.Column("begin", "began"), Report.Column("length_s", "lasted"),
-                Report.Column("peak", "peak"), Report.Column("at_limit_s", "at the limit"),
+                Report.Column("peak", "peak"), Report.Column("at_limit_s", "at limit"),
                 Report.Column("sources", "sources"), Report.Column("bans", "bans"), Report.Column("sheds", "sheds"),
-                Report.Column("kept_slot_s", "slot-seconds kept free"), Report.Column("good_hurt", "good senders hurt"),
+                Report.Column("kept_slot_s", "slot-s kept free"), Report.Column("good_hurt", "good hurt"),
             ])
         for wave in watched.waves {
             let counts = wave.counts
@@ -67,7 +67,9 @@ extension ReportBase {
                 .count(counts.sheds), .estimate(Int(wave.savedSlotMilliseconds / 1000)), .count(counts.good.hurt),
             ])
         }
-        section.notes.append("All of one: breakwater report --wave N. Good senders: what the log tells of them.")
+        section.notes.append(
+            "Good hurt are senders known before that were delayed or turned away, as the log tells it. All of a wave: breakwater report --wave N."
+        )
         if watched.waves.contains(where: { !$0.isOver }) { section.notes.append("The last one is still on.") }
         return section
     }
@@ -103,9 +105,15 @@ extension ReportBase {
     /// What a slot costs, and all of them.
     var memoryNote: [String] {
         guard let bytes = watched?.bytesPerSlot else { return [] }
-        var text = "A slot takes \(Figures.number(Double(bytes) / 1e6)) MB of memory"
-        if let limit = watched?.limit {
-            text += ", and all \(Figures.grouped(limit)) about \(Figures.number(Double(bytes * limit) / 1e6)) MB"
+        func size(_ bytes: Int) -> String {
+            bytes < 1_000_000_000
+                ? "\(Figures.number(Double(bytes) / 1e6)) MB" : "\(Figures.number(Double(bytes) / 1e9)) GB"
+        }
+        var text = "A slot takes \(size(bytes)) of memory"
+        if let limit = watched?.limit, case let (all, isTooMuch) = bytes.multipliedReportingOverflow(by: limit),
+            !isTooMuch
+        {
+            text += ", and all \(Figures.grouped(limit)) about \(size(all))"
         }
         return [text + "."]
     }

@@ -22,11 +22,12 @@ struct StoreInput {
             guard first < last else { return nil }
             var watched = Watched(step: Watched.step(for: last - first))
             watched.points = try reader.peaks(from: first, to: last, step: watched.step).map { ($0.time, $0.slots) }
-            watched.waves = try waves(from: first, to: end)
+            watched.waves = try waves(from: begin, to: end)
             let counters = try reader.counters()
             watched.limit = counters[StoreRecord.slotLimitCounter].flatMap { $0 > 0 ? Int($0) : nil }
             watched.bytesPerSlot = counters[StoreRecord.slotBytesCounter].flatMap { $0 > 0 ? Int($0) : nil }
-            let kept = try reader.forEachDecision(from: first, to: end) { watched.note($0) }
+            // The daemon bans before it has taken its first sample.
+            let kept = try reader.forEachDecision(from: begin, to: end) { watched.note($0) }
             if let kept, kept > first { watched.marksSince = kept }
             return watched
         } catch { throw StoreInput.failure(error) }
