@@ -89,8 +89,8 @@ import Waves
         let base = base(watched)
         #expect(
             try #require(base.waves).figures == [
-                ["1", "2026-03-02T03:00:00Z", "408s", "216", "0s", "41", "40", "20", "~900", "2"],
-                ["2", "2026-03-02T04:00:00Z", "408s", ">=300", "25s", "41", "40", "0", "~0", "2"],
+                ["1", "2026-03-02T03:00:00Z", "408", "216", "0", "41", "40", "20", "~900", "2"],
+                ["2", "2026-03-02T04:00:00Z", "408", ">=300", "25", "41", "40", "0", "~0", "2"],
             ])
         #expect(base.shedding == nil)
         // 20 of these in the wave; 5 outside of it, each of which would have held its slot for another minute.

@@ -4,7 +4,8 @@ import Events
 extension ReportBase {
     /// Their keys, for whoever wants some of them only.
     package static let keys = [
-        "classes", "change", "days", "curve", "waves", "funnel", "pace", "connect", "dnsbl", "listings", "senders",
+        "classes", "change", "days", "curve", "waves", "funnel", "pace", "connect", "dnsbl", "dnsbl_test", "listings",
+        "senders",
         "networks",
         "countries",
         "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "shedding", "ban_effect", "texts",
@@ -25,6 +26,7 @@ extension ReportBase {
         case "pace": pace
         case "connect": connect
         case "dnsbl": lists
+        case "dnsbl_test": listTests?.section
         case "listings": listings
         case "senders": senders
         case "networks": networks

@@ -53,16 +53,16 @@ extension ReportBase {
         var section = Report.Section(
             "waves", "Waves",
             columns: [
-                Report.Column("wave", "wave"), Report.Column("begin", "began"), Report.Column("length_s", "lasted"),
-                Report.Column("peak", "peak"), Report.Column("at_limit_s", "at limit"),
+                Report.Column("wave", "wave"), Report.Column("begin", "began"), Report.Column("length_s", "lasted s"),
+                Report.Column("peak", "peak"), Report.Column("at_limit_s", "at limit s"),
                 Report.Column("sources", "sources"), Report.Column("bans", "bans"), Report.Column("sheds", "sheds"),
                 Report.Column("kept_slot_s", "slot-s kept free"), Report.Column("good_hurt", "good hurt"),
             ])
         for wave in watched.waves {
             let counts = wave.counts
             section.rows.append([
-                .count(wave.number), .time(wave.begin), .span(wave.span.wholeSeconds),
-                wave.isAtLeast ? .atLeast(wave.peak) : .count(wave.peak), .span(wave.atLimit.wholeSeconds),
+                .count(wave.number), .time(wave.begin), .count(wave.span.wholeSeconds),
+                wave.isAtLeast ? .atLeast(wave.peak) : .count(wave.peak), .count(wave.atLimit.wholeSeconds),
                 counts.isEstimate ? .estimate(counts.sources) : .count(counts.sources), .count(counts.bans),
                 .count(counts.sheds), .estimate(Int(wave.savedSlotMilliseconds / 1000)), .count(counts.good.hurt),
             ])
@@ -128,5 +128,5 @@ extension ReportBase {
 }
 
 extension Duration {
-    fileprivate var wholeSeconds: Duration { .seconds((nanoseconds + 500_000_000) / 1_000_000_000) }
+    fileprivate var wholeSeconds: Int { Int((nanoseconds + 500_000_000) / 1_000_000_000) }
 }

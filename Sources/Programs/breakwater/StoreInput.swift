@@ -14,23 +14,27 @@ struct StoreInput {
     }
 
     /// What it saw from `begin` up to `end`; `nil` when it was not there.
-    func watched(from begin: Instant, to end: Instant) throws -> Watched? {
-        do throws(StoreError) {
-            guard let sampled = try reader.sampledSpan() else { return nil }
-            let first = max(begin, sampled.lowerBound)
-            let last = min(end, sampled.upperBound + .seconds(1))
-            guard first < last else { return nil }
-            var watched = Watched(step: Watched.step(for: last - first))
-            watched.points = try reader.peaks(from: first, to: last, step: watched.step).map { ($0.time, $0.slots) }
-            watched.waves = try waves(from: begin, to: end)
-            let counters = try reader.counters()
-            watched.limit = counters[StoreRecord.slotLimitCounter].flatMap { $0 > 0 ? Int($0) : nil }
-            watched.bytesPerSlot = counters[StoreRecord.slotBytesCounter].flatMap { $0 > 0 ? Int($0) : nil }
-            // The daemon bans before it has taken its first sample.
-            let kept = try reader.forEachDecision(from: begin, to: end) { watched.note($0) }
-            if let kept, kept > first { watched.marksSince = kept }
-            return watched
-        } catch { throw StoreInput.failure(error) }
+    func watched(from begin: Instant, to end: Instant) -> Result<Watched?, Failure> {
+        do throws(StoreError) { return .success(try read(begin, end)) } catch {
+            return .failure(StoreInput.failure(error))
+        }
+    }
+
+    private func read(_ begin: Instant, _ end: Instant) throws(StoreError) -> Watched? {
+        guard let sampled = try reader.sampledSpan() else { return nil }
+        let first = max(begin, sampled.lowerBound)
+        let last = min(end, sampled.upperBound + .seconds(1))
+        guard first < last else { return nil }
+        var watched = Watched(step: Watched.step(for: last - first))
+        watched.points = try reader.peaks(from: first, to: last, step: watched.step).map { ($0.time, $0.slots) }
+        watched.waves = try waves(from: begin, to: end)
+        let counters = try reader.counters()
+        watched.limit = counters[StoreRecord.slotLimitCounter].flatMap { $0 > 0 ? Int($0) : nil }
+        watched.bytesPerSlot = counters[StoreRecord.slotBytesCounter].flatMap { $0 > 0 ? Int($0) : nil }
+        // The daemon bans before it has taken its first sample.
+        let kept = try reader.forEachDecision(from: begin, to: end) { watched.note($0) }
+        if let kept, kept > first { watched.marksSince = kept }
+        return watched
     }
 
     private func waves(from begin: Instant, to end: Instant) throws(StoreError) -> [Wave] {

@@ -1,6 +1,7 @@
 import Events
 import Waves
 
+/// A wave as JSON, whoever tells of it.
 extension WaveReport {
     var json: JSON {
         let counts = wave.counts
