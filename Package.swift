@@ -140,7 +140,9 @@ let package = Package(
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests(
-            "ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports", "Waves"], exclude: ["Fixtures"]),
+            "ReportsTests",
+            ["Addresses", "Dialects", "Events", "Origins", "Posix", "Reports", "Store", "Waves"],
+            exclude: ["Fixtures"]),
         .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
@@ -165,7 +167,7 @@ let package = Package(
             "Namespaces",
             [
                 "Addresses", "Events", "Configuration", "Policy", "Netlink", "Netfilter", "Shedding",
-                "ConnectionSampler", "ProcFS", "Posix", "CLinux",
+                "ConnectionSampler", "ProcFS", "Posix", "Reports", "CLinux",
             ], exclude: ["Fixtures"]),
         // Started by scripts/test as root: the programs themselves, a real Courier and a real nftables, in scripts/lab.
         .tests("Lab", [], exclude: ["Fixtures"]),

@@ -18,6 +18,8 @@ package final class ReportBase {
     package var ownerName: (UInt32) -> String? = { _ in nil }
     /// What the daemon saw; `nil` where logs alone are told of.
     package var watched: Watched?
+    /// What the kernel dropped, by local day since 1970.
+    package var drops: [Int: DropCounts] = [:]
     /// What DNSBLs answered, if they were asked.
     package var listTests: ListTests?
     /// The windows that end with the report's last day.

@@ -9,6 +9,7 @@ extension ReportBase {
         "networks",
         "countries",
         "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "shedding", "ban_effect", "texts",
+        "drops", "drops_change",
     ]
 
     /// Those that have something of `watched`.
@@ -40,6 +41,8 @@ extension ReportBase {
         case "shedding": shedding
         case "ban_effect": banEffect
         case "texts": texts
+        case "drops": dropped
+        case "drops_change": dropChange
         default: nil
         }
     }
