@@ -3,6 +3,10 @@ import Testing
 
 @testable import Dialects
 
+extension Int: SessionKey {
+    func mixed(with secret: UInt64) -> UInt64 { UInt64(bitPattern: Int64(self)) }
+}
+
 @Suite struct SessionTableTests {
     private let start = Instant(seconds: 1_000_000)
 

@@ -31,17 +31,18 @@ struct DottedText {
         var dots = (self.dots & (end &- 1)) | end
         var (low, high) = (self.low, self.high)
         var value: UInt32 = 0
+        var isWrong = false
         for _ in 0..<4 {
             let length = dots.trailingZeroBitCount
             // An empty part, or one of more than three digits; behind the last dot there is no bit left either.
-            guard length >= 1, length <= 3 else { return nil }
+            isWrong = isWrong || UInt(bitPattern: length &- 1) > 2
             let text = UInt32(truncatingIfNeeded: low)
             // Its digits, the last of them in bits 16 to 23, zeros in front.
             let digits = (text &<< UInt32(truncatingIfNeeded: 32 &- 8 &* length)) &>> 8
             let part = (digits &>> 16 & 15) &+ (digits &>> 8 & 15) &* 10 &+ (digits & 15) &* 100
             // A number with fewer digits than it is written with has a zero in front.
-            let least: UInt32 = length == 1 ? 0 : length == 2 ? 10 : 100
-            guard part >= least, part <= 255 else { return nil }
+            let least = UInt32(100 << 16 | 10 << 8) &>> UInt32(truncatingIfNeeded: 8 &* (length &- 1)) & 0xff
+            isWrong = isWrong || part < least || part > 255
             value = value &<< 8 | part
             dots &>>= UInt32(truncatingIfNeeded: length &+ 1)
             // Two to four bytes go.
@@ -49,7 +50,7 @@ struct DottedText {
             low = low &>> step | high &<< (64 &- step)
             high &>>= step
         }
-        return dots == 0 ? value : nil
+        return dots == 0 && !isWrong ? value : nil
     }
 
     @inline(__always)

@@ -65,6 +65,11 @@ struct Reader {
 
     /// Decimal digits, at most ten.
     mutating func number(in bytes: Span<UInt8>) -> Int? {
+        let digits = Words.leadingDigits(bytes.word(at: position))
+        if digits.count > 0, digits.count < 8, position &+ digits.count <= end {
+            position &+= digits.count
+            return Int(truncatingIfNeeded: digits.value)
+        }
         var value = 0
         var index = position
         while index < end {
