@@ -16,10 +16,10 @@ struct DottedText {
         let (low, high) = (bytes.word(at: start), bytes.word(at: start + 8))
         let (lowDots, highDots) = (DottedText.dots(low), DottedText.dots(high))
         let others =
-            DottedText.bits(~(lowDots | DottedText.digits(low)))
-            | DottedText.bits(~(highDots | DottedText.digits(high))) << 8
+            Words.bits(~(lowDots | DottedText.digits(low)))
+            | Words.bits(~(highDots | DottedText.digits(high))) << 8
         (self.low, self.high) = (low, high)
-        dots = DottedText.bits(lowDots) | DottedText.bits(highDots) << 8
+        dots = Words.bits(lowDots) | Words.bits(highDots) << 8
         count = (others | 1 << 16).trailingZeroBitCount
     }
 
@@ -57,10 +57,4 @@ struct DottedText {
     private static func dots(_ word: UInt64) -> UInt64 { Words.within(UInt8(ascii: "."), UInt8(ascii: "."), word) }
     @inline(__always)
     private static func digits(_ word: UInt64) -> UInt64 { Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word) }
-
-    /// The highest bits of eight bytes, side by side.
-    @inline(__always)
-    private static func bits(_ word: UInt64) -> UInt32 {
-        UInt32(truncatingIfNeeded: ((word &>> 7 & Words.ones) &* 0x0102_0408_1020_4080) &>> 56)
-    }
 }

@@ -239,6 +239,13 @@ package enum Words {
         return (value &* 42_949_672_960_001) &>> 32
     }
 
+    /// The highest bits of eight bytes, side by side.
+    @inlinable
+    @inline(__always)
+    package static func bits(_ word: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: ((word &>> 7 & ones) &* 0x0102_0408_1020_4080) &>> 56)
+    }
+
     /// All bits of the first `count` bytes.
     @inlinable
     @inline(__always)
