@@ -44,7 +44,8 @@ struct TagOwners: Sendable {
         let entries = entries.span
         var place = TagOwners.place(wanted)
         while entries[place].count > 0 {
-            if entries[place].head == wanted.head, entries[place].tail == wanted.tail, entries[place].count == wanted.count
+            if entries[place].head == wanted.head, entries[place].tail == wanted.tail,
+                entries[place].count == wanted.count
             {
                 return entries[place].owner
             }
