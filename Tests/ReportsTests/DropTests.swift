@@ -77,6 +77,20 @@ import Testing
         #expect(DropWeek.base(10..<11, [:]).dropped == nil)
     }
 
+    @Test func `over many days the greatest are found, whenever they came`() throws {
+        var drops: [Int: DropCounts] = [:]
+        for day in 0..<40 {
+            for number in 0..<2000 {
+                drops[day, default: DropCounts()].add(
+                    Prefix(address(day * 2000 + number)), DropCounts.Amount(packets: 1 + day, bytes: 40 * (1 + day)))
+            }
+        }
+        let section = try #require(DropWeek.base(0..<40, drops).dropped)
+        #expect(section.figures.first == ["\(address(39 * 2000))", "40", "1600"])
+        #expect(section.row("79,975 others") != nil)
+        #expect(section.row("total")?[1] == Figures.short(2000 * 40 * 41 / 2))
+    }
+
     // MARK: - Counts
 
     @Test func `a day comes back as it was, hosts and networks of both families`() throws {

@@ -44,8 +44,8 @@ package struct DropCounts: Equatable, Sendable {
         }
     }
 
-    package mutating func merge(_ other: DropCounts) {
-        for (prefix, amount) in other.prefixes { add(prefix, amount) }
+    package mutating func merge(_ other: DropCounts, atMost limit: Int = DropCounts.mostCounted) {
+        for (prefix, amount) in other.prefixes { add(prefix, amount, atMost: limit) }
         others += other.others
     }
 

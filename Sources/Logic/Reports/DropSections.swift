@@ -11,9 +11,14 @@ extension ReportBase {
         Int(Int64(hours.lowerBound).quotient(24))..<Int(Int64(hours.upperBound + 23).quotient(24))
     }
 
+    /// Prefixes of a span: the days of a year that are full.
+    private static let mostDropped = 1 << 20
+
     private func dropCounts(_ days: Range<Int>) -> DropCounts {
         var counts = DropCounts()
-        for day in days.sorted() { if let known = drops[day] { counts.merge(known) } }
+        for day in days.clamped(to: ReportBase.range(Array(drops.keys))) {
+            if let known = drops[day] { counts.merge(known, atMost: ReportBase.mostDropped) }
+        }
         return counts
     }
 
@@ -52,8 +57,10 @@ extension ReportBase {
         guard before.contains(where: { drops[$0] != nil }) else { return nil }
         let (newer, older) = (dropCounts(now), dropCounts(before))
         let (new, old) = (newer.ranked, older.ranked)
-        let newRanks = ReportBase.ranks(new)
-        let oldRanks = ReportBase.ranks(old)
+        let most = ReportBase.mostRanks
+        let shown = Set((new.prefix(most) + old.prefix(most)).map(\.prefix))
+        let newRanks = ReportBase.ranks(new, of: shown)
+        let oldRanks = ReportBase.ranks(old, of: shown)
         var section = Report.Section(
             "drops_change", "Dropped in the kernel: new, gone, moved",
             columns: [
@@ -69,7 +76,6 @@ extension ReportBase {
                 .short(older.prefixes[prefix]?.packets ?? 0), .short(newer.prefixes[prefix]?.packets ?? 0),
             ])
         }
-        let most = ReportBase.mostRanks
         for entry in new.prefix(most) { add(entry.prefix) }
         for entry in old.prefix(most) where (newRanks[entry.prefix] ?? .max) > most { add(entry.prefix) }
         section.notes = [
@@ -83,8 +89,14 @@ extension ReportBase {
         return section
     }
 
-    private static func ranks(_ ranked: [(prefix: Prefix, amount: DropCounts.Amount)]) -> [Prefix: Int] {
-        Dictionary(ranked.enumerated().map { ($0.element.prefix, $0.offset + 1) }) { first, _ in first }
+    private static func ranks(
+        _ ranked: [(prefix: Prefix, amount: DropCounts.Amount)], of prefixes: Set<Prefix>
+    ) -> [Prefix: Int] {
+        var ranks: [Prefix: Int] = [:]
+        for (place, entry) in ranked.enumerated() where prefixes.contains(entry.prefix) {
+            ranks[entry.prefix] = place + 1
+        }
+        return ranks
     }
 
     private static func change(_ from: Int?, _ to: Int?) -> String {

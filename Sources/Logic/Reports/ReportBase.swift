@@ -46,7 +46,7 @@ package final class ReportBase {
         isCut = days != asked
     }
 
-    private static func range(_ numbers: [Int]) -> Range<Int> {
+    static func range(_ numbers: [Int]) -> Range<Int> {
         guard let least = numbers.min(), let most = numbers.max() else { return 0..<0 }
         return least..<(most + 1)
     }
