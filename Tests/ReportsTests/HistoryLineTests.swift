@@ -101,7 +101,10 @@ import Testing
         let day = try #require(Self.days.first { $0.host == "mx" })
         let date = LocalDay.date(Self.day)
         #expect(try HistoryLine(line(date, day.packed), today: Self.day) == .day(day))
-        for bad in ["2024-13-01", "2023-02-29", "24-10-04", "2024-10-04 ", "1969-12-31", "-024-10-04"] {
+        for bad in [
+            "2024-13-01", "2023-02-29", "24-10-04", "2024-10-04 ", "1969-12-31", "-024-10-04", "9999-10-04",
+            "0000-01-01",
+        ] {
             #expect(throws: RollupError.self, "\(bad)") { try HistoryLine(line(bad, day.packed), today: Self.day) }
         }
         #expect(throws: RollupError.self) { try HistoryLine(line(date, day.packed), today: Self.day - 1) }

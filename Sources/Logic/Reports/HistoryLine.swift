@@ -153,7 +153,7 @@ package enum HistoryLine: Equatable, Sendable {
 }
 
 extension LocalDay {
-    /// The number of a day written `2011-02-24`, with four digits for the year.
+    /// The number of a day written `2011-02-24`; of years that have instants.
     static func number(_ text: String) -> Int? {
         let fields = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
         guard fields.map(\.count) == [4, 2, 2], text.utf8.allSatisfy({ $0 == 0x2d || (0x30...0x39).contains($0) })
@@ -161,7 +161,9 @@ extension LocalDay {
             return nil
         }
         let numbers = fields.compactMap { Int(String(decoding: Array($0), as: UTF8.self)) }
-        guard numbers.count == 3, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]) else { return nil }
+        guard numbers.count == 3, (1970...2200).contains(numbers[0]), (1...12).contains(numbers[1]),
+            (1...31).contains(numbers[2])
+        else { return nil }
         let day = Int(CivilTime(year: numbers[0], month: numbers[1], day: numbers[2]).instant().seconds / 86400)
         return date(day) == text ? day : nil
     }
