@@ -74,6 +74,7 @@ import Testing
     @Test func `one byte changed anywhere in what is read back is noticed`() throws {
         let day = try #require(Self.days.first { $0.host == "mx" })
         let cells = try Self.text(day).split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        var missed: [String] = []
         for column in [0, 1, cells.count - 2, cells.count - 1] {
             for index in cells[column].utf8.indices {
                 var changed = Array(cells[column].utf8)
@@ -82,9 +83,10 @@ import Testing
                 var other = cells
                 other[column] = String(decoding: changed, as: UTF8.self)
                 let line = other.joined(separator: "\t")
-                #expect(throws: RollupError.self) { try HistoryLine(line, today: Self.day) }
+                if (try? HistoryLine(line, today: Self.day)) != nil { missed.append("\(column):\(place)") }
             }
         }
+        #expect(missed.isEmpty)
         #expect(throws: RollupError.self) { try HistoryLine(cells.dropLast().joined(separator: "\t"), today: Self.day) }
     }
 

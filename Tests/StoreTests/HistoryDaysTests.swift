@@ -32,6 +32,7 @@ import Testing
         #expect(try all(history) == ["0 498653 [1]", "1 20777 [2, 2]"])
         #expect(try restore(other, into: history, replaces: true) == .other)
         #expect(try all(history) == ["1 20777 [3]"])
+        #expect(try restore([(Self.hour, [1]), (Self.day, [3])], into: history) == .other)
         let elsewhere = try history.standing(of: other, day: 20_778, host: "mx", isSame: Self.same)
         #expect(elsewhere == .new)
     }
