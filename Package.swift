@@ -67,6 +67,7 @@ let package = Package(
                 "ControlProtocol",
                 "Dialects",
                 "Events",
+                "LocationData",
                 "LogIntake",
                 "MailServer",
                 "Netfilter",
@@ -138,7 +139,9 @@ let package = Package(
         .tests("PicturesTests", ["Events", "Origins", "Reports", "Pictures"]),
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
-        .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
+        .tests(
+            "ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Posix", "Reports", "Store"],
+            exclude: ["Fixtures"]),
         .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
@@ -163,7 +166,7 @@ let package = Package(
             "Namespaces",
             [
                 "Addresses", "Events", "Configuration", "Policy", "Netlink", "Netfilter", "Shedding",
-                "ConnectionSampler", "ProcFS", "Posix", "CLinux",
+                "ConnectionSampler", "ProcFS", "Posix", "Reports", "CLinux",
             ], exclude: ["Fixtures"]),
         // Started by scripts/test as root: the programs themselves, a real Courier and a real nftables, in scripts/lab.
         .tests("Lab", [], exclude: ["Fixtures"]),

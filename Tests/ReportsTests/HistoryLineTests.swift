@@ -54,7 +54,9 @@ import Testing
             let fields = ["day": date, "host": day.host, "data": data, "check": check]
             #expect(try HistoryLine(fields, today: Self.day) == .day(day))
         }
-        for line in HistoryLine.heading + [""] { #expect(try HistoryLine(line, today: 0) == .nothing) }
+        for line in HistoryLine.heading(credits: ["x\n9"]) + [""] {
+            #expect(try HistoryLine(line, today: 0) == .nothing)
+        }
         let part = HistoryLine.Part(length: 1024, hash: 0x0123_4567_89ab_cdef, bytes: 7..<(1 << 40))
         #expect(try HistoryLine(HistoryLine.text(part), today: 0) == .part(part))
         #expect(try HistoryLine(HistoryLine.text(days: 3, parts: 1), today: 0) == .end(days: 3, parts: 1))

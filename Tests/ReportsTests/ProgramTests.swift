@@ -28,12 +28,14 @@ import Testing
         }
     }
 
-    static func run(_ program: URL, _ arguments: [String]) throws -> (code: Int32, output: Data, errors: Data) {
+    static func run(
+        _ program: URL, _ arguments: [String], configuration: String = "/dev/null"
+    ) throws -> (code: Int32, output: Data, errors: Data) {
         let process = Process()
         let (output, errors) = (Pipe(), Pipe())
         process.executableURL = program
         process.arguments = arguments
-        process.environment = ["TZ": "UTC", "PATH": "/usr/bin:/bin", "BREAKWATER_CONFIG": "/dev/null"]
+        process.environment = ["TZ": "UTC", "PATH": "/usr/bin:/bin", "BREAKWATER_CONFIG": configuration]
         (process.standardOutput, process.standardError) = (output, errors)
         process.standardInput = FileHandle.nullDevice
         try process.run()

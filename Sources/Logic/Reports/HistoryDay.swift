@@ -2,39 +2,62 @@ import Addresses
 import Events
 import Origins
 
-/// All that was counted of one host's day: its hours, and its sources. What the history has under 25 keys, in one piece.
+/// All that was counted of one host's day: its hours, its sources, what the kernel dropped. What the history has under
+/// as many keys, in one piece.
 package struct HistoryDay: Equatable, Sendable {
+    /// 0 to 23 for the hours, then what is of the whole day.
+    private enum Slot {
+        static let day = 24
+        static let drops = 25
+    }
+    private struct Piece: Equatable {
+        var slot: Int
+        var bytes: [UInt8]
+    }
+
     /// Days since 1970 began, by the local clock.
     package let day: Int
     package let host: String
-    /// Their keys in the order of hours, the day's own last.
-    package private(set) var pieces: [Tally.Piece]
+    private let pieces: [Piece]
 
-    /// Of what the history has under the keys of this host's day: hours (span 0) and the day (1).
+    /// Of what the history has under the keys of this host's day: hours (span 0), the day (1) and its drops (2).
     package init(day: Int, host: String, counts: [(span: UInt8, number: Int, bytes: [UInt8])]) {
-        let pieces = counts.compactMap { row in
-            Tally.Key.Span(rawValue: row.span).map {
-                Tally.Piece(key: Tally.Key($0, row.number, host), bytes: row.bytes)
-            }
-        }
-        self.init(day: day, host: host, pieces: pieces)
-    }
-
-    private init(day: Int, host: String, pieces: [Tally.Piece]) {
         self.day = day
         self.host = host
-        self.pieces = pieces.sorted { $0.key < $1.key }
+        pieces = counts.compactMap { row in
+            switch row.span {
+            case Tally.Key.Span.hour.rawValue: Piece(slot: row.number - day * 24, bytes: row.bytes)
+            case Tally.Key.Span.day.rawValue: Piece(slot: Slot.day, bytes: row.bytes)
+            case DropCounts.span: Piece(slot: Slot.drops, bytes: row.bytes)
+            default: nil
+            }
+        }.sorted { $0.slot < $1.slot }
     }
 
-    private func slot(_ key: Tally.Key) -> Int { key.span == .day ? 24 : key.number - day * 24 }
+    /// The same for the history.
+    package var counts: [(span: UInt8, number: Int, bytes: [UInt8])] {
+        pieces.map { piece in
+            switch piece.slot {
+            case Slot.day: (Tally.Key.Span.day.rawValue, day, piece.bytes)
+            case Slot.drops: (DropCounts.span, day, piece.bytes)
+            default: (Tally.Key.Span.hour.rawValue, day * 24 + piece.slot, piece.bytes)
+            }
+        }
+    }
 
-    /// A version, then each piece with its hour, 24 for the day itself.
+    private static func key(_ slot: Int, _ day: Int, _ host: String) -> Tally.Key {
+        slot == Slot.day ? Tally.Key(.day, day, host) : Tally.Key(.hour, day * 24 + slot, host)
+    }
+
+    private static let version: UInt8 = 1
+
+    /// A version, then the bytes under each key.
     var packed: [UInt8] {
         var writer = ByteWriter()
-        writer.byte(Tally.version)
+        writer.byte(HistoryDay.version)
         writer.number(pieces.count)
         for piece in pieces {
-            writer.number(slot(piece.key))
+            writer.number(piece.slot)
             writer.text(piece.bytes)
         }
         return writer.bytes
@@ -44,24 +67,52 @@ package struct HistoryDay: Equatable, Sendable {
     /// more than a day can have, is an error.
     init(day: Int, host: String, packed: [UInt8]) throws(RollupError) {
         var reader = ByteReader(packed)
-        guard try reader.byte() == Tally.version else { throw RollupError(description: "of another version") }
-        var pieces: [Tally.Piece] = []
-        var last = -1
-        for _ in 0..<(try reader.count(most: 25)) {
+        guard try reader.byte() == HistoryDay.version else { throw RollupError(description: "of another version") }
+        var pieces: [Piece] = []
+        for _ in 0..<(try reader.count(most: 26)) {
             let slot = try reader.number()
-            guard slot > last, slot <= 24 else { throw RollupError(description: "has hours out of order") }
-            last = slot
-            let key = slot == 24 ? Tally.Key(.day, day, host) : Tally.Key(.hour, day * 24 + slot, host)
-            var tally = Tally()
-            try tally.merge(key, Array(try reader.text(longest: .max)))
-            guard tally.isPlausible, let bytes = tally.encoded(key) else {
-                throw RollupError(description: "has counts that no day has")
+            guard slot > pieces.last?.slot ?? -1, slot <= Slot.drops else {
+                throw RollupError(description: "has hours out of order")
             }
-            pieces.append(Tally.Piece(key: key, bytes: bytes))
+            let bytes = Array(try reader.text(longest: .max))
+            pieces.append(Piece(slot: slot, bytes: try HistoryDay.counted(slot, day, host, bytes)))
         }
         guard reader.isAtEnd else { throw RollupError(description: "goes on behind its end") }
         guard !pieces.isEmpty else { throw RollupError(description: "is empty") }
-        self.init(day: day, host: host, pieces: pieces)
+        self.day = day
+        self.host = host
+        self.pieces = pieces
+    }
+
+    /// The bytes as they are written today.
+    private static func counted(
+        _ slot: Int, _ day: Int, _ host: String, _ bytes: [UInt8]
+    ) throws(RollupError) -> [UInt8] {
+        if slot == Slot.drops {
+            let drops = try DropCounts(bytes)
+            guard drops.total.packets < 1 << 50, drops.total.bytes < 1 << 55, drops.prefixes.count <= DropCounts.kept
+            else { throw RollupError(description: "has counts that no day has") }
+            return drops.encoded()
+        }
+        var tally = Tally()
+        try tally.merge(key(slot, day, host), bytes)
+        guard tally.isPlausible, let counted = tally.encoded(key(slot, day, host)) else {
+            throw RollupError(description: "has counts that no day has")
+        }
+        return counted
+    }
+
+    /// Whether two counts under one key are the same, though one was written by an older version, or a day has lost its
+    /// minutes with time.
+    package static func isSame(span: UInt8, _ kept: [UInt8], _ given: [UInt8]) -> Bool {
+        if kept == given { return true }
+        guard let span = Tally.Key.Span(rawValue: span) else { return false }
+        let key = Tally.Key(span, 0, "")
+        var tally = Tally()
+        do throws(RollupError) { try tally.merge(key, kept) } catch { return false }
+        guard let same = tally.encoded(key) else { return false }
+        if same == given { return true }
+        return span == .day && (Tally.thinned(key, given) == same || Tally.thinned(key, kept) == given)
     }
 
     /// Guards against a slip of a disk or a hand, as the day's bytes have room for other numbers, too.
@@ -90,6 +141,8 @@ extension HistoryDay {
         /// There were more than are kept.
         package var isEstimate = false
         package var delivering = 0
+        /// Packets of banned sources.
+        package var dropped = 0
         /// By 5xx, the most first; lists by both.
         package var classes: [(name: String, count: Int)] = []
         package var lists: [(name: String, count: Int)] = []
@@ -100,16 +153,25 @@ extension HistoryDay {
             [
                 ("connections", connections), ("accepted", accepted), ("rejected", rejected), ("deferred", deferred),
                 ("auth_failures", authFailures), ("saturations", saturations), ("sources", sources),
-                ("delivering", delivering),
+                ("delivering", delivering), ("dropped", dropped),
             ]
         }
     }
 
+    /// - Parameter origin: asked for those whose origin was not stored with what they did.
     package func summary(_ origin: ((IPAddress) -> Origin?)?) throws(RollupError) -> Summary {
         var tally = Tally()
-        for piece in pieces { try tally.merge(piece.key, piece.bytes) }
+        var drops = DropCounts()
+        for piece in pieces {
+            if piece.slot == Slot.drops {
+                drops = try DropCounts(piece.bytes)
+            } else {
+                try tally.merge(HistoryDay.key(piece.slot, day, host), piece.bytes)
+            }
+        }
         let totals = Totals(tally, (day * 24)..<(day * 24 + 24))
         var summary = Summary()
+        summary.dropped = drops.total.packets
         summary.connections = totals.counts.connections
         summary.accepted = totals.counts.accepted
         summary.rejected = totals.rejected
@@ -128,9 +190,12 @@ extension HistoryDay {
         guard let counts = tally.dayCounts.first else { return summary }
         (summary.sources, summary.isEstimate) = counts.distinct
         summary.delivering = counts.sources.entries.reduce(0) { $0 + ($1.counts.hasDelivered ? 1 : 0) }
-        if let origin {
+        if origin != nil || !counts.origins.origins.isEmpty {
             var countries: [Country?: Int] = [:]
-            for entry in counts.sources.entries { countries[origin(entry.address)?.country, default: 0] += 1 }
+            for entry in counts.sources.entries {
+                let found = counts.origins[entry.origin] ?? origin?(entry.address)
+                countries[found?.country, default: 0] += 1
+            }
             summary.countries = HistoryDay.sorted(
                 Dictionary(countries.map { ($0?.description ?? "?", $1) }) { $0 + $1 })
         }

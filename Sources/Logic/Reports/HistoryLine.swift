@@ -29,7 +29,9 @@ package enum HistoryLine: Equatable, Sendable {
         ["day", "host"] + HistoryDay.Summary().figures.map(\.key) + ["classes", "lists", "countries", "data", "check"]
 
     /// The first lines of a tab-separated file.
-    package static var heading: [String] { ["# \(schema)", columns.joined(separator: "\t")] }
+    package static func heading(credits: [String] = []) -> [String] {
+        ["# \(schema)"] + credits.map { "# \(Record.escaped($0.utf8))" } + [columns.joined(separator: "\t")]
+    }
 
     /// The fields of a line as `columns` name them, and those of parts and the end by theirs.
     ///

@@ -23,9 +23,10 @@ struct OriginCounts {
     /// Of every source that did anything; each is looked up once.
     private(set) var known: [IPAddress: Country] = [:]
 
-    init(_ visitors: Visitors, _ origin: (IPAddress) -> Origin?) {
+    /// - Parameter origin: asked for those whose origin was not stored with what they did.
+    init(_ visitors: Visitors, _ origin: ((IPAddress) -> Origin?)?) {
         for entry in visitors.entries {
-            let found = origin(entry.address)
+            let found = visitors.origins[entry.origin] ?? origin?(entry.address)
             countries[found?.country, default: Counts()].add(entry.counts)
             systems[found?.asn, default: Counts()].add(entry.counts)
             if let country = found?.country { known[entry.address] = country }

@@ -8,6 +8,7 @@ extension ReportBase {
         "networks",
         "countries",
         "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "ban_effect", "texts",
+        "drops", "drops_change",
     ]
 
     /// `nil` where there is nothing to say: no database of places, no span to compare with.
@@ -33,6 +34,8 @@ extension ReportBase {
         case "slots": slots
         case "ban_effect": banEffect
         case "texts": texts
+        case "drops": dropped
+        case "drops_change": dropChange
         default: nil
         }
     }

@@ -9,7 +9,8 @@ extension History {
     package func dayNumbers() throws(StoreError) -> [(day: Int, host: String)] {
         let statement = try database.statement(
             """
-            SELECT DISTINCT CASE span WHEN 0 THEN number / 24 ELSE number END AS day, host FROM counts ORDER BY day, host
+            SELECT DISTINCT CASE span WHEN 0 THEN number / 24 ELSE number END AS day, host FROM counts WHERE span IN (0, 1, 2)
+            ORDER BY day, host
             """)
         defer { statement.reset() }
         var found: [(day: Int, host: String)] = []
@@ -20,8 +21,8 @@ extension History {
     /// Of one day and host, the hours first.
     package func counts(ofDay day: Int, host: String) throws(StoreError) -> [(key: Key, bytes: [UInt8])] {
         var found: [(key: Key, bytes: [UInt8])] = []
-        for slot in 0...24 {
-            let key = Key(span: slot < 24 ? 0 : 1, number: slot < 24 ? day * 24 + slot : day, host: host)
+        let hours = (0..<24).map { Key(span: 0, number: day * 24 + $0, host: host) }
+        for key in hours + [Key(span: 1, number: day, host: host), Key(span: 2, number: day, host: host)] {
             if let bytes = try bytes(of: key) { found.append((key, bytes)) }
         }
         return found

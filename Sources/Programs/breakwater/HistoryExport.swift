@@ -28,12 +28,16 @@ struct HistoryExport {
         guard let history = found else {
             throw Failure(ExitStatus.no, "no history: nothing has been counted yet")
         }
-        let databases = Locations(settings).databases
-        let origin: ((IPAddress) -> Origin?)? = databases.isEmpty ? nil : { databases.origin(of: $0) }
+        let locations = Locations(settings)
+        let origin: ((IPAddress) -> Origin?)? =
+            locations.databases.isEmpty ? nil : { locations.databases.origin(of: $0) }
         var output = Output(common: common, form: isJSON ? "jsonl" : "tsv")
-        for line in isJSON ? [JSON.object([("schema", .string(HistoryLine.schema))]).description] : HistoryLine.heading
-        {
-            output.add(line)
+        if isJSON {
+            let credits = locations.credits.map { JSON.string($0) }
+            output.add(
+                JSON.object([("schema", .string(HistoryLine.schema)), ("credits", .array(credits))]).description)
+        } else {
+            for line in HistoryLine.heading(credits: locations.credits) { output.add(line) }
         }
         var failure: Failure?
         var (days, parts) = (0, 0)

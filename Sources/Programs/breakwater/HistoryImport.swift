@@ -137,8 +137,8 @@ struct HistoryImport {
             counts.tooOld += 1
             return
         }
-        let rows = day.pieces.map { piece in
-            (History.Key(span: piece.key.span.rawValue, number: piece.key.number, host: piece.key.host), piece.bytes)
+        let rows = day.counts.map { row in
+            (key: History.Key(span: row.span, number: row.number, host: day.host), bytes: row.bytes)
         }
         let standing: History.Standing
         do throws(StoreError) {
@@ -165,11 +165,8 @@ struct HistoryImport {
         }
     }
 
-    /// Days lose their minutes with time, here or before they were exported.
     private static func isSame(_ key: History.Key, _ kept: [UInt8], _ given: [UInt8]) -> Bool {
-        if kept == given { return true }
-        guard key.span == Tally.Key.Span.day.rawValue else { return false }
-        return LogImport.thin(key, given) == kept || LogImport.thin(key, kept) == given
+        HistoryDay.isSame(span: key.span, kept, given)
     }
 }
 

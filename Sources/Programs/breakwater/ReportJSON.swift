@@ -50,7 +50,7 @@ enum ReportJSON {
         switch cell {
         case .none: [(key, .null)]
         case .text(let text): [(key, .string(text))]
-        case .count(let count): [(key, JSON(count))]
+        case .count(let count), .short(let count): [(key, JSON(count))]
         case .estimate(let count): [(key, JSON(count)), (key + "_is", .string("estimate"))]
         case .atLeast(let count): [(key, JSON(count)), (key + "_is", .string("at least"))]
         case .share(let share): [(key, .number(share))]

@@ -116,7 +116,7 @@ struct ReportText {
 
     private static func isFigure(_ cell: Report.Cell) -> Bool {
         switch cell {
-        case .count, .estimate, .atLeast, .share, .factor, .number, .span: true
+        case .count, .short, .estimate, .atLeast, .share, .factor, .number, .span: true
         case .none, .text, .time, .country: false
         }
     }
@@ -126,6 +126,7 @@ struct ReportText {
         case .none: "-"
         case .text(let text): text
         case .count(let count): grouped(count)
+        case .short(let count): Figures.short(count)
         case .estimate(let count): "~" + grouped(count)
         case .atLeast(let count): ">=" + grouped(count)
         case .share(let share): Figures.percent(share)
@@ -139,7 +140,7 @@ struct ReportText {
 
     private static func value(_ cell: Report.Cell) -> Double {
         switch cell {
-        case .count(let count), .estimate(let count), .atLeast(let count): Double(count)
+        case .count(let count), .short(let count), .estimate(let count), .atLeast(let count): Double(count)
         case .share(let value), .factor(let value), .number(let value): value
         case .span(let span): span.inSeconds
         case .none, .text, .time, .country: 0

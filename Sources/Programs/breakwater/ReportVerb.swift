@@ -61,7 +61,7 @@ struct ReportVerb: ParsableCommand {
                 guard asking.askLists, logs.isEmpty else { throw failure }
             }
         }
-        guard !input.tally.isEmpty || asking.askLists else {
+        guard !input.isEmpty || asking.askLists else {
             if let failure = input.failures.first { throw failure }
             throw Failure(
                 ExitStatus.no,
@@ -69,6 +69,7 @@ struct ReportVerb: ParsableCommand {
                     ? "nothing happened in that span" : "not one line of a mail server's in what was read")
         }
         let base = ReportBase(input.tally, hours: hours, firstDay: firstDay)
+        base.drops = input.drops
         let locations = Locations(settings)
         if !locations.databases.isEmpty {
             base.origin = { locations.databases.origin(of: $0) }
@@ -77,13 +78,13 @@ struct ReportVerb: ParsableCommand {
         let asked = try asking.askLists ? asking.ask(base, settings) : nil
         base.listTests = asked?.tests
         var report = base.report(span.title ?? everything, only: keys)
-        if input.tally.isEmpty {
+        if input.isEmpty {
             report = Report(
                 title: "No log", begin: LocalTime.now, end: LocalTime.now,
                 sections: report.sections.filter { $0.key == "dnsbl_test" })
         }
         if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {
-            report.credits = locations.credits
+            report.credits = Set(locations.credits + base.storedCredits).sorted()
         }
         let read: [(String, Int)] =
             isHistory ? [] : [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]

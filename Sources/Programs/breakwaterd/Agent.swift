@@ -30,6 +30,9 @@ final class Agent {
     let history: HistoryWriter
     /// Counted since it was last handed to the history.
     var gathered = Agent.emptyTally()
+    /// What was dropped of banned sources since it was last handed to the history, by local day.
+    var drops: [Int: DropCounts] = [:]
+    var readings: DropReadings
     let started: Instant
     /// Held for life: one daemon for a state directory.
     private let lock: StateLock?
@@ -123,6 +126,7 @@ final class Agent {
         let clock = self.clock
         store = try StoreWriter(directory) { clock.now }
         history = try HistoryWriter(directory, merging: Agent.mergeHistory, thinning: Agent.thinHistory) { clock.now }
+        readings = Agent.recallReadings(directory, journal)
         let memory = Agent.recall(store, settings, at: started, journal)
         let isEnforcing = memory.mode.map(\.enforces) ?? (settings.mode == .enforce)
         let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }
@@ -249,6 +253,7 @@ final class Agent {
     /// Bans stay in the kernel; only our own traces go.
     private func stop() {
         serviceManager.notify("STOPPING=1")
+        countAll(at: clock.now)
         postPositions()
         postCounters()
         postWave()
