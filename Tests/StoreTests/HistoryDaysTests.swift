@@ -43,6 +43,8 @@ import Testing
         let keys = [
             Self.day, History.Key(span: 0, number: 20_778 * 24 + 23, host: "mx"),
             History.Key(span: 0, number: 20_777 * 24, host: ""), Self.hour,
+            // Drops, and what belongs to no day.
+            History.Key(span: 2, number: 20_776, host: "mx"), History.Key(span: 3, number: 0, host: ""),
         ]
         try history.add(
             History.Addition(
@@ -50,7 +52,7 @@ import Testing
             merging: { _, older, _ in older })
         let reading = try #require(try History(reading: directory.state))
         try reading.freeze()
-        let expected = ["20777 ", "20777 mx", "20778 mx"]
+        let expected = ["20776 mx", "20777 ", "20777 mx", "20778 mx"]
         #expect(try reading.dayNumbers().map { "\($0.day) \($0.host)" } == expected)
         #expect(try reading.parts() == [History.Part(length: 40, hash: .max, bytes: 3..<9)])
         let later = History.Key(span: 1, number: 20_779, host: "mx")
