@@ -42,7 +42,7 @@ struct ReportVerb: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        if let wave { return try WaveReport.run(wave, common) }
+        if let wave { return try WaveReport.run(wave, files, common) }
         let keys = try sectionKeys
         let span = try ReportSpan(day: day, week: week, since: since, until: until, now: LocalTime.now)
         let settings = try readSettings(common)
@@ -74,6 +74,13 @@ struct ReportVerb: ParsableCommand {
         if !locations.databases.isEmpty {
             base.origin = { locations.databases.origin(of: $0) }
             base.ownerName = { locations.databases.owner(of: $0) }
+        }
+        // What is wrong with the store costs its sections alone.
+        if logs.isEmpty, keys.contains(where: ReportBase.watchedKeys.contains) {
+            switch StoreInput(settings).watched(from: base.begin, to: base.end) {
+            case .success(let watched): base.watched = watched
+            case .failure(let failure): input.failures.append(failure)
+            }
         }
         let asked = try asking.askLists ? asking.ask(base, settings) : nil
         base.listTests = asked?.tests
