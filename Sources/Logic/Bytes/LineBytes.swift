@@ -6,9 +6,17 @@ extension Span where Element == UInt8 {
     @inlinable
     @inline(__always)
     package func word(at index: Int) -> UInt64 {
+        // One question for nearly every word, and nothing more where it is asked.
+        if UInt(bitPattern: index) < UInt(bitPattern: Swift.max(count &- 7, 0)) { return fullWord(at: index) }
+        return lastWord(at: index)
+    }
+
+    /// Fewer than eight bytes, zeros behind them.
+    @usableFromInline
+    @inline(never)
+    func lastWord(at index: Int) -> UInt64 {
         guard index >= 0, index < count else { return 0 }
         let left = count &- index
-        if left >= 8 { return fullWord(at: index) }
         if count >= 8 { return fullWord(at: count &- 8) &>> UInt64(truncatingIfNeeded: 64 &- 8 &* left) }
         var word: UInt64 = 0
         for next in stride(from: count &- 1, through: index, by: -1) { word = word << 8 | UInt64(self[next]) }
@@ -81,34 +89,37 @@ extension Span where Element == UInt8 {
 
     /// Whether `count` bytes behind a pointer stand at `position`, where as many are known to be.
     ///
-    /// What is left behind whole words is looked at together with the end of the last of them.
+    /// The last two words may overlap, and are one question, as are two halves of less than that.
     @inlinable
     @inline(__always)
     func isSame(_ wanted: UnsafeRawPointer, at position: Int, count: Int) -> Bool {
         if count >= 8 {
             var index = 0
-            while count &- index >= 8 {
-                if !isSame(UInt64.self, wanted, index, position) { return false }
+            while count &- index > 16 {
+                if difference(UInt64.self, wanted, index, position) != 0 { return false }
                 index &+= 8
             }
-            return index == count || isSame(UInt64.self, wanted, count &- 8, position)
+            return difference(UInt64.self, wanted, index, position)
+                | difference(UInt64.self, wanted, count &- 8, position) == 0
         }
         if count >= 4 {
-            return isSame(UInt32.self, wanted, 0, position) && isSame(UInt32.self, wanted, count &- 4, position)
+            return difference(UInt32.self, wanted, 0, position) | difference(UInt32.self, wanted, count &- 4, position)
+                == 0
         }
         if count >= 2 {
-            return isSame(UInt16.self, wanted, 0, position) && isSame(UInt16.self, wanted, count &- 2, position)
+            return difference(UInt16.self, wanted, 0, position) | difference(UInt16.self, wanted, count &- 2, position)
+                == 0
         }
-        return count == 0 || isSame(UInt8.self, wanted, 0, position)
+        return count == 0 || difference(UInt8.self, wanted, 0, position) == 0
     }
 
     @inlinable
     @inline(__always)
-    func isSame<Part: FixedWidthInteger & BitwiseCopyable>(
+    func difference<Part: FixedWidthInteger & BitwiseCopyable>(
         _: Part.Type, _ wanted: UnsafeRawPointer, _ offset: Int, _ position: Int
-    ) -> Bool {
+    ) -> Part {
         bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: position &+ offset, as: Part.self)
-            == wanted.loadUnaligned(fromByteOffset: offset, as: Part.self)
+            ^ wanted.loadUnaligned(fromByteOffset: offset, as: Part.self)
     }
 
     /// Whether `count` bytes of `other` from `start` on stand at `position`.

@@ -26,6 +26,7 @@ struct TagOwners: Sendable {
 
     /// Each in the place of its hash or in the next free one behind it.
     private var entries = [Entry](repeating: Entry(), count: places)
+    /// A power of two.
     private static let places = 64
 
     init() {
@@ -33,7 +34,7 @@ struct TagOwners: Sendable {
             let text = tag.withUTF8Buffer { Array($0) }
             let entry = TagOwners.entry(text.span, 0..<text.count, owner)
             var place = TagOwners.place(entry)
-            while entries[place].count > 0 { place = (place + 1) % TagOwners.places }
+            while entries[place].count > 0 { place = (place + 1) & (TagOwners.places - 1) }
             entries[place] = entry
         }
     }
@@ -49,7 +50,7 @@ struct TagOwners: Sendable {
             {
                 return entries[place].owner
             }
-            place = (place &+ 1) % TagOwners.places
+            place = (place &+ 1) & (TagOwners.places - 1)
         }
         // Its instances have names of the site's choice.
         return tag.count >= 6 ? .postfix : .nobody
