@@ -70,7 +70,7 @@ struct DayEncoder {
             if !minutes.isEmpty { marks[source] = Array(minutes) }
         }
         let entries = day.sources.entries
-        let sorted = entries.indices.sorted { entries[$0].address < entries[$1].address }
+        let sorted = ReportBase.inOrder(entries)
         for isDelivering in [true, false] {
             for isIPv4 in [true, false] {
                 let group = sorted.filter {
@@ -205,7 +205,7 @@ struct DayDecoder {
         }
         for _ in 0..<(try reader.count(most: bounds.texts)) {
             let text = Array(try reader.text(longest: ReplyText.longest))
-            _ = day.texts.add(text, count: try reader.number())
+            _ = day.texts.add(text.span, count: try reader.number())
         }
         day.texts.others = try reader.number()
         try readListings(numbers, &day)
