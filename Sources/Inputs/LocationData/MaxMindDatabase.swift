@@ -91,6 +91,7 @@ extension Location {
         let letters = (UInt8(bitPattern: found.country.0), UInt8(bitPattern: found.country.1))
         origin = Origin(country: Country(letters.0, letters.1), asn: found.asn == 0 ? nil : found.asn)
         network = Prefix(address, bits: Int(found.bits))
-        owner = !withOwner ? nil : found.owner.map { shownText(UnsafeRawBufferPointer(start: $0, count: found.owner_size)) }
+        owner =
+            !withOwner ? nil : found.owner.map { shownText(UnsafeRawBufferPointer(start: $0, count: found.owner_size)) }
     }
 }

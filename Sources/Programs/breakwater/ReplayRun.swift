@@ -69,6 +69,7 @@ struct Trial {
     /// As often as the daemon lets ended bans go.
     private static let beat = Duration.seconds(5)
     private var nextBeat = Instant.distantPast
+    private var orders: [Order] = []
 
     init(_ column: ReplayPlan.Column, hold: Duration?) {
         name = column.name
@@ -92,7 +93,8 @@ struct Trial {
         }
         policy.judge(event, at: now)
         guard policy.hasOrders else { return }
-        for order in policy.takeOrders() {
+        policy.takeOrders(into: &orders)
+        for order in orders {
             networks.follow(order, policy)
             switch order {
             // A host that returns to the set is banned already.
