@@ -38,6 +38,7 @@ let package = Package(
         .ours("Inputs", "LocationData", ["Addresses", "Events", "Origins", "CLocation", "Posix"]),
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
         .ours("Inputs", "MailServer", ["Events", "Posix", "ProcFS"]),
+        .ours("Inputs", "NameServers", ["Addresses", "Events", "Posix"]),
         // What we conclude; pure.
         .ours("Logic", "Bytes"),
         .ours("Logic", "Addresses", ["Bytes"]),
@@ -66,6 +67,7 @@ let package = Package(
                 "ControlProtocol",
                 "Dialects",
                 "Events",
+                "LocationData",
                 "LogIntake",
                 "MailServer",
                 "Netfilter",
@@ -94,6 +96,7 @@ let package = Package(
                 "LocationData",
                 "LogIntake",
                 "MailServer",
+                "NameServers",
                 "Netfilter",
                 "Netlink",
                 "Origins",
@@ -143,6 +146,7 @@ let package = Package(
         .tests("ArchivesTests", ["Archives", "Posix"]),
         .tests("LocationDataTests", ["Addresses", "LocationData", "Origins"], exclude: ["Fixtures"]),
         .tests("MailServerTests", ["Events", "MailServer"]),
+        .tests("NameServersTests", ["Addresses", "Events", "NameServers"]),
         .tests("StoreTests", ["Addresses", "Events", "Store", "Posix", "StoreHelper"]),
         // A process of its own, for the test that ends it with SIGKILL.
         .executableTarget(
@@ -173,8 +177,8 @@ if Context.environment["BREAKWATER_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "Addresses", "Events",
-                "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS", "Posix",
-                "CNetfilter",
+                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "NameServers", "Addresses",
+                "Events", "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS",
+                "Posix", "CNetfilter",
             ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))
 }

@@ -91,6 +91,12 @@ struct ReceivedTraceTests {
         Row(
             "a second address in the name's place", "from x (a [203.0.113.9] [192.0.2.7])\n\tby mx.example (Postfix)",
             "192.0.2.7"),
+        Row(
+            "a HELO that joins the blank before it", "from \u{59c} (unknown [192.0.2.7])\n\tby mx.example (Postfix)",
+            "192.0.2.7"),
+        Row(
+            "a HELO that joins the blank behind it", "from [192.0.2.7] (helo=x)\n\tby \u{301} with esmtp (Exim 4.96)",
+            "192.0.2.7"),
         Row("handed over on the host", "by mx.example (Postfix, from userid 1000)\n\tid 4F2", nil),
         Row("LMTP", "from mx.example ([unix socket])\n\tby mx.example with LMTP", nil),
     ]) func `the peer of a line is who spoke to the server`(_ row: Row) {

@@ -22,8 +22,18 @@ struct ServersTarget: Target {
         let arguments = first.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         courier = CourierSettings(file: courier, running: CourierSettings(arguments: arguments))
         require(courier.blocksThatCannotWork.allSatisfy(courier.blocks.contains), "\(courier.blocks)")
+        check(lists: courier.lists + eximLists(first) + sendmailLists(first), of: first)
+        check(lists: qpsmtpdLists(first, isOfNames: false) + rblsmtpdLists(["rblsmtpd"] + arguments), of: first)
         check(span: first, ServersTarget.seconds(first))
         if let span = CourierSettings.span(controlFile: first) { require(span >= .zero, "\(span)") }
+    }
+
+    /// What is asked is a name that stands in the settings.
+    private func check(lists: [AskedList], of text: String) {
+        for list in lists {
+            let isPlain = list.zone.utf8.allSatisfy { $0 > 0x2c && $0 < 0x7b }
+            require(isPlain && Array(text.utf8).contains(list.zone.utf8), "\(list) is not in \(shown(text.utf8))")
+        }
     }
 
     private func postfix(_ main: String, _ master: String) {
@@ -36,6 +46,8 @@ struct ServersTarget: Target {
                 require(value == text, "\(name) is \"\(value)\", not \"\(text)\"")
             }
         }
+        let lists = settings.lists(of: settings.services)
+        require(lists.count <= 64 && lists.allSatisfy { $0.zone.contains(".") }, "\(lists)")
         for service in settings.services {
             require(master.utf8.count >= service.name.utf8.count && !service.command.isEmpty, "\(service)")
             _ = settings.span("smtpd_timeout", of: service)

@@ -35,6 +35,7 @@ enum Targets {
             ("import", { ImportTarget() }),
             ("received", { ReceivedTarget() }),
             ("archive", { ArchiveTarget() }),
+            ("dns", { DNSTarget() }),
         ]
     }
 

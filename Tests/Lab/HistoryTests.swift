@@ -58,5 +58,32 @@ extension LabTests {
                 #expect(try classes(daemon) == before)
             }
         }
+
+        @Test func `where a source belonged is stored with what it did`() throws {
+            let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .appending(path: "LocationDataTests/Fixtures")
+            let folder = try FileManager.default.url(
+                for: .itemReplacementDirectory, in: .userDomainMask, appropriateFor: fixtures, create: true)
+            defer { try? FileManager.default.removeItem(at: folder) }
+            let names = ["GeoLite2-Country-Test.mmdb", "GeoLite2-ASN-Test.mmdb"]
+            for name in names {
+                try FileManager.default.copyItem(at: fixtures.appending(path: name), to: folder.appending(path: name))
+            }
+            let paths = names.map { "\"\(folder.appending(path: $0).path)\"" }.joined(separator: ", ")
+            try Daemon.with(["origins.databases": "[\(paths)]"]) { daemon in
+                func country() throws -> JSON {
+                    let done = try daemon.cli("report", "--json", "--only", "countries")
+                    return try JSON(parsing: done.output)
+                }
+                // An address that the invented data has elsewhere than any real one.
+                try daemon.append([now(rejection(of: "202.196.224.9"))])
+                try eventually("it is banned") { try daemon.bans().count == 1 }
+                #expect(try country()["countries"]["rows"].array.first?["country"].string == "PH")
+                try FileManager.default.removeItem(at: folder)
+                let after = try country()
+                #expect(after["countries"]["rows"].array.first?["country"].string == "PH", "\(after)")
+                #expect(after["credits"].array.contains { $0.string?.contains("GeoLite2") == true }, "\(after)")
+            }
+        }
     }
 }

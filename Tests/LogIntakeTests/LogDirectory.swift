@@ -65,7 +65,7 @@ final class LogDirectory {
 }
 
 /// A file kept open for appending, whatever happens to its name.
-final class Writer {
+final class Writer: Sendable {
     private let file: Descriptor
 
     init(_ path: String) throws { file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o644) }

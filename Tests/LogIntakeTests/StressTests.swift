@@ -14,9 +14,11 @@ import Testing
 @Suite struct StressTests {
     @Test func `1,000 rotations under load`() throws {
         let directory = try LogDirectory()
+        // What comes and goes before the follower has opened anything is not read.
+        let first = try Writer(directory.at("mail.log"))
         let follower = try directory.follower("mail.log")
         let progress = Progress()
-        let writing = RotatingWriter(path: directory.at("mail.log"), rotations: 1000, progress: progress)
+        let writing = RotatingWriter(path: directory.at("mail.log"), first, rotations: 1000, progress: progress)
         Thread.detachNewThread { writing.run() }
 
         var nextLine: [Int: Int] = [:]
@@ -56,7 +58,8 @@ import Testing
         #expect(progress.failure.withLock { $0 } == nil)
         #expect(isWrong == 0)
         #expect(total == progress.written.load(ordering: .acquiring))
-        #expect(nextLine.count == 1001)
+        let missing = (0...1000).filter { nextLine[$0] == nil }
+        #expect(missing.isEmpty, "no line of the files \(missing)")
         #expect(follower.counters.unfinishedLines == 0)
         #expect(follower.counters.rotations + follower.counters.truncations == 1000)
     }
@@ -72,11 +75,13 @@ final class Progress: Sendable {
 
 final class RotatingWriter: Sendable {
     let path: String
+    let first: Writer
     let rotations: Int
     let progress: Progress
 
-    init(path: String, rotations: Int, progress: Progress) {
+    init(path: String, _ first: Writer, rotations: Int, progress: Progress) {
         self.path = path
+        self.first = first
         self.rotations = rotations
         self.progress = progress
     }
@@ -88,7 +93,7 @@ final class RotatingWriter: Sendable {
 
     private func writeAll() throws {
         var lottery = Lottery(2)
-        var writer = try Writer(path)
+        var writer = first
         for file in 0...rotations {
             var number = 0
             func write(_ count: Int) throws {

@@ -1,4 +1,5 @@
 import Events
+import Origins
 import Reports
 import Testing
 
@@ -64,7 +65,8 @@ import Testing
     }
 
     @Test func `broken bytes are an error or something else, never a trap`() throws {
-        let tally = RandomLog.tally(Self.lines.prefix(800))
+        var tally = RandomLog.tally(Self.lines.prefix(800))
+        tally.locate(credits: ["x"]) { Origin(country: Country("CN"), asn: UInt32($0.low & 63)) }
         var dice = Dice(3)
         for key in tally.keys {
             let bytes = try #require(tally.encoded(key))

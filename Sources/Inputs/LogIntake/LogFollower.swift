@@ -7,6 +7,7 @@ import Posix
 ///   nothing has been written to it for `grace`: a daemon writes to it until it is told to reopen. The order within a
 ///   file is kept; between the two, what was written late comes late.
 /// - Files that came and went between two looks are found beside the log by their names and times, and read in between.
+///   What did before the first file was opened is not read: it cannot be told from what was there before the start.
 /// - A file that begins anew in its place (copytruncate) is read from its start; what was not read of it before is
 ///   fetched from the copy, if there is one. What was written between the copy and the truncation is lost to everybody.
 /// - A line without its end waits. If the file is left for good it is counted, not handed over.

@@ -43,6 +43,7 @@ extension RunningServer {
         let (settings, file) = CourierHost.settings(listener: listener.pid)
         var server = RunningServer(.courier, "Courier", listener)
         server.configuration = file
+        server.lists = settings.lists
         if let limit = settings.maxDaemons { server.limits = [Limit(setting: "MAXDAEMONS", count: limit)] }
         return server
     }

@@ -9,6 +9,7 @@ extension RunningServer {
         let paths = files.arguments.argument(of: "-C").map { $0.split(separator: ":").map(String.init) } ?? usual
         guard let (path, text) = files.first(paths) else { return server }
         server.configuration = path
+        server.lists = eximLists(text)
         let settings = EximSettings(text)
         let limit = settings.number("smtp_accept_max") ?? 20
         server.limits = [Limit(setting: "smtp_accept_max", count: limit == 0 ? nil : limit)]

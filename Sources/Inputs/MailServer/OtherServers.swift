@@ -27,6 +27,9 @@ extension RunningServer {
         }
         let timeout = files.text("/etc/qpsmtpd/timeout").flatMap { serverSpan($0.withoutLineEnd) } ?? .seconds(1200)
         server.remarkSilence(timeout, "config/timeout", timeout > .minutes(5) ? "300 in config/timeout" : nil)
+        for (name, isOfNames) in [("dnsbl_zones", false), ("rhsbl_zones", true)] {
+            server.lists += qpsmtpdLists(files.text("/etc/qpsmtpd/" + name) ?? "", isOfNames: isOfNames)
+        }
         let log = "/var/log/qpsmtpd/qpsmtpd.log"
         if files.hasLog(log, kept) { server.logs = [files.log(log)] }
         return server
@@ -39,6 +42,7 @@ extension RunningServer {
         let isQpsmtpd = files.arguments.contains { $0.contains("qpsmtpd") }
         var server = RunningServer(isQpsmtpd ? .qpsmtpd : .qmail, "tcpserver", listener)
         server.limits = [Limit(setting: "-c", count: files.arguments.argument(of: "-c").flatMap { Int($0) } ?? 40)]
+        server.lists = rblsmtpdLists(files.arguments)
         let timeout = files.text("/var/qmail/control/timeoutsmtpd").flatMap { serverSpan($0.withoutLineEnd) }
         if let timeout { server.remarkSilence(timeout, "control/timeoutsmtpd") }
         if let log = multilog(of: ProcessEntry(listener.pid)) { server.logs = [log] }

@@ -15,6 +15,8 @@ extension RunningServer {
         let settings = PostfixSettings(main: main, master: master)
         let services = settings.services(on: listener.ports)
         for service in services { server.add(service, settings) }
+        // What postscreen lets through comes to a service without a port.
+        server.lists = settings.lists(of: settings.services.filter { $0.port == nil || services.contains($0) })
         if services.contains(where: { $0.command == "postscreen" }) { server.name = "Postfix (postscreen)" }
         // A container's log may go to its standard output; that is nobody's file.
         let file = settings.value("maillog_file")

@@ -18,6 +18,8 @@ package struct RunningServer: Equatable, Sendable {
     /// The file read.
     package var configuration: String?
     package var remarks: [Remark] = []
+    /// The DNSBLs that it asks, as far as its settings say.
+    package var lists: [AskedList] = []
 
     /// Who listens.
     package struct Listener: Equatable, Sendable {

@@ -11,6 +11,7 @@ extension RunningServer {
             return server
         }
         server.configuration = path
+        server.lists = sendmailLists(text)
         let options = sendmailOptions(text)
         let limit = options["maxdaemonchildren"].flatMap { Int($0) } ?? 0
         server.limits = [Limit(setting: "MaxDaemonChildren", count: limit == 0 ? nil : limit)]

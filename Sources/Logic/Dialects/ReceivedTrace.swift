@@ -47,64 +47,66 @@ package struct ReceivedTrace: Equatable, Sendable {
         }
     }
 
+    // A line is bytes here: of text, a blank and a combining mark behind it would be one letter, and no blank.
+    private typealias Line = ArraySlice<UInt8>
+
     /// The lines of each `Received` field, its name cut off, those of continuation without their blanks.
-    private static func headers(_ message: ArraySlice<UInt8>) -> [[Substring]] {
-        var found: [[Substring]] = []
+    private static func headers(_ message: Line) -> [[Line]] {
+        var found: [[Line]] = []
         var isReceived = false
         for raw in message.split(separator: 0x0a, omittingEmptySubsequences: false) {
-            let line = Substring(decoding: raw.last == 0x0d ? raw.dropLast() : raw, as: UTF8.self)
-            if line.isEmpty { break }
-            if line.first == " " || line.first == "\t" {
-                if isReceived { found[found.count - 1].append(line.drop { $0 == " " || $0 == "\t" }) }
+            let line = raw.last == 0x0d ? raw.dropLast() : raw
+            guard let first = line.first else { break }
+            if isBlank(first) {
+                if isReceived { found[found.count - 1].append(line.drop { isBlank($0) }) }
                 continue
             }
-            isReceived = line.utf8.count >= name.utf8.count && line.prefix(name.count).lowercased() == name
+            isReceived = begins(line, "received:")
             guard isReceived else { continue }
             if found.count == mostHops { break }
-            found.append([line.dropFirst(name.count).drop { $0 == " " || $0 == "\t" }])
+            found.append([line.dropFirst("received:".utf8.count).drop { isBlank($0) }])
         }
         return found
     }
 
-    private static func hop(_ lines: [Substring]) -> Hop {
-        let text = lines.joined(separator: " ")
-        let date = text.lastIndex(of: ";").map { text[text.index(after: $0)...].drop { $0 == " " } } ?? ""
-        return Hop(peer: peer(lines), date: String(date))
+    private static func hop(_ lines: [Line]) -> Hop {
+        let text = joined(lines)
+        let date = text.lastIndex(of: UInt8(ascii: ";")).map { text[($0 + 1)...].drop { $0 == 0x20 } } ?? []
+        return Hop(peer: peer(lines), date: String(decoding: date, as: UTF8.self))
     }
 
-    private static func peer(_ lines: [Substring]) -> Peer {
-        guard lines.first?.lowercased().hasPrefix("from ") == true else { return .local }
+    private static func peer(_ lines: [Line]) -> Peer {
+        guard let first = lines.first, begins(first, "from ") else { return .local }
         // Every server begins a new line with `by`, and no HELO has a line's end in it.
-        if let by = lines.firstIndex(where: { $0.hasPrefix("by ") }) {
+        if let by = lines.firstIndex(where: { $0.starts(with: "by ".utf8) }) {
             // Exim has its address on a line of its own when there is a name, a HELO and an ident.
-            let isDivided = by > 1 && lines[1].hasPrefix("([")
-            let words = isDivided ? lines[0] + " " + lines[1] : lines[0]
-            return peer(in: Array(words.utf8)[...], isExim: lines[by...].contains(where: isExims))
+            let isDivided = by > 1 && lines[1].starts(with: "([".utf8)
+            return peer(in: joined(lines[..<(isDivided ? 2 : 1)]), isExim: lines[by...].contains(where: isExims))
         }
-        let parts = split(lines.joined(separator: " "), at: " by ")
-        return parts.count == 2
-            ? peer(in: Array(parts[0].utf8)[...], isExim: isExims("by " + parts[1])) : .ambiguous
+        let text = joined(lines)
+        let places = places(of: " by ", in: text)
+        guard let place = places.first, places.count == 1 else { return .ambiguous }
+        return peer(in: text[..<place], isExim: isExims(text[(place + 1)...]))
     }
 
     /// `by NAME with esmtp (Exim 4.96)`, the last of it on a line of its own when that is long.
-    private static func isExims(_ line: Substring) -> Bool {
-        if line.hasPrefix("(Exim ") { return true }
-        let words = line.split(separator: " ", maxSplits: 3)
-        return words.count == 4 && words[0] == "by" && words[2] == "with"
-            && split(" " + words[3], at: " (Exim ").count > 1
+    private static func isExims(_ line: Line) -> Bool {
+        if line.starts(with: "(Exim ".utf8) { return true }
+        let words = line.split(separator: 0x20, maxSplits: 3)
+        return words.count == 4 && words[0].elementsEqual("by".utf8) && words[2].elementsEqual("with".utf8)
+            && !places(of: " (Exim ", in: words[3]).isEmpty
     }
 
     /// The address at the end where the server wrote it: what is nearer to the other end are words of the client.
-    private static func peer(in line: ArraySlice<UInt8>, isExim: Bool) -> Peer {
+    private static func peer(in line: Line, isExim: Bool) -> Peer {
         let (first, last) = (peer(atBeginOf: line), peer(atEndOf: line))
         let found = isExim ? first : first == nil || last == nil ? first ?? last : first == last ? last : nil
         if let found { return .address(found) }
-        let words = line.split(separator: 0x20).map { Substring(decoding: $0, as: UTF8.self) }
-        return words.allSatisfy { addresses(in: $0).isEmpty } ? .local : .ambiguous
+        return line.split(separator: 0x20).contains(where: hasAddress) ? .ambiguous : .local
     }
 
     /// Exim's: `from [192.0.2.7]:4711 (helo=`, `from NAME ([192.0.2.7] helo=`, or with nothing more behind.
-    private static func peer(atBeginOf line: ArraySlice<UInt8>) -> IPAddress? {
+    private static func peer(atBeginOf line: Line) -> IPAddress? {
         var rest = line.dropFirst(5)
         let isNamed = rest.first != UInt8(ascii: "[")
         if isNamed {
@@ -122,7 +124,7 @@ package struct ReceivedTrace: Equatable, Sendable {
     }
 
     /// The others': `[192.0.2.7])`, Sendmail's `[192.0.2.7] (may be forged))`, `(192.0.2.7)` or `(ident@192.0.2.7)`.
-    private static func peer(atEndOf line: ArraySlice<UInt8>) -> IPAddress? {
+    private static func peer(atEndOf line: Line) -> IPAddress? {
         guard line.last == UInt8(ascii: ")") else { return nil }
         var rest = line.dropLast()
         let forged = " (may be forged)".utf8
@@ -138,39 +140,48 @@ package struct ReceivedTrace: Equatable, Sendable {
         return address(isBracketed ? rest[(open + 1)...].dropLast() : rest[(open + 1)...])
     }
 
-    private static func address(_ text: ArraySlice<UInt8>) -> IPAddress? {
-        let text = Substring(decoding: text, as: UTF8.self)
-        return IPAddress(text.lowercased().hasPrefix("ipv6:") ? text.dropFirst(5) : text)
+    private static func address(_ text: Line) -> IPAddress? {
+        let bare = begins(text, "ipv6:") ? text.dropFirst("ipv6:".utf8.count) : text
+        return bare.count > 45 ? nil : IPAddress(String(decoding: bare, as: UTF8.self))
     }
 
-    /// The addresses that stand in brackets or parentheses in a word.
-    private static func addresses(in word: Substring) -> [IPAddress] {
-        var found: [IPAddress] = []
-        var start: String.Index?
+    /// Whether an address stands in brackets or parentheses in a word.
+    private static func hasAddress(_ word: Line) -> Bool {
+        var start: Int?
         for index in word.indices {
             switch word[index] {
-            case "[", "(": start = word.index(after: index)
-            case "]", ")":
-                guard let from = start else { continue }
+            case UInt8(ascii: "["), UInt8(ascii: "("): start = index + 1
+            case UInt8(ascii: "]"), UInt8(ascii: ")"):
+                if let start, address(word[start..<index]) != nil { return true }
                 start = nil
-                let text = word[from..<index]
-                let bare = text.lowercased().hasPrefix("ipv6:") ? text.dropFirst(5) : text
-                if let address = IPAddress(bare) { found.append(address) }
             default: break
             }
         }
-        return found
+        return false
     }
 
-    private static func split(_ text: String, at separator: String) -> [Substring] {
-        var parts: [Substring] = []
-        var rest = text[...]
-        while let index = rest.indices.first(where: { rest[$0...].hasPrefix(separator) }) {
-            parts.append(rest[..<index])
-            rest = rest[index...].dropFirst(separator.count)
+    /// Where `part` begins; places do not overlap.
+    private static func places(of part: StaticString, in text: Line) -> [Int] {
+        part.withUTF8Buffer { part in
+            var places: [Int] = []
+            var index = text.startIndex
+            while index + part.count <= text.endIndex {
+                let isPlace = text[index..<(index + part.count)].elementsEqual(part)
+                if isPlace { places.append(index) }
+                index += isPlace ? part.count : 1
+            }
+            return places
         }
-        return parts + [rest]
     }
 
-    private static let name = "received:"
+    /// Without regard to case; `part` is in lower case.
+    private static func begins(_ line: Line, _ part: StaticString) -> Bool {
+        part.withUTF8Buffer { part in
+            line.prefix(part.count).elementsEqual(part) { (0x41...0x5a).contains($0) ? $0 | 0x20 == $1 : $0 == $1 }
+        }
+    }
+
+    private static func joined(_ lines: some Collection<Line>) -> Line { Array(lines.joined(separator: [0x20]))[...] }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 }

@@ -10,6 +10,15 @@ package struct Origin: Hashable, Sendable {
     }
 }
 
+extension Origin: Comparable {
+    /// By country, then by number; what is not known comes first.
+    package static func < (left: Origin, right: Origin) -> Bool {
+        left.country == right.country
+            ? (left.asn ?? 0) < (right.asn ?? 0)
+            : (left.country?.description ?? "") < (right.country?.description ?? "")
+    }
+}
+
 /// A country code of two capital letters as databases write it: ISO 3166-1, and what is not in it (`EU`, `AP`, `XK`).
 package struct Country: Hashable, Comparable, Sendable, CustomStringConvertible {
     private let letters: UInt16

@@ -1,8 +1,8 @@
 import Addresses
 
-/// A day's counts as bytes: a version; labels and the sets of them that sources have; the sketch; the sources that
-/// delivered and then all others, each group in the order of its addresses, which are coded by their differences; texts;
-/// listings. For a day of 100,000 sources that is about five bytes for each of them.
+/// A day's counts as bytes: a version; labels and the sets of them that sources have; the sketch; origins; the sources
+/// that delivered and then all others, each group in the order of its addresses, which are coded by their differences,
+/// and behind it where they belong; texts; listings. For a day of 100,000 sources that is about five bytes for each of them.
 struct DayEncoder {
     private let day: DayCounts
     private let labels: [Label]
@@ -13,6 +13,9 @@ struct DayEncoder {
     private var renumbered: [Int] = []
     private(set) var bytes: [UInt8] = []
 
+    /// The first had no origins.
+    static let version: UInt8 = 2
+
     init(_ day: DayCounts, _ labels: [Label]) {
         self.day = day
         self.labels = labels
@@ -21,7 +24,7 @@ struct DayEncoder {
 
     private mutating func write() -> [UInt8] {
         var writer = ByteWriter()
-        writer.byte(Tally.version)
+        writer.byte(DayEncoder.version)
         writeLabels(&writer)
         writer.number(day.sketch == nil ? 0 : 1)
         for register in day.sketch?.registers ?? [] { writer.byte(register) }
@@ -70,6 +73,7 @@ struct DayEncoder {
             if !minutes.isEmpty { marks[source] = Array(minutes) }
         }
         let entries = day.sources.entries
+        let places = PlaceEncoder(day, &writer)
         let sorted = ReportBase.inOrder(entries)
         for isDelivering in [true, false] {
             for isIPv4 in [true, false] {
@@ -90,6 +94,7 @@ struct DayEncoder {
                     DayEncoder.write(marks[index] ?? [], &bits)
                 }
                 writer.text(bits.finish())
+                places.write(group, day, &writer)
             }
         }
     }
@@ -179,7 +184,8 @@ struct DayDecoder {
     }
 
     private mutating func readAll(_ labels: inout LabelTable) throws(RollupError) -> DayCounts {
-        guard try reader.byte() == Tally.version else { throw RollupError(description: "of another version") }
+        let version = try reader.byte()
+        guard (1...DayEncoder.version).contains(version) else { throw RollupError(description: "of another version") }
         var numbers: [Int] = []
         for _ in 0..<(try reader.count(most: bounds.labels + 16)) { numbers.append(labels.number(try reader.label())) }
         var masks: [UInt64] = []
@@ -199,8 +205,13 @@ struct DayDecoder {
         }
         day.beyond = try reader.number()
         if try reader.number() != 0 { day.marks.setFull() }
+        let places = version > 1 ? try PlaceDecoder(&reader, into: &day) : nil
         for _ in [true, false] {
-            for isIPv4 in [true, false] { try readGroup(isIPv4, masks, &day) }
+            for isIPv4 in [true, false] {
+                let first = day.sources.count
+                try readGroup(isIPv4, masks, &day)
+                try places?.read(&reader, from: first, of: &day)
+            }
             if onlyDelivering { return day }
         }
         for _ in 0..<(try reader.count(most: bounds.texts)) {

@@ -4,6 +4,7 @@ import Events
 /// What one host's log told of one day: who came, and what was said to them.
 struct DayCounts: Sendable {
     var sources = SourceTable()
+    var origins = PlaceTable()
     var marks = MinuteMarks()
     var texts: TextTable
     var listings: ListingTable
@@ -77,6 +78,7 @@ struct DayCounts: Sendable {
 
     /// Adds another's counts, whose labels have these numbers here.
     mutating func merge(_ other: DayCounts, labels: [Int]) {
+        let numbers = origins.take(other.origins)
         let places = other.sources.entries.map { entry -> Int? in
             guard let place = place(of: entry.address) else {
                 beyond += entry.counts.attempts
@@ -85,6 +87,7 @@ struct DayCounts: Sendable {
             var counts = entry.counts
             counts.labels = DayCounts.renumbered(counts.labels, labels)
             sources[place].counts += counts
+            if sources[place].origin == 0 { sources[place].origin = numbers[Int(entry.origin)] }
             return place
         }
         marks.merge(other.marks, places)

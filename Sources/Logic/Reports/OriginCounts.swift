@@ -23,16 +23,19 @@ struct OriginCounts {
     private var known: [Country?]
     private let visitors: Visitors
 
-    /// Each source is looked up once, in the order of the addresses: neighbours are often of one owner, and stand beside
-    /// each other in a database.
-    init(_ visitors: Visitors, _ origin: (IPAddress) -> Origin?) {
+    /// Each source is looked up at most once, in the order of the addresses: neighbours are often of one owner, and stand
+    /// beside each other in a database.
+    ///
+    /// - Parameter origin: asked for those whose origin was not stored with what they did.
+    init(_ visitors: Visitors, _ origin: ((IPAddress) -> Origin?)?) {
         self.visitors = visitors
         let entries = visitors.entries
         known = [Country?](repeating: nil, count: entries.count)
         var last = Origin()
         var (country, system) = (Counts(), Counts())
         for place in ReportBase.inOrder(entries) {
-            let found = origin(entries[place].address) ?? Origin()
+            let found =
+                visitors.origins[entries[place].origin] ?? origin?(entries[place].address) ?? Origin()
             if found.country != last.country {
                 countries[last.country, default: Counts()].add(country)
                 country = Counts()

@@ -150,7 +150,8 @@ extension ReportBase {
             for entry in tally.dayCounts[index].sources.entries {
                 let turnedAway = entry.counts.rejections + Int(entry.counts.deferred)
                 guard turnedAway > 0 else { continue }
-                let country = origins.country(of: entry.address)
+                let stored = tally.dayCounts[index].origins[entry.origin]
+                let country = stored.map(\.country) ?? origins.country(of: entry.address)
                 let place = country == nil ? top.count + 1 : top.firstIndex(of: country) ?? top.count
                 counts[place] += turnedAway
             }

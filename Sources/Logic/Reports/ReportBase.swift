@@ -13,13 +13,15 @@ package final class ReportBase {
     package let recordedDays: Range<Int>
     /// The span begins before the first day with sources.
     private let isCut: Bool
-    /// Where an address belongs; `nil` without a database.
+    /// Where an address belongs for which it was not stored; `nil` without a database.
     package var origin: ((IPAddress) -> Origin?)?
     package var ownerName: (UInt32) -> String? = { _ in nil }
     /// When which block was banned.
     package var bans: [(prefix: Prefix, at: Instant)] = []
     /// Memory of one of the MTA's server processes.
     package var bytesPerSlot: Int?
+    /// What DNSBLs answered, if they were asked.
+    package var listTests: ListTests?
     /// The windows that end with the report's last day.
     package static let window = 28
 
@@ -81,14 +83,22 @@ package final class ReportBase {
         return minutes
     }
 
+    /// Whom to name for the origins that were stored.
+    package var storedCredits: [String] {
+        let days = min(days.lowerBound, lastDays(ReportBase.window).lowerBound)..<days.upperBound
+        return tally.dayKeys.filter { days.contains($0.key.number) }
+            .reduce(into: Set<String>()) { $0.formUnion(tally.dayCounts[$1.value].origins.credits) }.sorted()
+    }
+
     /// The days of a window that ends with the report.
     func lastDays(_ count: Int) -> Range<Int> { (days.upperBound - count)..<days.upperBound }
 
     func origins(_ days: Range<Int>) -> OriginCounts? {
-        guard let origin else { return nil }
         let days = days.clamped(to: recordedDays)
         if let known = countriesKept[days] { return known }
-        let counts = OriginCounts(visitors(days), origin)
+        let visitors = visitors(days)
+        guard origin != nil || !visitors.origins.origins.isEmpty else { return nil }
+        let counts = OriginCounts(visitors, origin)
         countriesKept[days] = counts
         return counts
     }

@@ -4,7 +4,8 @@ import Events
 extension ReportBase {
     /// Their keys, for whoever wants some of them only.
     package static let keys = [
-        "classes", "change", "days", "funnel", "pace", "connect", "dnsbl", "listings", "senders", "networks",
+        "classes", "change", "days", "funnel", "pace", "connect", "dnsbl", "dnsbl_test", "listings", "senders",
+        "networks",
         "countries",
         "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "ban_effect", "texts",
     ]
@@ -19,6 +20,7 @@ extension ReportBase {
         case "pace": pace
         case "connect": connect
         case "dnsbl": lists
+        case "dnsbl_test": listTests?.section
         case "listings": listings
         case "senders": senders
         case "networks": networks

@@ -66,6 +66,8 @@ struct SourceTable: Sendable {
         /// The minute that was marked last, so that one is seldom marked twice: of what it did, and of its connections.
         var lastAct = UInt16.max
         var lastConnect = UInt16.max
+        /// Its number in the `PlaceTable` that goes with the sources.
+        var origin: UInt16 = 0
     }
     private(set) var entries: [Entry] = []
     private var places: [Int32] = []

@@ -4,6 +4,8 @@ import Events
 /// The sources of a span of days on all hosts, each once, with all that it did.
 struct Visitors: Sendable {
     private(set) var table = SourceTable()
+    /// As it was stored on the last day that has it.
+    private(set) var origins = PlaceTable()
     private(set) var events = Beyond()
     private(set) var sketch: DistinctSketch?
     private let parts: [Part]
@@ -35,9 +37,11 @@ struct Visitors: Sendable {
             if needsSketch { sketch?.add(day.sketch ?? day.exactSketch) }
             if keys.count == 1 {
                 table = day.sources
+                origins = day.origins
                 parts.append(Part(day: key.number, index: index, places: nil))
                 break
             }
+            let numbers = origins.take(day.origins)
             var places: [Int32] = []
             places.reserveCapacity(day.sources.count)
             for entry in day.sources.entries {
@@ -47,6 +51,7 @@ struct Visitors: Sendable {
                 // From seconds of the day to seconds since 1970, so that a connection may end on another day.
                 counts.dwell &+= (Int64(counts.disconnects) - Int64(counts.connections)) &* Int64(key.number) &* 86400
                 table[place].counts += counts
+                if entry.origin != 0 { table[place].origin = numbers[Int(entry.origin)] }
                 places.append(Int32(place))
             }
             parts.append(Part(day: key.number, index: index, places: places))

@@ -3,6 +3,7 @@ import ControlProtocol
 import Dialects
 import Events
 import Glibc
+import LocationData
 import LogIntake
 import Posix
 import Reports
@@ -12,6 +13,7 @@ import Store
 /// file is called now and however it is packed; so an import that was ended goes on, and a second one changes nothing.
 struct LogImport {
     private let history: History
+    private let locations: LocationDatabases
     private let offsetSeconds: @Sendable (Instant) -> Int
     private(set) var counted = 0
     private(set) var known = 0
@@ -21,9 +23,12 @@ struct LogImport {
     /// Bytes of a log between two additions to the history.
     private static let bytesPerAddition: Int64 = 64 << 20
 
-    init(_ history: History, offsetSeconds: @escaping @Sendable (Instant) -> Int = { LocalTime.offsetSeconds(at: $0) })
-    {
+    init(
+        _ history: History, _ locations: LocationDatabases,
+        offsetSeconds: @escaping @Sendable (Instant) -> Int = { LocalTime.offsetSeconds(at: $0) }
+    ) {
         self.history = history
+        self.locations = locations
         self.offsetSeconds = offsetSeconds
     }
 
@@ -134,6 +139,9 @@ struct LogImport {
     }
 
     private func write(_ stretch: inout Stretch, _ fingerprint: Fingerprint) throws {
+        if !locations.isEmpty {
+            stretch.tally.locate(credits: locations.credits.map(\.description)) { locations.origin(of: $0) }
+        }
         let counts = stretch.tally.pieces.map { piece in
             let key = History.Key(span: piece.key.span.rawValue, number: piece.key.number, host: piece.key.host)
             return (key, piece.bytes)

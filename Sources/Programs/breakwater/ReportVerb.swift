@@ -37,6 +37,7 @@ struct ReportVerb: ParsableCommand {
     var only: String?
     @Option(help: ArgumentHelp("A wave that the daemon saw: last, list or a number of that.", valueName: "which"))
     var wave: String?
+    @OptionGroup var asking: ListAsking
     @OptionGroup var files: ReportFiles
     @OptionGroup var common: CommonOptions
 
@@ -55,9 +56,12 @@ struct ReportVerb: ParsableCommand {
             isHistory = true
             everything = "The last \(HistoryInput.usualDays) days"
         } else {
-            try input.read(logs.isEmpty ? LogInput.configured(settings) : logs)
+            do { try input.read(logs.isEmpty ? LogInput.configured(settings) : logs) } catch let failure as Failure {
+                // Lists can be asked on a host that has no log yet.
+                guard asking.askLists, logs.isEmpty else { throw failure }
+            }
         }
-        guard !input.tally.isEmpty else {
+        guard !input.tally.isEmpty || asking.askLists else {
             if let failure = input.failures.first { throw failure }
             throw Failure(
                 ExitStatus.no,
@@ -70,9 +74,16 @@ struct ReportVerb: ParsableCommand {
             base.origin = { locations.databases.origin(of: $0) }
             base.ownerName = { locations.databases.owner(of: $0) }
         }
+        let asked = try asking.askLists ? asking.ask(base, settings) : nil
+        base.listTests = asked?.tests
         var report = base.report(span.title ?? everything, only: keys)
+        if input.tally.isEmpty {
+            report = Report(
+                title: "No log", begin: LocalTime.now, end: LocalTime.now,
+                sections: report.sections.filter { $0.key == "dnsbl_test" })
+        }
         if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {
-            report.credits = locations.credits
+            report.credits = Set(locations.credits + base.storedCredits).sorted()
         }
         let read: [(String, Int)] =
             isHistory ? [] : [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]
@@ -84,18 +95,25 @@ struct ReportVerb: ParsableCommand {
             Terminal.write(ReportText(style: common.style).text(of: report, read), to: 1)
         }
         if let failure = input.failures.first { throw failure }
+        if let asked {
+            guard asked.hasAnswer else {
+                throw Failure(ExitStatus.no, "no name server answered: nothing is known of any list")
+            }
+            if asked.tests.states.contains(where: \.isDangerous) { throw Failure(ExitStatus.no, "") }
+        }
     }
 
     private var sectionKeys: [String] {
         get throws {
             guard let only else { return ReportBase.keys }
-            let keys = only.split(separator: ",").map(String.init)
+            var keys = only.split(separator: ",").map(String.init)
             for key in keys where !ReportBase.keys.contains(key) {
                 throw Failure(
                     ExitStatus.usage,
                     "--only \(shown(key)): no such section; expected some of \(ReportBase.keys.joined(separator: ","))")
             }
             guard !keys.isEmpty else { throw Failure(ExitStatus.usage, "--only: no section is named") }
+            if asking.askLists, !keys.contains("dnsbl_test") { keys.append("dnsbl_test") }
             return keys
         }
     }

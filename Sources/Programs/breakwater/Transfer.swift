@@ -146,7 +146,7 @@ struct Import: ParsableCommand {
         do throws(StoreError) { history = try History(StateDirectory(settings.stateDirectory)) } catch {
             throw Failure(error.isPermission ? ExitStatus.noPermission : 74, "the history cannot be written: \(error)")
         }
-        var counting = LogImport(history)
+        var counting = LogImport(history, Locations(settings).databases)
         var failure: Failure?
         for name in files {
             var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
