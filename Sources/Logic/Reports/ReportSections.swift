@@ -10,6 +10,9 @@ extension ReportBase {
         "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "ban_effect", "texts",
     ]
 
+    /// Those that tell where sources belong.
+    package static let placeKeys: Set<String> = ["countries", "country_days", "systems"]
+
     /// `nil` where there is nothing to say: no database of places, no span to compare with.
     package func section(_ key: String) -> Report.Section? {
         switch key {
