@@ -48,7 +48,7 @@ let package = Package(
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "Origins"),
-        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins", "Waves"]),
         .ours("Logic", "Pictures", ["Events", "Origins", "Reports"]),
         .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
@@ -139,7 +139,10 @@ let package = Package(
         .tests("PicturesTests", ["Events", "Origins", "Reports", "Pictures"]),
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
-        .tests("ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Reports"], exclude: ["Fixtures"]),
+        .tests(
+            "ReportsTests",
+            ["Addresses", "Dialects", "Events", "Origins", "Posix", "Reports", "Store", "Waves"],
+            exclude: ["Fixtures"]),
         .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
         .tests("LogIntakeTests", ["Addresses", "Events", "LogIntake", "Posix"]),
@@ -154,7 +157,7 @@ let package = Package(
             swiftSettings: strict),
         // Pages and pictures of reports that are made up, for the tests that look at them in a browser.
         .executableTarget(
-            name: "ReportHelper", dependencies: ["Events", "Origins", "Reports", "Pictures"],
+            name: "ReportHelper", dependencies: ["Addresses", "Events", "Origins", "Reports", "Pictures", "Waves"],
             path: "Tests/ReportHelper",
             exclude: ["Fixtures"], swiftSettings: strict),
         // The tree itself: format, imports, manual pages against the programs' own help.
@@ -164,7 +167,7 @@ let package = Package(
             "Namespaces",
             [
                 "Addresses", "Events", "Configuration", "Policy", "Netlink", "Netfilter", "Shedding",
-                "ConnectionSampler", "ProcFS", "Posix", "CLinux",
+                "ConnectionSampler", "ProcFS", "Posix", "Reports", "CLinux",
             ], exclude: ["Fixtures"]),
         // Started by scripts/test as root: the programs themselves, a real Courier and a real nftables, in scripts/lab.
         .tests("Lab", [], exclude: ["Fixtures"]),

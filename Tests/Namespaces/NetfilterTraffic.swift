@@ -31,7 +31,11 @@ extension NetfilterTests {
             #expect(connect(from: other) != nil, "its neighbour is not")
             let element = try #require(try firewall.elements(for: [prefix(ban)], in: .banned).first)
             #expect(element.packets == 1)
-            #expect(try firewall.drops().banned == 1)
+            // A SYN is an address header, 20 bytes of TCP and its options.
+            #expect(element.bytes >= 40)
+            let listed = try nftList()
+            #expect(listed.contains("counter packets 1 bytes \(element.bytes)"), "\(listed)")
+            #expect(try firewall.drops().banned == Drops.Count(packets: 1, bytes: element.bytes))
             _ = firewall.apply([.unban(prefix(ban))], at: start)
             #expect(connect(from: source) != nil, "after the unban of \(name)")
         }
@@ -74,7 +78,7 @@ extension NetfilterTests {
             }
             let strangers = (1...5).count { _ in connect(from: "192.0.2.3") != nil }
             #expect(strangers < 5, "strangers meet the limit")
-            #expect(try firewall.drops().newPerSecond == UInt64(5 - strangers))
+            #expect(try firewall.drops().newPerSecond.packets == UInt64(5 - strangers))
             _ = firewall.apply([.ban(known, timeout: .seconds(60))], at: start)
             #expect(connect(from: "192.0.2.2") == nil, "a ban outweighs being known")
         }
@@ -89,7 +93,7 @@ extension NetfilterTests {
             #expect(sixes.allSatisfy { $0 != nil })
             #expect(connect(from: "2001:db8:66::2") == nil, "the third of the /64")
             #expect(connect(from: "2001:db8:67::1") != nil, "another /64")
-            #expect(try firewall.drops().perSource == 2)
+            #expect(try firewall.drops().perSource.packets == 2)
             withExtendedLifetime((held, sixes)) {}
         }
 
@@ -101,7 +105,7 @@ extension NetfilterTests {
             #expect(connect(from: "192.0.2.1") != nil, "2525 is protected no more")
             try firewall.change(to: FirewallPlan(ports: [2526, 2525]))
             #expect(connect(from: "192.0.2.1") == nil)
-            #expect(try firewall.drops().banned == 2, "counters outlive the rules")
+            #expect(try firewall.drops().banned.packets == 2, "counters outlive the rules")
         }
 
         @Test func `a port forwarded by somebody else's rules is covered under its own number`() throws {
@@ -122,7 +126,7 @@ extension NetfilterTests {
             #expect(try shell(probe) == "open\n")
             _ = firewall.apply([.ban(prefix("203.0.113.9"), timeout: .seconds(60))], at: start)
             #expect(try shell(probe) == "shut\n")
-            #expect(try firewall.drops().banned >= 1)
+            #expect(try firewall.drops().banned.packets >= 1)
         }
 
         /// A connection to the listener; `nil` when nothing answered the SYN within 0.3 s: before TCP sends it again.

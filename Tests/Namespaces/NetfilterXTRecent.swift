@@ -2,6 +2,7 @@ import Addresses
 import Events
 import Glibc
 import Netfilter
+import Reports
 import Testing
 
 private let hasIPTables = access("/usr/sbin/iptables", X_OK) == 0
@@ -47,6 +48,9 @@ extension NetfilterTests {
             #expect(TestConnection(from: "192.0.2.2", to: "198.51.100.7", port: 2525) != nil)
             #expect(
                 Set(try firewall.elements(for: [four, six], in: .banned).map(\.packets)) == [1], "a packet was seen")
+            // Made anew, a ban has seen none: else one packet would refresh it for ever.
+            _ = firewall.apply([.ban(four, timeout: .hours(1))], at: start)
+            for _ in 0..<2 { #expect(try firewall.elements(for: [four], in: .banned).map(\.packets) == [0]) }
             let next = XTRecent(list: list)
             #expect(Set(try next.start(plan, at: start).elements.map(\.prefix)) == [four, six])
             #expect(next.apply([.unban(four), .unban(four)], at: start).map(\.outcome) == [.done, .already])
@@ -58,6 +62,23 @@ extension NetfilterTests {
             #expect(try next.elements(for: [four, six], in: .banned).isEmpty)
             try shell("iptables -t mangle -F; ip6tables -t mangle -F")
             withExtendedLifetime(listener) {}
+        }
+    }
+
+    @Suite(.serialized, .enabled(if: hasIPTables, "needs iptables"))
+    struct NumberStyle {
+        @Test func `counts are written as the real iptables writes them`() throws {
+            try shell("nft flush ruleset")
+            var values = [0, 1, 123_456_000_000_000_000]
+            for power in [100_000, 10_000_000, 10_000_000_000, 10_000_000_000_000] {
+                values += [power - 1, power - 500, power - 501, power, power + 499, power + 500, power / 100 * 391]
+                values += [power - power / 20_000, power - power / 20_000 - 1]
+            }
+            for value in values { try shell("iptables -A INPUT -c \(value) \(value) -p tcp") }
+            let lines = try shell("iptables -vnL INPUT").split(separator: "\n").dropFirst(2)
+            let printed = lines.map { $0.split(separator: " ").prefix(2).map(String.init) }
+            #expect(printed == values.map { [Figures.short($0), Figures.short($0)] })
+            try shell("iptables -F INPUT")
         }
     }
 

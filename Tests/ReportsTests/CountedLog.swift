@@ -92,6 +92,7 @@ extension Report.Section {
                 case .none: "-"
                 case .text(let text): text
                 case .count(let count): "\(count)"
+                case .short(let count): Figures.short(count)
                 case .estimate(let count): "~\(count)"
                 case .atLeast(let count): ">=\(count)"
                 case .share(let share): Figures.percent(share)

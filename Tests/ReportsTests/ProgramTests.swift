@@ -5,14 +5,14 @@ import Testing
 /// The program itself: the same log in one file, or cut, shuffled, packed, by host, and told twice.
 @Suite(.serialized) struct ProgramTests {
     /// Built beside the tests; the runner is the test binary itself, or a helper of the toolchain that was given its path.
-    private static let program =
+    static let program =
         (CommandLine.arguments.map { URL(filePath: $0) }
         + [URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../.build/debug/tests")])
         .map { $0.deletingLastPathComponent().appending(path: "breakwater") }
         .first { FileManager.default.isExecutableFile(atPath: $0.path) }
 
     /// A directory for one test, away at its end.
-    private final class Folder {
+    final class Folder {
         let url = FileManager.default.temporaryDirectory.appending(path: "breakwater-report-\(UUID().uuidString)")
 
         init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
@@ -28,12 +28,14 @@ import Testing
         }
     }
 
-    private static func run(_ program: URL, _ arguments: [String]) throws -> (code: Int32, output: Data, errors: Data) {
+    static func run(
+        _ program: URL, _ arguments: [String], configuration: String = "/dev/null"
+    ) throws -> (code: Int32, output: Data, errors: Data) {
         let process = Process()
         let (output, errors) = (Pipe(), Pipe())
         process.executableURL = program
         process.arguments = arguments
-        process.environment = ["TZ": "UTC", "PATH": "/usr/bin:/bin", "BREAKWATER_CONFIG": "/dev/null"]
+        process.environment = ["TZ": "UTC", "PATH": "/usr/bin:/bin", "BREAKWATER_CONFIG": configuration]
         (process.standardOutput, process.standardError) = (output, errors)
         process.standardInput = FileHandle.nullDevice
         try process.run()

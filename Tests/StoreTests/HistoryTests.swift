@@ -89,6 +89,21 @@ import Testing
         #expect(hours == [101 * 24, 500 * 24])
     }
 
+    @Test func `drops of a day go with the day; what is of no day stays`() throws {
+        let directory = try TestDirectory()
+        let history = try History(directory.state)
+        let readings = History.Key(span: 3, number: 0, host: "")
+        let days = [100, 101].map { History.Key(span: 2, number: $0, host: "mx") }
+        for key in days + [readings] {
+            try history.add(History.Addition(counts: [(key, [1, 2])], parts: []), merging: HistoryTests.together)
+        }
+        #expect(try history.days() == 100...101)
+        try history.expire(today: 501, thinning: HistoryTests.half)
+        #expect(try history.bytes(of: days[0]) == nil)
+        #expect(try history.bytes(of: days[1]) == [1, 2])
+        #expect(try history.bytes(of: readings) == [1, 2])
+    }
+
     @Test func `days become thin after some weeks, once, and again when they are added to`() throws {
         let directory = try TestDirectory()
         let history = try History(directory.state)

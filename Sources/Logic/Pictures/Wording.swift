@@ -74,6 +74,7 @@ extension Report.Cell {
         case .none: ""
         case .text(let text): text
         case .count(let count): Wording.grouped(count)
+        case .short(let count): Figures.short(count)
         case .estimate(let count): "~" + Wording.grouped(count)
         case .atLeast(let count): "\u{2265}" + Wording.grouped(count)
         case .share(let share): Wording.decimal(share * 100, 2) + "%"
@@ -88,7 +89,7 @@ extension Report.Cell {
     /// By what it is sorted and how long its bar is; `nil` for words.
     var size: Double? {
         switch self {
-        case .count(let count), .estimate(let count), .atLeast(let count): Double(count)
+        case .count(let count), .short(let count), .estimate(let count), .atLeast(let count): Double(count)
         case .share(let value), .factor(let value), .number(let value): value
         case .span(let span): span.inSeconds
         case .time(let instant): Double(instant.seconds)

@@ -9,8 +9,6 @@ package struct BanCosts: Sendable {
         /// Packets dropped.
         package var hits: UInt32
         package var shed: UInt32
-        /// The element's own counter when it was last read.
-        package var lastPackets: UInt64 = 0
 
         package init(since: Instant, hits: Int = 0, shed: Int = 0) {
             self.since = since

@@ -27,6 +27,18 @@ package enum Figures {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// `391K`: as `iptables -v` writes packets and bytes (xtables_print_num), which rounds anew at each step: plain up to
+    /// 99999, then in thousands up to 9999K, in millions up to 9999M, and so on to T.
+    package static func short(_ value: Int) -> String {
+        guard value > 99_999 else { return "\(value)" }
+        var rest = value
+        for unit in ["K", "M", "G"] {
+            rest = rest / 1000 + (rest % 1000 >= 500 ? 1 : 0)
+            if rest <= 9999 { return "\(rest)\(unit)" }
+        }
+        return "\(rest / 1000 + (rest % 1000 >= 500 ? 1 : 0))T"
+    }
+
     /// Rounded to `places` decimals; a tie goes to the even digit, as printf has it for values that are one exactly.
     private static func fixed(_ value: Double, places: Int) -> String {
         guard value.isFinite, abs(value) < 1e12 else { return "-" }

@@ -69,6 +69,8 @@ extension Report {
         /// Foreign text is escaped already.
         case text(String)
         case count(Int)
+        /// A count that is shown as `iptables -v` shows it: `391K`.
+        case short(Int)
         /// A count that is an estimate, or a lower bound: shown with `~` or `>=`.
         case estimate(Int)
         case atLeast(Int)

@@ -16,10 +16,10 @@ package final class ReportBase {
     /// Where an address belongs for which it was not stored; `nil` without a database.
     package var origin: ((IPAddress) -> Origin?)?
     package var ownerName: (UInt32) -> String? = { _ in nil }
-    /// When which block was banned.
-    package var bans: [(prefix: Prefix, at: Instant)] = []
-    /// Memory of one of the MTA's server processes.
-    package var bytesPerSlot: Int?
+    /// What the daemon saw; `nil` where logs alone are told of.
+    package var watched: Watched?
+    /// What the kernel dropped, by local day since 1970.
+    package var drops: [Int: DropCounts] = [:]
     /// What DNSBLs answered, if they were asked.
     package var listTests: ListTests?
     /// The windows that end with the report's last day.
@@ -51,6 +51,9 @@ package final class ReportBase {
         guard let least = numbers.min(), let most = numbers.max() else { return 0..<0 }
         return least..<(most + 1)
     }
+
+    package var begin: Instant { tally.instant(localSeconds: Int64(hours.lowerBound) * 3600) }
+    package var end: Instant { tally.instant(localSeconds: Int64(hours.upperBound) * 3600) }
 
     package var hosts: [String] {
         Set(tally.hourKeys.keys.filter { hours.contains($0.number) }.map(\.host)).sorted()

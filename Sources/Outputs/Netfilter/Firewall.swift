@@ -10,6 +10,8 @@ package protocol Firewall: AnyObject {
     var form: String { get }
     /// Whether bans end by themselves; where not, the owner takes each out when its time is over.
     var endsBansByItself: Bool { get }
+    /// Whether elements tell how many packets and bytes were dropped, not only that there were some.
+    var hasCounters: Bool { get }
 
     /// Makes what is missing, adopts what is there, and returns the elements found with the time they have left.
     func start(_ plan: FirewallPlan, at now: Instant) throws(FirewallError) -> Adoption
@@ -183,9 +185,24 @@ package struct Reconciliation: Sendable {
 
 /// New connections refused, by the rule that refused them.
 package struct Drops: Equatable, Sendable {
-    package var banned: UInt64 = 0
-    package var perSource: UInt64 = 0
-    package var newPerSecond: UInt64 = 0
+    package struct Count: Equatable, Sendable {
+        package var packets: UInt64 = 0
+        package var bytes: UInt64 = 0
+
+        package init(packets: UInt64 = 0, bytes: UInt64 = 0) {
+            self.packets = packets
+            self.bytes = bytes
+        }
+    }
+
+    package var banned = Count()
+    package var perSource = Count()
+    package var newPerSecond = Count()
 
     package init() {}
+
+    /// By a limit, whichever.
+    package var limited: Count {
+        Count(packets: perSource.packets &+ newPerSecond.packets, bytes: perSource.bytes &+ newPerSecond.bytes)
+    }
 }

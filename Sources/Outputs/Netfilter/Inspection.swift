@@ -90,9 +90,9 @@ extension Query {
         findings.missingCounters = Set(CounterName.allCases).subtracting(try counters().keys)
     }
 
-    /// Our named counters, in packets.
-    func counters() throws(FirewallError) -> [CounterName: UInt64] {
-        var result: [CounterName: UInt64] = [:]
+    /// Our named counters.
+    func counters() throws(FirewallError) -> [CounterName: Drops.Count] {
+        var result: [CounterName: Drops.Count] = [:]
         try ask(
             NFT_MSG_GETOBJ, "counters", flags: NLM_F_DUMP,
             {
@@ -100,7 +100,7 @@ extension Query {
                 mnl_attr_put_u32($0, UInt16(NFTA_OBJ_TYPE.rawValue), UInt32(NFT_OBJECT_COUNTER).bigEndian)
             },
             { message in
-                if let (name, packets) = CounterName.read(message) { result[name] = packets }
+                if let (name, count) = CounterName.read(message) { result[name] = count }
             })
         return result
     }
@@ -164,14 +164,20 @@ extension ChainName {
 }
 
 extension CounterName {
-    /// The named counter that a message describes, when it is one of ours, and its packets.
-    static func read(_ message: UnsafePointer<nlmsghdr>) -> (name: CounterName, packets: UInt64)? {
+    /// The named counter that a message describes, when it is one of ours, and what it has counted.
+    static func read(_ message: UnsafePointer<nlmsghdr>) -> (name: CounterName, count: Drops.Count)? {
         let attributes = Attributes(of: message, after: familyHeaderBytes)
         guard attributes.first(NFTA_OBJ_TABLE.rawValue)?.isString(tableName) ?? false,
             let text = attributes.first(NFTA_OBJ_NAME.rawValue)?.string, let name = CounterName(rawValue: text),
             let data = attributes.first(NFTA_OBJ_DATA.rawValue)
         else { return nil }
-        return (name, Attributes(in: data).first(NFTA_COUNTER_PACKETS.rawValue)?.u64 ?? 0)
+        let values = Attributes(in: data)
+        return (
+            name,
+            Drops.Count(
+                packets: values.first(NFTA_COUNTER_PACKETS.rawValue)?.u64 ?? 0,
+                bytes: values.first(NFTA_COUNTER_BYTES.rawValue)?.u64 ?? 0)
+        )
     }
 }
 

@@ -36,6 +36,7 @@ package final class NFTables: Firewall {
 
     package var form: String { "nft" }
     package var endsBansByItself: Bool { true }
+    package var hasCounters: Bool { true }
     /// Whose messages a `TableMonitor` passes over.
     package var portID: UInt32 { socket.portID }
 
@@ -111,9 +112,9 @@ package final class NFTables: Firewall {
     package func drops() throws(FirewallError) -> Drops {
         let counters = try query.counters()
         var drops = Drops()
-        drops.banned = counters[.droppedBanned] ?? 0
-        drops.perSource = counters[.droppedPerSource] ?? 0
-        drops.newPerSecond = counters[.droppedNewPerSecond] ?? 0
+        drops.banned = counters[.droppedBanned] ?? Drops.Count()
+        drops.perSource = counters[.droppedPerSource] ?? Drops.Count()
+        drops.newPerSecond = counters[.droppedNewPerSecond] ?? Drops.Count()
         return drops
     }
 

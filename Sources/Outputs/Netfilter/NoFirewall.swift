@@ -7,6 +7,7 @@ package final class NoFirewall: Firewall {
 
     package var form: String { "none" }
     package var endsBansByItself: Bool { true }
+    package var hasCounters: Bool { false }
     package var nextDue: Instant? { nil }
 
     package func start(_ plan: FirewallPlan, at now: Instant) -> Adoption { Adoption() }

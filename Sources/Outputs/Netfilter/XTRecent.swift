@@ -30,6 +30,7 @@ package final class XTRecent: Firewall {
 
     package var form: String { "xt_recent" }
     package var endsBansByItself: Bool { false }
+    package var hasCounters: Bool { false }
     package var nextDue: Instant? { nil }
 
     private var path: String { "/proc/net/xt_recent/\(list)" }
@@ -72,7 +73,7 @@ package final class XTRecent: Firewall {
                         change, .refused, error: FirewallError("ban", "\(prefix)", notHeld: "it is allowed"))
                 }
                 try write("+", prefix.address)
-                seen[prefix.address] = (nil, seen[prefix.address]?.packets ?? 0)
+                seen[prefix.address] = (nil, 0)
                 return ChangeResult(change, .done)
             }
             let element = try elements(for: [prefix], in: .banned).first

@@ -9,7 +9,7 @@ import Posix
 /// whoever counts it and how often he begins again. See docs/decisions/history.md.
 package final class History {
     package struct Key: Hashable, Sendable {
-        /// 0 for an hour, 1 for a day.
+        /// 0 for an hour, 1 for a day, 2 for a day's drops in the kernel; those of other numbers are kept for good.
         package var span: UInt8
         /// Hours or days since 1970 began, by the local clock.
         package var number: Int
@@ -67,8 +67,6 @@ package final class History {
         do throws(SystemError) {
             let file = try Descriptor.open(directory.historyPath, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             if fchmod(file.number, 0o600) != 0 { throw SystemError("fchmod 0600", directory.historyPath) }
-            // Made by root for a daemon that runs as somebody else, it is that one's.
-            if geteuid() == 0, let owner = directory.owner { fchown(file.number, owner.user, owner.group) }
         } catch { throw .system(error) }
         database = try Database(directory.historyPath, .readWrite, busyTimeoutMilliseconds: 5000)
         try database.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -112,7 +110,8 @@ package final class History {
     package func expire(today: Int, thinning thin: Thin) throws(StoreError) {
         while try thinOne(before: today - History.keptWhole, thin) {}
         try database.transaction { () throws(StoreError) in
-            for (span, first) in [(UInt8(0), (today - History.kept) * 24), (1, today - History.kept)] {
+            let days = today - History.kept
+            for (span, first) in [(UInt8(0), days * 24), (1, days), (2, days)] {
                 let statement = try database.statement("DELETE FROM counts WHERE span = ?1 AND number < ?2")
                 statement.bind(1, Int(span))
                 statement.bind(2, first)
@@ -213,7 +212,7 @@ package final class History {
 
     /// The first and the last day that anything was counted on.
     package func days() throws(StoreError) -> ClosedRange<Int>? {
-        let statement = try database.statement("SELECT min(number), max(number) FROM counts WHERE span = 1")
+        let statement = try database.statement("SELECT min(number), max(number) FROM counts WHERE span IN (1, 2)")
         defer { statement.reset() }
         guard try statement.step(), !statement.isNull(0) else { return nil }
         return statement.integer(0)...statement.integer(1)

@@ -96,6 +96,11 @@ extension Exposition {
             [("banned", "dropped"), ("limit", "limited")].compactMap { label, key in
                 row.integer(key).map { ([("rule", label)], "\($0)") }
             })
+        add(
+            "dropped_bytes_total", "counter", "Bytes of the packets that the rules dropped.",
+            [("banned", "dropped_bytes"), ("limit", "limited_bytes")].compactMap { label, key in
+                row.integer(key).map { ([("rule", label)], "\($0)") }
+            })
         add("known_senders", "gauge", "Senders whose mail was accepted lately.", value("known"))
         add("sources_tracked", "gauge", "Sources that are remembered.", value("tracked"))
         add("sources_evicted_total", "counter", "Sources forgotten for want of room.", value("evicted"))

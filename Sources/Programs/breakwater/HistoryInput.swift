@@ -49,6 +49,11 @@ struct HistoryInput {
             try history.forEach(span: 1, in: max(first, end - HistoryInput.year)..<end) { key, bytes in
                 input.take(key, bytes)
             }
+            // The span, and the one before that it is compared with.
+            let days = hours.lowerBound.quotient(24, up: false)..<end
+            try history.forEach(span: DropCounts.span, in: (days.lowerBound - days.count)..<end) { key, bytes in
+                input.takeDrops(key, bytes)
+            }
         } catch { throw Failure(74, "the history cannot be read: \(error)") }
         return (hours, begin)
     }
@@ -78,6 +83,17 @@ extension ReportInput {
                 Failure(
                     74,
                     "the history of \(span == .day ? LocalDay.date(key.number) : LocalDay.hour(key.number)) \(error)"))
+        }
+    }
+}
+
+extension ReportInput {
+    /// Adds a day of what the kernel dropped.
+    fileprivate mutating func takeDrops(_ key: History.Key, _ bytes: [UInt8]) {
+        do throws(RollupError) {
+            drops[key.number, default: DropCounts()].merge(try DropCounts(bytes))
+        } catch {
+            failures.append(Failure(74, "what the kernel dropped on \(LocalDay.date(key.number)) \(error)"))
         }
     }
 }

@@ -14,6 +14,9 @@ struct ReportInput {
     /// Lines that stood in another file as well.
     private(set) var repeated = 0
     var failures: [Failure] = []
+    /// What the kernel dropped, by local day: of the history alone.
+    var drops: [Int: DropCounts] = [:]
+    var isEmpty: Bool { tally.isEmpty && drops.isEmpty }
     private var reader: LogReader
     private var event = Event()
     private let span: ReportSpan

@@ -56,7 +56,7 @@ struct ReportText {
         } else if section.key == "classes" {
             lines += ReportBase.logWatchLines(section)
         } else {
-            lines += table(section)
+            lines += table(section, offset)
         }
         switch section.picture {
         case .bars, nil: break
@@ -68,7 +68,7 @@ struct ReportText {
 
     // MARK: - Tables
 
-    private func table(_ section: Report.Section) -> [String] {
+    private func table(_ section: Report.Section, _ offset: Int) -> [String] {
         var shown = Array(section.rows.prefix(ReportText.mostRows))
         if shown.count < section.rows.count, let last = section.rows.last, last.first == .text("unlocated") {
             shown.append(last)
@@ -77,7 +77,7 @@ struct ReportText {
             section.rows.contains { $0.count > column && ReportText.isFigure($0[column]) }
         }
         var cells = [section.columns.map { $0.title.uppercased() }]
-        cells += shown.map { row in row.map(ReportText.text) }
+        cells += shown.map { row in row.map { ReportText.text($0, offset) } }
         var widths = section.columns.indices.map { column in
             cells.reduce(0) { max($0, $1.count > column ? $1[column].utf8.count : 0) }
         }
@@ -116,30 +116,31 @@ struct ReportText {
 
     private static func isFigure(_ cell: Report.Cell) -> Bool {
         switch cell {
-        case .count, .estimate, .atLeast, .share, .factor, .number, .span: true
+        case .count, .short, .estimate, .atLeast, .share, .factor, .number, .span: true
         case .none, .text, .time, .country: false
         }
     }
 
-    static func text(_ cell: Report.Cell) -> String {
+    private static func text(_ cell: Report.Cell, _ offset: Int) -> String {
         switch cell {
         case .none: "-"
         case .text(let text): text
         case .count(let count): grouped(count)
+        case .short(let count): Figures.short(count)
         case .estimate(let count): "~" + grouped(count)
         case .atLeast(let count): ">=" + grouped(count)
         case .share(let share): Figures.percent(share)
         case .factor(let factor): Figures.factor(factor)
         case .number(let number): Figures.number(number)
         case .span(let span): span.span
-        case .time(let time): time.rfc3339
+        case .time(let time): clock(time, offset)
         case .country(let country): country?.description ?? "?"
         }
     }
 
     private static func value(_ cell: Report.Cell) -> Double {
         switch cell {
-        case .count(let count), .estimate(let count), .atLeast(let count): Double(count)
+        case .count(let count), .short(let count), .estimate(let count), .atLeast(let count): Double(count)
         case .share(let value), .factor(let value), .number(let value): value
         case .span(let span): span.inSeconds
         case .none, .text, .time, .country: 0

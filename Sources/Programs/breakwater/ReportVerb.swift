@@ -42,7 +42,7 @@ struct ReportVerb: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        if let wave { return try WaveReport.run(wave, common) }
+        if let wave { return try WaveReport.run(wave, files, common) }
         let keys = try sectionKeys
         let span = try ReportSpan(day: day, week: week, since: since, until: until, now: LocalTime.now)
         let settings = try readSettings(common)
@@ -63,7 +63,7 @@ struct ReportVerb: ParsableCommand {
                 guard asking.askLists, logs.isEmpty else { throw failure }
             }
         }
-        guard !input.tally.isEmpty || asking.askLists else {
+        guard !input.isEmpty || asking.askLists else {
             if let failure = input.failures.first { throw failure }
             throw Failure(
                 ExitStatus.no,
@@ -71,15 +71,23 @@ struct ReportVerb: ParsableCommand {
                     ? "nothing happened in that span" : "not one line of a mail server's in what was read")
         }
         let base = ReportBase(input.tally, hours: hours, firstDay: firstDay)
+        base.drops = input.drops
         let locations = opening?.take()
         if let databases = locations?.databases, !databases.isEmpty {
             base.origin = { databases.origin(of: $0) }
             base.ownerName = { databases.owner(of: $0) }
         }
+        // What is wrong with the store costs its sections alone.
+        if logs.isEmpty, keys.contains(where: ReportBase.watchedKeys.contains) {
+            switch StoreInput(settings).watched(from: base.begin, to: base.end) {
+            case .success(let watched): base.watched = watched
+            case .failure(let failure): input.failures.append(failure)
+            }
+        }
         let asked = try asking.askLists ? asking.ask(base, settings) : nil
         base.listTests = asked?.tests
         var report = base.report(span.title ?? everything, only: keys)
-        if input.tally.isEmpty {
+        if input.isEmpty {
             report = Report(
                 title: "No log", begin: LocalTime.now, end: LocalTime.now,
                 sections: report.sections.filter { $0.key == "dnsbl_test" })

@@ -71,7 +71,8 @@ enum StatusAnswer {
         lines.append(
             "bans       \(number("bans"))\(mode == "observing" ? " noted, none in force" : "") "
                 + "(\(number("by_hand")) by hand, \(number("networks")) networks)   "
-                + "dropped \(number("dropped")) SYN, \(number("limited")) over the limit")
+                + "dropped \(number("dropped")) packets, \(number("dropped_bytes")) bytes; "
+                + "\(number("limited")) over the limit")
         var shed = "shed       \(number("sheds"))"
         if let p50 = row.integer("free_p50_us") { shed += ", median \(milliseconds(p50)) after the rejection" }
         shed += "; \(number("told")) of \(number("sheds")) had their 5xx"
@@ -109,8 +110,7 @@ enum StatusAnswer {
             "list_failures", "zone_suspended", "repaired", "failed", "cut_lines", "untrusted", "broken", "misnamed",
             "refused",
             "over_share", "unsettled", "tracked", "evicted",
-            "dropped",
-            "limited",
+            "dropped", "dropped_bytes", "limited", "limited_bytes",
         ]
         return .document(
             verb,

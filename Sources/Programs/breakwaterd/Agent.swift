@@ -30,6 +30,9 @@ final class Agent {
     let history: HistoryWriter
     /// Counted since it was last handed to the history.
     var gathered = Agent.emptyTally()
+    /// What was dropped of banned sources since it was last handed to the history, by local day.
+    var drops: [Int: DropCounts] = [:]
+    var readings: DropReadings
     let started: Instant
     /// Held for life: one daemon for a state directory.
     private let lock: StateLock?
@@ -57,7 +60,7 @@ final class Agent {
     /// Since when orders are only noted; `nil` while they are carried out.
     var observingSince: Instant?
     var firewall: any Firewall
-    private let sockets: SockDiag
+    let sockets: SockDiag
     let shedder: Shedder
     let peerSearch: PeerSearch
     /// From the first time that it is wanted.
@@ -72,6 +75,8 @@ final class Agent {
     var monitor: TableMonitor?
     var backend = "none (observing)"
     var slotLimit: Int?
+    /// What a process that serves a connection took, when last measured.
+    var slotMemory: (measure: SlotMemory, at: Instant)?
     /// Who listened when it was last looked, and what they are.
     var listenersSeen: [ListenerProcesses.Listener] = []
     var servers: [RunningServer] = []
@@ -123,6 +128,7 @@ final class Agent {
         let clock = self.clock
         store = try StoreWriter(directory) { clock.now }
         history = try HistoryWriter(directory, merging: Agent.mergeHistory, thinning: Agent.thinHistory) { clock.now }
+        readings = Agent.recallReadings(directory, journal)
         let memory = Agent.recall(store, settings, at: started, journal)
         let isEnforcing = memory.mode.map(\.enforces) ?? (settings.mode == .enforce)
         let modeEnd = memory.mode.flatMap { $0.until == .distantFuture ? nil : $0.until }
@@ -249,6 +255,7 @@ final class Agent {
     /// Bans stay in the kernel; only our own traces go.
     private func stop() {
         serviceManager.notify("STOPPING=1")
+        countAll(at: clock.now)
         postPositions()
         postCounters()
         postWave()

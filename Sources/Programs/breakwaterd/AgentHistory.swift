@@ -19,7 +19,8 @@ extension Agent {
     static func emptyTally() -> LogTally { LogTally { LocalTime.offsetSeconds(at: $0) } }
 
     static let mergeHistory: History.Merge = { key, older, newer in
-        LogTally.Key.Span(rawValue: key.span).flatMap { span in
+        if key.span == DropCounts.span { return DropCounts.merged(older, newer) }
+        return LogTally.Key.Span(rawValue: key.span).flatMap { span in
             LogTally.merged(LogTally.Key(span, key.number, key.host), older, newer)
         }
     }
@@ -40,41 +41,59 @@ extension Agent {
 
     /// Hands over what was gathered; the history's thread makes bytes of it and adds them.
     func writeHistory() {
+        // Bans that are refreshed have counters that begin anew: how far they were read is told after that.
+        carryOutOrders()
         let parts = logs.flatMap { $0.takeCountedParts() }
-        guard !gathered.isEmpty else { return }
+        guard !gathered.isEmpty || hasNewDrops else { return }
         let (counted, places) = (gathered, LocationPlaces(configured: settings.origins.databases))
         gathered = Agent.emptyTally()
+        let drops = takeDrops()
         history.post {
             var tally = counted
-            // Opened for this once, and on the history's thread: 55 MB of them would be most of the daemon's memory.
-            let databases = LocationDatabases(places)
-            if !databases.isEmpty {
-                tally.locate(credits: databases.credits.map(\.description)) { databases.origin(of: $0) }
-            }
+            if !tally.isEmpty { Agent.locate(&tally, places) }
             return History.Addition(
                 counts: tally.pieces.map { piece in
                     let key = History.Key(
                         span: piece.key.span.rawValue, number: piece.key.number, host: piece.key.host)
                     return (key, piece.bytes)
-                }, parts: parts)
+                } + drops(), parts: parts)
         }
     }
 
-    /// Answers once everything counted so far is on disk, or after a second.
+    private static func locate(_ tally: inout LogTally, _ places: LocationPlaces) {
+        // Opened for this once, and on the history's thread: 55 MB of them would be most of the daemon's memory.
+        let databases = LocationDatabases(places)
+        guard !databases.isEmpty else { return }
+        tally.locate(credits: databases.credits.map(\.description)) { databases.origin(of: $0) }
+    }
+
+    /// Answers once everything that reports are made of is on disk, or after a second.
     func settle() -> ControlServer.Answer {
-        writeHistory()
-        let mark = history.mark
+        startSweep()
+        let end = MonotonicClock.nanoseconds() + 1_000_000_000
         return .later { [unowned self] finish in
-            awaitHistory(mark, until: MonotonicClock.nanoseconds() + 1_000_000_000) { [unowned self] isWritten in
-                finish(.record(Reply.done(isWritten ? ExitStatus.yes : ExitStatus.no, text: history.problem)))
+            awaitSweep(until: end) { [unowned self] in
+                writeHistory()
+                postWave()
+                measureSlots()
+                postMeasures()
+                awaitDisk((history.mark, store.hurry()), until: end) { [unowned self] isWritten in
+                    finish(.record(Reply.done(isWritten ? ExitStatus.yes : ExitStatus.no, text: history.problem)))
+                }
             }
         }
     }
 
-    private func awaitHistory(_ mark: Int, until end: Int64, _ done: @escaping (Bool) -> Void) {
-        if history.isSettled(mark) { return done(history.problem == nil) }
+    /// Calls `done` when all counters have been read.
+    private func awaitSweep(until end: Int64, _ done: @escaping () -> Void) {
+        if sweep.isEmpty || MonotonicClock.nanoseconds() >= end { return done() }
+        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitSweep(until: end, done) }
+    }
+
+    private func awaitDisk(_ marks: (history: Int, store: Int), until end: Int64, _ done: @escaping (Bool) -> Void) {
+        if history.isSettled(marks.history), store.isSettled(marks.store) { return done(history.problem == nil) }
         if MonotonicClock.nanoseconds() >= end { return done(false) }
-        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitHistory(mark, until: end, done) }
+        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitDisk(marks, until: end, done) }
     }
 }
 

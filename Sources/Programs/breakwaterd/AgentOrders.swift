@@ -56,7 +56,10 @@ extension Agent {
         guard !changes.isEmpty else { return }
         var firstError: FirewallError?
         var notThere: Set<Prefix> = []
-        for result in firewall.apply(changes, at: clock.now) {
+        countBeforeRenewal(bans.keys.filter { costs[$0] != nil }, at: clock.now)
+        let results = firewall.apply(changes, at: clock.now)
+        noteCounters(of: results, at: clock.now)
+        for result in results {
             if let error = result.error, firstError == nil { firstError = error }
             if result.outcome == .failed { tally.failed += 1 }
             if result.change.isBan, result.outcome != .done { notThere.insert(result.change.prefix) }
@@ -66,30 +69,17 @@ extension Agent {
         // Only once the network stands there, so that no host is let in between.
         let covered = covers.filter { !notThere.contains($0.network) }.map { FirewallChange.unban($0.host) }
         if !covered.isEmpty {
-            for result in firewall.apply(covered, at: clock.now) { keepCount(of: result.removed) }
+            noteCounters(of: firewall.apply(covered, at: clock.now), at: clock.now)
         }
         problem("firewall", firstError?.description)
         scheduleDueNetworks()
-    }
-
-    /// What an element has dropped that now leaves the set for a network's.
-    private func keepCount(of element: Element?) {
-        guard let element, var cost = costs[element.prefix] else { return }
-        let new = element.packets >= cost.lastPackets ? element.packets - cost.lastPackets : element.packets
-        cost.hits = UInt32(clamping: UInt64(cost.hits) &+ new)
-        cost.lastPackets = 0
-        costs[element.prefix] = cost
     }
 
     /// A new ban is a decision; a refreshed one is the same ban with a later end.
     private func noteBan(_ ban: Ban, _ outcome: Outcome, detail: String?) {
         let now = clock.now
         let isNew = costs[ban.prefix]?.since != ban.since
-        if isNew {
-            costs[ban.prefix] = BanCosts.Cost(since: ban.since)
-        } else if outcome == .done {
-            costs[ban.prefix]?.lastPackets = 0
-        }
+        if isNew { costs[ban.prefix] = BanCosts.Cost(since: ban.since) }
         store.post(.ban(stored(ban)))
         guard isNew else { return }
         var decision = Decision(.ban, at: now, prefix: ban.prefix, why: ban.why, outcome: outcome)
@@ -124,6 +114,7 @@ extension Agent {
     func noteEnd(_ ban: Ban) {
         store.post(.ban(stored(ban)))
         costs[ban.prefix] = nil
+        readings.forget(ban.prefix)
         if mode.isEnforcing, !firewall.endsBansByItself { _ = firewall.apply([.unban(ban.prefix)], at: clock.now) }
     }
 
@@ -196,9 +187,9 @@ extension Agent {
         do throws(FirewallError) {
             let tables = try NFTables()
             guard try tables.owner() == tableOwner else { return }
-            for result in tables.apply(lifted, at: now) {
-                if let error = result.error { journal.warn("lift", error.description) }
-            }
+            let results = tables.apply(lifted, at: now)
+            noteCounters(of: results, at: now)
+            for result in results { if let error = result.error { journal.warn("lift", error.description) } }
         } catch  where error.kind == .notPermitted {
             // As in `leaveNoRules`.
         } catch { journal.warn("lift", error.description) }

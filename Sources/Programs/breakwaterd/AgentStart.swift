@@ -165,7 +165,10 @@ extension Agent {
                     element.prefix.address, until: now + (element.expires ?? .forever), authenticated: false)
             case .banned:
                 // A ban noted while observing is newer than what the set kept from before: it goes in with its own time.
-                if let observingSince, let ban = policy.ledger[element.prefix], ban.since > observingSince { continue }
+                if let observingSince, let ban = policy.ledger[element.prefix], ban.since > observingSince {
+                    count(element, at: now)
+                    continue
+                }
                 bannedThere.insert(element.prefix)
                 // What policy has already is what the store told; the kernel knows best how long it has left.
                 let told = policy.ledger[element.prefix]
@@ -182,20 +185,21 @@ extension Agent {
                     if policy.ledger[element.prefix] == nil { continue }
                 }
                 adopted += 1
-                let cost = costs[element.prefix]
-                if cost == nil || element.packets > 0 {
-                    costs[element.prefix] = cost ?? BanCosts.Cost(since: ban.since)
-                    costs[element.prefix]?.lastPackets = element.packets
-                }
+                if costs[element.prefix] == nil { costs[element.prefix] = BanCosts.Cost(since: ban.since) }
+                // While nobody looked the kernel went on counting.
+                count(element, at: now)
             }
         }
+        for (prefix, _) in readings.all where !bannedThere.contains(prefix) { readings.forget(prefix) }
         let missing = policy.ledger.bans.filter {
             !bannedThere.contains($0.prefix) && $0.until > now && !policy.isCovered($0.prefix)
         }
         let changes = missing.map {
             FirewallChange.ban($0.prefix, timeout: $0.until == .distantFuture ? .forever : $0.until - now)
         }
-        let restored = firewall.apply(changes, at: now).filter { $0.outcome == .done }.count
+        let results = firewall.apply(changes, at: now)
+        noteCounters(of: results, at: now)
+        let restored = results.count { $0.outcome == .done }
         let known = policy.knownUntil(at: now).filter { !knownThere.contains(Prefix($0.address)) }
         _ = firewall.apply(known.map { .remember(Prefix($0.address), timeout: $0.until - now) }, at: now)
         journal.note("adopted \(adopted) bans from the kernel, put back \(restored) from the store")
@@ -212,6 +216,7 @@ extension Agent {
             if enforcing, !mode.isEnforcing {
                 try takeUpFirewall()
             } else if !enforcing, mode.isEnforcing {
+                countAll(at: now)
                 if let tables = firewall as? NFTables {
                     noteLeft(try tables.takeOutRules(of: tableOwner))
                 } else {

@@ -92,9 +92,10 @@ extension Agent {
         }
     }
 
-    /// Bans that end before the next tick are asked for packets first: one that was hit starts anew.
+    /// Bans that end before the next tick are asked for packets first: one that was hit starts anew, and what an element
+    /// has counted is gone with it.
     private func looksDue(_ now: Instant) {
-        guard mode.isEnforcing, settings.ban.refresh else { return }
+        guard mode.isEnforcing else { return }
         let due = policy.ledger.due(by: now + Agent.beatSpan + .seconds(1)).map(\.prefix)
         for start in stride(from: 0, to: due.count, by: 1000) {
             look(at: Array(due[start..<min(start + 1000, due.count)]), now)
@@ -132,14 +133,9 @@ extension Agent {
         } catch { problem("firewall", error.description) }
     }
 
-    /// Counts what an element has dropped since it was last read.
-    func note(_ element: Element, _ now: Instant) {
-        guard var cost = costs[element.prefix] else { return }
-        let new = element.packets >= cost.lastPackets ? element.packets - cost.lastPackets : element.packets
-        guard new > 0 else { return }
-        cost.hits = UInt32(clamping: UInt64(cost.hits) &+ new)
-        cost.lastPackets = element.packets
-        costs[element.prefix] = cost
+    /// Counts what an element has dropped; a ban that was hit begins anew.
+    private func note(_ element: Element, _ now: Instant) {
+        guard count(element, at: now) else { return }
         noteReturn(element.prefix, now)
         policy.refresh(element.prefix, at: now)
     }
@@ -209,10 +205,9 @@ extension Agent {
         var bans = 0
         for result in restored where result.outcome == .done {
             tally.repaired += 1
-            guard result.change.isBan else { continue }
-            bans += 1
-            costs[result.change.prefix]?.lastPackets = 0
+            if result.change.isBan { bans += 1 }
         }
+        noteCounters(of: restored, at: now)
         if bans > 0 {
             write(Decision(.note, at: now, why: "put back \(bans) bans that were gone", outcome: .done))
         }
@@ -224,7 +219,9 @@ extension Agent {
         if let dueTimer { loop.cancel(dueTimer.id) }
         let id = loop.schedule(after: max(.zero, due - clock.now)) { [unowned self] in
             dueTimer = nil
-            for result in firewall.advance(to: clock.now) where result.outcome == .failed { tally.failed += 1 }
+            let results = firewall.advance(to: clock.now)
+            tally.failed += results.count { $0.outcome == .failed }
+            noteCounters(of: results, at: clock.now)
             scheduleDueNetworks()
         }
         dueTimer = (due, id)
@@ -234,6 +231,8 @@ extension Agent {
         lookForServers(anew: true)
         startSweep()
         postCounters()
+        measureSlots()
+        postMeasures()
         postWave()
         refreshAllowlist()
         Heap.trim()
@@ -245,6 +244,25 @@ extension Agent {
             ("told", tally.told),
         ]
         for (name, value) in counters { store.post(.counter(name, Int64(value))) }
+    }
+
+    /// What a slot costs. Of a busy server more is known than of an idle one, whose last process has all that is shared to
+    /// itself: a measure of fewer slots counts once the one before is a day old.
+    func measureSlots() {
+        guard (tally.lastSample?.connections ?? 0) > 0 else { return }
+        let now = clock.now
+        do throws(SystemError) {
+            let found = try SlotMemory.measure(
+                listeners: servers.map(\.listener.pid), ports: settings.mta.ports, sockets: sockets)
+            guard let found else { return }
+            if let known = slotMemory, found.slots < known.measure.slots, now - known.at < .days(1) { return }
+            slotMemory = (found, now)
+        } catch { journal.warn("slots", "\(error)") }
+    }
+
+    func postMeasures() {
+        store.post(.counter(StoreRecord.slotLimitCounter, Int64(slotLimit ?? 0)))
+        if let slotMemory { store.post(.counter(StoreRecord.slotBytesCounter, Int64(slotMemory.measure.bytes))) }
     }
 
     private func isSameDay(_ left: Instant, _ right: Instant) -> Bool {

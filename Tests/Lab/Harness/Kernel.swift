@@ -50,6 +50,14 @@ extension MailServer {
         return try nft("get", "element", "inet", "breakwater", set, "{ \(host ?? net) }").code == 0
     }
 
+    /// What the rules have dropped of banned peers, whatever became of their elements.
+    func dropped() throws -> (packets: Int, bytes: Int) {
+        let listing = try nft("--json", "list", "counter", "inet", "breakwater", "dropped_banned")
+        let counter = try #require(
+            JSON(parsing: listing.output)["nftables"].array.map { $0["counter"] }.first { !$0.isNull })
+        return (try #require(counter["packets"].int), try #require(counter["bytes"].int))
+    }
+
     /// The elements of a set; none when there is no such set.
     func elements(of set: String) throws -> [Element] {
         let listing = try nft("--json", "list", "set", "inet", "breakwater", set)
@@ -65,6 +73,7 @@ struct Element {
     let timeoutSeconds: Int?
     let expiresSeconds: Int?
     let packets: Int?
+    let bytes: Int?
 
     fileprivate init(_ json: JSON, isIPv4: Bool) throws {
         // With a timeout or counter an element is {"elem": {"val": ...}}, else the value itself.
@@ -80,5 +89,6 @@ struct Element {
         timeoutSeconds = element["timeout"].int
         expiresSeconds = element["expires"].int
         packets = element["counter"]["packets"].int
+        bytes = element["counter"]["bytes"].int
     }
 }
