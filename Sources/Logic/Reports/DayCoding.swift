@@ -216,7 +216,7 @@ struct DayDecoder {
         }
         for _ in 0..<(try reader.count(most: bounds.texts)) {
             let text = Array(try reader.text(longest: ReplyText.longest))
-            _ = day.texts.add(text.span, count: try reader.number())
+            _ = day.texts.add(text, count: try reader.number())
         }
         day.texts.others = try reader.number()
         try readListings(numbers, &day)

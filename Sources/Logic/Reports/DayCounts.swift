@@ -91,7 +91,7 @@ struct DayCounts: Sendable {
             return place
         }
         marks.merge(other.marks, places)
-        for entry in other.texts.entries { _ = texts.add(entry.text.span, count: entry.count) }
+        for entry in other.texts.entries { _ = texts.add(entry.text, count: entry.count) }
         texts.others += other.texts.others
         for (pair, count) in other.listings.counts {
             guard let place = places[Int(pair.source)] else {

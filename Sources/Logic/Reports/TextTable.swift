@@ -36,6 +36,8 @@ struct TextTable: Equatable, Sendable {
         return find(text.withUnsafeBufferPointer(Array.init), count, place)
     }
 
+    mutating func add(_ text: [UInt8], count: Int = 1) -> Int? { add(text.span, count: count) }
+
     @inline(__always)
     private func isText(_ place: Int, _ text: Span<UInt8>) -> Bool {
         let known = entries[place].text
