@@ -85,5 +85,36 @@ extension LabTests {
                 #expect(after["credits"].array.contains { $0.string?.contains("GeoLite2") == true }, "\(after)")
             }
         }
+
+        /// The shipped unit gives the daemon a user of its own, and an administrator imports as root.
+        @Test func `root imports into the directory of the daemon's user`() throws {
+            try Daemon.with(starts: false) { daemon in
+                try daemon.append((1...10).map { now(rejection(of: "198.18.81.\($0)")) })
+                try #require(chmod(daemon.log, 0o600) == 0)
+                try FileManager.default.createDirectory(atPath: daemon.state, withIntermediateDirectories: true)
+                let owner: uid_t = 1
+                try #require(chown(daemon.state, owner, gid_t(owner)) == 0 && chmod(daemon.state, 0o700) == 0)
+                for counted in [10, 0] {
+                    let done = try daemon.cli("import", "--log", daemon.log)
+                    #expect(done.output == "counted \(counted) events, \(10 - counted) were counted before\n", "\(done)")
+                    for name in try FileManager.default.contentsOfDirectory(atPath: daemon.state) {
+                        var status = stat()
+                        #expect(lstat(daemon.state + "/" + name, &status) == 0 && status.st_uid == owner, "\(name)")
+                    }
+                }
+                #expect(try classes(daemon) == classes(daemon, "--log", daemon.log))
+
+                // What the daemon's user may not write, root does not write for him.
+                let treasure = daemon.directory + "/treasure"
+                try Data("kept".utf8).write(to: URL(fileURLWithPath: treasure))
+                try #require(chmod(treasure, 0o600) == 0)
+                let history = daemon.state + "/history.db"
+                try FileManager.default.removeItem(atPath: history)
+                try FileManager.default.createSymbolicLink(atPath: history, withDestinationPath: treasure)
+                let done = try daemon.cli("import", "--log", daemon.log)
+                #expect(done.code != 0, "\(done)")
+                #expect(try Data(contentsOf: URL(fileURLWithPath: treasure)) == Data("kept".utf8))
+            }
+        }
     }
 }

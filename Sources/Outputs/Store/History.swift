@@ -67,8 +67,6 @@ package final class History {
         do throws(SystemError) {
             let file = try Descriptor.open(directory.historyPath, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             if fchmod(file.number, 0o600) != 0 { throw SystemError("fchmod 0600", directory.historyPath) }
-            // Made by root for a daemon that runs as somebody else, it is that one's.
-            if geteuid() == 0, let owner = directory.owner { fchown(file.number, owner.user, owner.group) }
         } catch { throw .system(error) }
         database = try Database(directory.historyPath, .readWrite, busyTimeoutMilliseconds: 5000)
         try database.execute("PRAGMA auto_vacuum = INCREMENTAL")

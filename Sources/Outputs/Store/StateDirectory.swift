@@ -13,7 +13,7 @@ package struct StateDirectory: Sendable {
     package var historyPath: String { path + "/history.db" }
 
     /// Who owns the directory; `nil` when that cannot be told.
-    var owner: (user: uid_t, group: gid_t)? {
+    package var owner: (user: uid_t, group: gid_t)? {
         var status = stat()
         return stat(path, &status) == 0 ? (status.st_uid, status.st_gid) : nil
     }

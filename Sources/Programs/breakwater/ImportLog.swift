@@ -39,7 +39,7 @@ struct LogImport {
                 ExitStatus.usage, "import --log: what comes by standard input cannot be known again; name a file")
         }
         let descriptor: Descriptor
-        do throws(SystemError) { descriptor = try Descriptor.open(name, O_RDONLY | O_NOCTTY) } catch {
+        do throws(SystemError) { descriptor = try StateOwner.openLog(name) } catch {
             throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))")
         }
         var status = stat()

@@ -142,11 +142,9 @@ struct Import: ParsableCommand {
     private func countLogs() throws {
         guard span == nil, !yes else { throw Failure(ExitStatus.usage, "import --log bans nobody: no --for, no --yes") }
         let settings = try readSettings(common)
-        let history: History
-        do throws(StoreError) { history = try History(StateDirectory(settings.stateDirectory)) } catch {
-            throw Failure(error.isPermission ? ExitStatus.noPermission : 74, "the history cannot be written: \(error)")
-        }
-        var counting = LogImport(history, Locations(settings).databases)
+        let locations = Locations(settings).databases
+        let history = try StateOwner.openHistory(StateDirectory(settings.stateDirectory))
+        var counting = LogImport(history, locations)
         var failure: Failure?
         for name in files {
             var reader = LogReader(settings.mta.kinds, settings.mta.siteWords)
