@@ -180,7 +180,8 @@ if Context.environment["BREAKWATER_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "NameServers", "Reports", "Addresses",
+                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "NameServers", "Reports",
+                "Addresses",
                 "Events", "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS",
                 "Posix", "CNetfilter",
             ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))

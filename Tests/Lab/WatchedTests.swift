@@ -88,5 +88,48 @@ extension LabTests {
                 #expect(down["curve"]["marks"].text == up["curve"]["marks"].text)
             }
         }
+
+        /// Of the invented data of LocationDataTests; the last address is in neither file.
+        private static let peers = ["202.196.224.9", "89.160.20.112", "89.160.20.113", "198.18.91.1"]
+
+        @Test func `where a wave came from, by whoever was banned in it`() throws {
+            let folder = packageDirectory + "/Tests/LocationDataTests/Fixtures/"
+            let paths = ["GeoLite2-Country-Test.mmdb", "GeoLite2-ASN-Test.mmdb"].map { "\"\(folder)\($0)\"" }
+            let changes = ["sample.every": "\"1s\"", "origins.databases": "[\(paths.joined(separator: ", "))]"]
+            try Daemon.with(changes) { daemon in
+                let holder = try holding(40, on: mailServer)
+                defer { holder.end() }
+                try eventually("a wave is on") { try daemon.json("status")["wave"]["on"].bool == true }
+                try daemon.append(Self.peers.map { rejected($0) })
+                try eventually("all are banned") { try daemon.bans().count == Self.peers.count }
+                try expectOrigins(daemon)
+                let up = try daemon.cli("report", "--wave", "last").output
+                #expect(up.contains("\n  countries     Sweden 2, Philippines 1, unlocated 1\n"), "\(up)")
+                #expect(up.contains("\n  owners        AS29518 Bredband2 AB 2, unlocated 2\n"), "\(up)")
+                #expect(up.contains("GeoLite2"), "\(up)")
+                #expect(up.split(separator: "\n").contains { $0.hasPrefix("  bans") && $0.hasSuffix("  4") }, "\(up)")
+
+                let page = daemon.directory + "/wave.html"
+                #expect(try daemon.cli("report", "--wave", "1", "--html", page).output == page + "\n")
+                let html = try String(contentsOfFile: page, encoding: .utf8)
+                #expect(html.contains("Sweden <small>SE</small>") && html.contains("AS29518 Bredband2 AB"))
+                #expect(try daemon.cli("report", "--wave", "list", "--html", page).code == 64)
+
+                try daemon.stop()
+                try expectOrigins(daemon)
+                #expect(try daemon.cli("report", "--wave", "list").output.contains("\n   1  "))
+                #expect(try daemon.cli("report", "--wave", "2").code == 1)
+            }
+        }
+
+        private func expectOrigins(_ daemon: Daemon) throws {
+            let wave = try JSON(parsing: daemon.cli("report", "--wave", "last", "--json").output)["wave"]
+            #expect(
+                wave["countries"].array.map { "\($0["country"].string ?? "-") \($0["sources"].int ?? 0)" } == [
+                    "SE 2", "PH 1", "- 1",
+                ])
+            #expect(wave["systems"].array.map { $0["asn"].int } == [29518, nil], "\(wave["systems"].text)")
+            #expect(wave["credits"].array.count == 2 && wave["bans"].int == Self.peers.count)
+        }
     }
 }

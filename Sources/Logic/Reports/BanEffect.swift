@@ -64,7 +64,7 @@ extension ReportBase {
         let lengths = Set(effects.keys.map(\.bits))
         let visitors = visitors
         let entries = visitors.entries
-        let minutes = visitors.minutes(tally)
+        let minutes = minutes
         var last: Int64 = 0
         var index = 0
         while index < minutes.count {

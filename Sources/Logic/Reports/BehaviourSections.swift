@@ -6,7 +6,7 @@ extension ReportBase {
     /// Gaps between the attempts of one source, in steps of two.
     package var retries: Report.Section {
         let visitors = visitors
-        let minutes = visitors.minutes(tally)
+        let minutes = minutes
         var bins = [Int](repeating: 0, count: 13)
         var copies = 0
         var index = 0
@@ -64,7 +64,7 @@ extension ReportBase {
                 visitors.table.index(of: row.item).map { ($0, row.item) }
             })
         var times: [IPAddress: [UInt64]] = [:]
-        for mark in visitors.minutes(tally) {
+        for mark in minutes {
             if let address = wanted[Int(mark >> 32)] { times[address, default: []].append(mark & 0xffff_ffff) }
         }
         var section = Report.Section(

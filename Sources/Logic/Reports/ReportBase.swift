@@ -28,6 +28,7 @@ package final class ReportBase {
     private var totalsKept: [Range<Int>: Totals] = [:]
     private var visitorsKept: [Range<Int>: Visitors] = [:]
     private var countriesKept: [Range<Int>: OriginCounts] = [:]
+    private var minutesKept: [UInt64]?
 
     /// - Parameters:
     ///   - hours: what the report is about; everything that was counted when `nil`.
@@ -76,6 +77,14 @@ package final class ReportBase {
         return visitors
     }
     var visitors: Visitors { visitors(days) }
+
+    /// When each of them came (`Visitors.minutes`).
+    var minutes: [UInt64] {
+        if let minutesKept { return minutesKept }
+        let minutes = visitors.minutes(tally)
+        minutesKept = minutes
+        return minutes
+    }
 
     /// Whom to name for the origins that were stored.
     package var storedCredits: [String] {

@@ -12,6 +12,8 @@ extension ReportBase {
         "drops", "drops_change",
     ]
 
+    /// Those that tell where sources belong.
+    package static let placeKeys: Set<String> = ["countries", "country_days", "systems"]
     /// Those that have something of `watched`.
     package static let watchedKeys: Set<String> = ["curve", "waves", "slots", "shedding", "ban_effect"]
 

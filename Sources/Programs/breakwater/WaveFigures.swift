@@ -89,7 +89,6 @@ extension WaveReport {
             notes.append(
                 "Countries and owners are those of the \(grouped(origins.count)) sources that were banned, or would have been."
             )
-            notes += origins.credits
         }
         if samples.isEmpty { notes.append("Samples of that time are not kept any more.") }
         return notes
@@ -102,7 +101,7 @@ extension WaveReport {
         for (name, text) in figures {
             lines.append("  " + name + String(repeating: " ", count: max(1, 14 - name.utf8.count)) + text)
         }
-        return lines + notes.flatMap { [""] + WaveReport.wrapped($0, to: 78) }
+        return lines + (notes + (origins?.credits ?? [])).flatMap { [""] + WaveReport.wrapped($0, to: 78) }
     }
 
     /// Broken between words, indented by two.

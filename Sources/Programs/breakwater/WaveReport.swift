@@ -35,7 +35,9 @@ struct WaveReport {
             throw Failure(ExitStatus.usage, "--wave \(shown(which)): expected last, list or a number of the list")
         }
         let number = Int(which)
-        guard var report = try fromDaemon(number, common) ?? fromStore(number, common) else {
+        // Who may ask the daemon may not always read its store.
+        let found = if let client = try client(common) { try ask(client, number) } else { try read(number, common) }
+        guard var report = found else {
             let text = number.map { "no wave \($0) is known" } ?? "no wave so far"
             common.say(common.json ? JSON.document("report", [("wave", .null)]).description : text)
             throw Failure(ExitStatus.no, "")
@@ -62,9 +64,8 @@ struct WaveReport {
         StoreReader(StateDirectory(try readSettings(common).stateDirectory))
     }
 
-    /// Without a number the latest; `nil` when it knows none, or when there is none.
-    private static func fromDaemon(_ number: Int?, _ common: CommonOptions) throws -> WaveReport? {
-        guard let client = try client(common) else { return nil }
+    /// Without a number the latest; `nil` when there is none.
+    private static func ask(_ client: Client, _ number: Int?) throws -> WaveReport? {
         var report: WaveReport?
         try client.ask(.wave(number)) { row in
             if let wave = Wave(row) { report = WaveReport(wave: wave) }
@@ -81,7 +82,8 @@ struct WaveReport {
         return report
     }
 
-    private static func fromStore(_ number: Int?, _ common: CommonOptions) throws -> WaveReport? {
+    /// The same from the store.
+    private static func read(_ number: Int?, _ common: CommonOptions) throws -> WaveReport? {
         let reader = try reader(common)
         do throws(StoreError) {
             let stored: StoredWave? =
