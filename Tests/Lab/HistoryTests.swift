@@ -96,7 +96,8 @@ extension LabTests {
                 try #require(chown(daemon.state, owner, gid_t(owner)) == 0 && chmod(daemon.state, 0o700) == 0)
                 for counted in [10, 0] {
                     let done = try daemon.cli("import", "--log", daemon.log)
-                    #expect(done.output == "counted \(counted) events, \(10 - counted) were counted before\n", "\(done)")
+                    #expect(
+                        done.output == "counted \(counted) events, \(10 - counted) were counted before\n", "\(done)")
                     for name in try FileManager.default.contentsOfDirectory(atPath: daemon.state) {
                         var status = stat()
                         #expect(lstat(daemon.state + "/" + name, &status) == 0 && status.st_uid == owner, "\(name)")
