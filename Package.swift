@@ -48,7 +48,7 @@ let package = Package(
         .ours("Logic", "Policy", ["Addresses", "Events", "Configuration"]),
         .ours("Logic", "Waves", ["Addresses", "Events"]),
         .ours("Logic", "Origins"),
-        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins"]),
+        .ours("Logic", "Reports", ["Addresses", "Bytes", "Events", "Origins", "Waves"]),
         .ours("Logic", "Pictures", ["Events", "Origins", "Reports"]),
         .ours("Logic", "BanLists", ["Addresses", "Events"]),
         .ours("Logic", "ControlProtocol", ["Addresses", "Events"]),
@@ -140,7 +140,8 @@ let package = Package(
         .tests("WavesTests", ["Addresses", "Events", "Dialects", "Waves"], exclude: ["Fixtures"]),
         .tests("ProcFSTests", ["ProcFS"]),
         .tests(
-            "ReportsTests", ["Addresses", "Dialects", "Events", "Origins", "Posix", "Reports", "Store"],
+            "ReportsTests",
+            ["Addresses", "Dialects", "Events", "Origins", "Posix", "Reports", "Store", "Waves"],
             exclude: ["Fixtures"]),
         .tests("BanListsTests", ["Addresses", "Events", "BanLists"]),
         .tests("ControlProtocolTests", ["Addresses", "Events", "ControlProtocol"]),
@@ -156,7 +157,7 @@ let package = Package(
             swiftSettings: strict),
         // Pages and pictures of reports that are made up, for the tests that look at them in a browser.
         .executableTarget(
-            name: "ReportHelper", dependencies: ["Events", "Origins", "Reports", "Pictures"],
+            name: "ReportHelper", dependencies: ["Addresses", "Events", "Origins", "Reports", "Pictures", "Waves"],
             path: "Tests/ReportHelper",
             exclude: ["Fixtures"], swiftSettings: strict),
         // The tree itself: format, imports, manual pages against the programs' own help.
@@ -179,7 +180,8 @@ if Context.environment["BREAKWATER_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "NameServers", "Addresses",
+                "Archives", "BanLists", "LogIntake", "ConnectionSampler", "MailServer", "NameServers", "Reports",
+                "Addresses",
                 "Events", "Configuration", "Dialects", "ControlProtocol", "Netfilter", "Shedding", "Netlink", "ProcFS",
                 "Posix", "CNetfilter",
             ], path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds"], swiftSettings: strict))

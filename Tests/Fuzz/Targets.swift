@@ -36,6 +36,7 @@ enum Targets {
             ("received", { ReceivedTarget() }),
             ("archive", { ArchiveTarget() }),
             ("dns", { DNSTarget() }),
+            ("history", { HistoryTarget() }),
         ]
     }
 

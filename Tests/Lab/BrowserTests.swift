@@ -40,7 +40,7 @@ struct BrowserTests {
         try withPages { folder, _ in
             let done = try check(
                 folder.appending(path: "week.html"), folder.appending(path: "waves.html"),
-                folder.appending(path: "hostile.html"))
+                folder.appending(path: "watched.html"), folder.appending(path: "hostile.html"))
             #expect(done.code == 0, "\(done.output)")
             #expect(done.output.contains("week.html: 7 tables, 476 rows, 13 drawings, 746 countries named, 0 problems"))
             #expect(

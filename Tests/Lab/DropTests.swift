@@ -62,6 +62,9 @@ extension LabTests {
                 try isEqual("what the kernel counted after a stop")
                 let status = try daemon.json("status")["counters"]
                 #expect([status["dropped"].int, status["dropped_bytes"].int] == (try total(server)))
+                let said = try daemon.cli("status").output.replacingOccurrences(of: ",", with: "")
+                let all = try total(server)
+                #expect(said.contains("dropped \(all[0]) packets \(all[1]) bytes;"), "\(said)")
                 let figures = try daemon.cli("export", "prometheus").output
                 for (name, figure) in zip(["packets", "bytes"], try total(server)) {
                     #expect(figures.contains("\nbreakwater_dropped_\(name)_total{rule=\"banned\"} \(figure)\n"))
@@ -84,6 +87,28 @@ extension LabTests {
                 #expect(told["total"] == (try total(server)))
                 #expect(try daemon.stop() == 0)
                 #expect(try report(daemon) == told, "the history needs no daemon")
+            }
+        }
+
+        @Test func `a network counts until a wider one takes it in, and again when that one is lifted`() throws {
+            let server = try mailServer
+            try Daemon.with(["ban.refresh": "false"]) { daemon in
+                let (narrow, wide) = ("198.18.10.0/25", "198.18.10.0/24")
+                #expect(try daemon.cli("ban", narrow, "--for", "1h").code == 0)
+                try knock(["198.18.10.3"], server)
+                let first = try #require(try kernel(server)[narrow])
+                #expect(try daemon.cli("ban", wide, "--for", "1h").code == 0)
+                #expect(try kernel(server).keys.sorted() == [wide])
+                try knock(["198.18.10.3", "198.18.10.200"], server)
+                let second = try #require(try kernel(server)[wide])
+                for _ in 0..<2 {
+                    #expect(try report(daemon) == [narrow: first, wide: second, "total": total(server)])
+                }
+                #expect(try daemon.cli("unban", wide).code == 0)
+                try knock(["198.18.10.3"], server)
+                let third = try #require(try kernel(server)[narrow])
+                let sum = [first[0] + third[0], first[1] + third[1]]
+                #expect(try report(daemon) == [narrow: sum, wide: second, "total": total(server)])
             }
         }
 

@@ -90,12 +90,62 @@ private final class WaveRun {
         let sources = wave["sources"].int ?? 0
         let nets = Set(rejected.map(\.net)).count
         #expect(sources <= nets && sources >= nets - 50, "\(sources) of \(nets)")
+        let up = try expectReport(daemon)
 
         try daemon.stop()
+        #expect(try expectReport(daemon) == up, "the store tells what the daemon does")
         try daemon.start()
         let after = try daemon.json("status")["wave"]
         #expect(after["on"].bool == true && after["number"].int == 1 && after["begin"].string == wave["begin"].string)
         #expect(after["sources"].int == sources, "\(after)")
+    }
+
+    /// The wave is in the report and in one of its own, with what was done: the same figures whoever is asked.
+    private func expectReport(_ daemon: Daemon) throws -> [String] {
+        func report(_ words: String...) throws -> JSON {
+            try JSON(parsing: daemon.cli(["report", "--json"] + words).output)
+        }
+        let all = try report("--only", "curve,waves,shedding,ban_effect")
+        let own = try report("--wave", "last")["wave"]
+        let done = decisions.filter { $0.outcome == "done" }
+        let banned = done.filter { $0.kind == "ban" }
+        let shed = done.filter { $0.kind == "shed" }
+        func marked(_ kind: String, in section: JSON) -> Int {
+            section["marks"].array.filter { $0["kind"].string == kind }.reduce(0) { $0 + ($1["count"].int ?? 0) }
+        }
+        #expect(marked("bans", in: all["curve"]) == banned.count && marked("sheds", in: all["curve"]) == shed.count)
+        #expect(all["curve"]["spans"].array.count == 1)
+        let row = all["waves"]["rows"].array.first ?? .null
+        #expect(row["wave"].int == 1 && row["sources"].int == own["sources"].int, "\(row.text)")
+        let shedding = all["shedding"]["rows"].array.first ?? .null
+        #expect(shedding["ended"].int == shed.count && shedding["told"].int == shed.count, "\(shedding.text)")
+        #expect((shedding["kept_slot_s"].int ?? 0) > shed.count, "\(shedding.text)")
+        #expect((all["ban_effect"]["rows"].array.last?["attempts_before"].int ?? 0) >= banned.count)
+        #expect(marked("ban", in: own) == banned.count && marked("shed", in: own) == shed.count)
+        // Two minutes before it belong to it, too.
+        #expect((own["slots"].array.compactMap { $0["slots"].int }.max() ?? 0) >= own["peak"].int ?? .max)
+        try expectPages(daemon)
+        return [
+            row["sources"], row["bans"], row["sheds"], shedding["ended"], shedding["told"], all["ban_effect"],
+            all["curve"]["marks"], own["marks"], own["countries"],
+        ].map(\.text)
+    }
+
+    private func expectPages(_ daemon: Daemon) throws {
+        let text = try daemon.cli("report", "--wave", "last").output
+        #expect(text.contains("sheds") && text.contains("good senders"), "\(text)")
+        for (name, words) in [("wave", ["--wave", "last"]), ("all", ["--only", "curve,waves,shedding,ban_effect"])] {
+            let page = daemon.directory + "/\(name).html"
+            let written = try daemon.cli(["report", "--html", page, "--svg", daemon.directory + "/" + name] + words)
+            #expect(written.code == 0, "\(written.testDescription)")
+            let html = try String(contentsOfFile: page, encoding: .utf8)
+            #expect(html.contains("class=\"span\"") && html.contains("sheds: "), "no curve in \(name).html")
+            let checked = try Lab.run(
+                ["/usr/bin/python3", packageDirectory + "/scripts/page-check", page], atMost: 120)
+            #expect(checked.code == 0 && checked.output.contains(", 0 problems"), "\(checked.testDescription)")
+            let pictures = try FileManager.default.contentsOfDirectory(atPath: daemon.directory + "/" + name)
+            #expect(pictures.contains(name == "wave" ? "wave.svg" : "curve.svg"), "\(pictures)")
+        }
     }
 
     func expectKept(peakBelow limit: Int) throws {

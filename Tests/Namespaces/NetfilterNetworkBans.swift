@@ -53,6 +53,22 @@ extension NetfilterTests {
             #expect(try #require(element.expires) > .minutes(19), "with its own time")
         }
 
+        @Test(arguments: ["192.0.2.0/25", "192.0.2.128/25"])
+        func `a network that a wider one covers is not there`(inner: String) throws {
+            let firewall = try freshTable()
+            let (inner, wide) = (prefix(inner), prefix("192.0.2.0/24"))
+            _ = firewall.apply([.ban(inner, timeout: .hours(2))], at: start)
+            _ = firewall.apply([.ban(wide, timeout: .hours(1))], at: start)
+            // The kernel would answer with the wider one, whose first address may be the same.
+            #expect(try firewall.elements(for: [inner, wide], in: .banned).map(\.prefix) == [wide])
+            let lifted = firewall.apply([.unban(inner)], at: start)
+            #expect(lifted.map(\.outcome) == [.done], "\(lifted.map(\.brief))")
+            #expect(lifted.first?.removed == nil)
+            #expect(try firewall.elements(for: [inner, wide], in: .banned).map(\.prefix) == [wide])
+            _ = firewall.apply([.unban(wide)], at: start)
+            #expect(try firewall.elements(for: [inner, wide], in: .banned) == [])
+        }
+
         private func isServed(from source: String) -> Bool {
             TestConnection(from: source, to: "198.51.100.7", port: 2525) != nil
         }

@@ -1,9 +1,11 @@
 // Reports with the figures of Fixtures, and what they do not have made up so that every run has the same.
 
+import Addresses
 import Events
 import Foundation
 import Origins
 import Reports
+import Waves
 
 private let fixtures = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
 
@@ -47,6 +49,39 @@ enum Examples {
                 try wave("0830-part3-with-kill", "2009-07-28", 300),
                 try wave("1436-part3-with-kill-biggest", "2009-07-28", 300),
             ])
+    }
+
+    /// What a report has of the daemon alone, in the sections that it has in earnest.
+    static func watched() throws -> Report {
+        let points = try rows("wave-2009-07-28-1436-part3-with-kill-biggest").map { row in
+            (time: Instant(seconds: Int64(row[0]) ?? 0), value: Int(row[2]) ?? 0)
+        }
+        let first = points[0].time
+        var watched = Watched(step: .seconds(5))
+        watched.limit = 300
+        watched.points = points
+        watched.bytesPerSlot = 3_400_000
+        var wave = Wave(
+            number: 3, begin: points[0].time, marks: WaterMarks(high: 30, low: 15), normal: 12, limit: 300)
+        for point in points where point.value > wave.peak { (wave.peak, wave.peakAt) = (point.value, point.time) }
+        wave.end = points[points.count - 1].time
+        wave.savedSlotMilliseconds = 9_000_000
+        wave.counts.sources = 431
+        for point in points where point.value > 30 {
+            for number in 0..<(point.value / 9) {
+                watched.note(.bans, at: point.time)
+                watched.note(.sheds, at: point.time, told: number != 3)
+                watched.noteBan(of: Prefix(IPAddress(v4: 0xc633_6400 + UInt32(number))), at: point.time)
+                wave.counts.bans += 1
+                wave.counts.sheds += 1
+            }
+        }
+        watched.note(.saturation, at: wave.peakAt)
+        watched.waves = [wave]
+        let hour = Int(first.seconds / 3600) + 2
+        let base = ReportBase(Tally { _ in 7200 }, hours: hour..<(hour + 1))
+        base.watched = watched
+        return base.report("breakwater: 28 July 2009", only: ["curve", "waves", "shedding", "ban_effect"])
     }
 
     // MARK: - Sections

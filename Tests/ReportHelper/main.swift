@@ -1,6 +1,6 @@
 // Writes the pages and pictures of reports that are made up, for tests that look at them in a browser.
 //
-//     ReportHelper DIR        DIR/{week,waves,hostile}.html, DIR/svg/*.svg; prints sizes and times
+//     ReportHelper DIR        DIR/{week,waves,watched,hostile}.html, DIR/svg/*.svg; prints sizes and times
 
 import Foundation
 import Pictures
@@ -11,8 +11,11 @@ let folder = URL(filePath: CommandLine.arguments[1])
 let drawings = folder.appending(path: "svg")
 try FileManager.default.createDirectory(at: drawings, withIntermediateDirectories: true)
 
-for (name, report) in [("week", try Examples.week()), ("waves", try Examples.waves()), ("hostile", Examples.hostile())]
-{
+let reports = [
+    ("week", try Examples.week()), ("waves", try Examples.waves()), ("watched", try Examples.watched()),
+    ("hostile", Examples.hostile()),
+]
+for (name, report) in reports {
     let clock = ContinuousClock()
     var page = ""
     let times = (0..<5).map { _ in clock.measure { page = Page.text(of: report, writer: "breakwater 0") } }

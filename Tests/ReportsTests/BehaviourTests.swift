@@ -43,7 +43,8 @@ import Testing
         log.connect(Self.begin, address(78))
         log.list(Self.begin + .seconds(1), address(78), "zen.spamhaus.org")
         let base = ReportBase(log.tally)
-        base.bytesPerSlot = 3_400_000
+        base.watched = Watched(step: .seconds(5))
+        base.watched?.bytesPerSlot = 3_400_000
         #expect(
             base.slots.figures == [
                 ["were rejected, and delivered nothing", "10", "1000", "99.80%", "100.0", "1"],
@@ -51,6 +52,8 @@ import Testing
                 ["delivered", "1", "2", "0.20%", "2.0", "0"],
             ])
         #expect(base.slots.notes[0] == "A slot takes 3.4 MB of memory.")
+        base.watched?.limit = 300
+        #expect(base.slots.notes[0] == "A slot takes 3.4 MB of memory, and all 300 about 1.0 GB.")
     }
 
     @Test func `which list is useless, and which is dangerous`() throws {
@@ -97,21 +100,6 @@ import Testing
             ])
         #expect(section.figures.count == 5)
         #expect(section.notes.contains { $0.contains("60.00%") })
-    }
-
-    @Test func `attempts of a network before and after its ban`() throws {
-        var log = CountedLog()
-        let ban = Self.begin + .hours(12)
-        for minute in -60..<60 where minute <= 0 || minute % 5 == 0 {
-            for number in 0..<(minute <= 0 ? 6 : 1) {
-                log.list(ban + .minutes(Int64(minute)), address(number, 0xc000_0200), "zen.spamhaus.org")
-            }
-        }
-        let base = ReportBase(log.tally)
-        #expect(base.banEffect == nil)
-        base.bans = [(Prefix(address(3, 0xc000_0200)), ban)]
-        let section = try #require(base.banEffect)
-        #expect(section.figures == [["192.0.2.0/24", "6.1", "0.2"]])
     }
 
     @Test func `networks by what was rejected of them`() {

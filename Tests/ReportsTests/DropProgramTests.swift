@@ -28,8 +28,10 @@ import Testing
             }
         }
         let program = try #require(ProgramTests.program, "breakwater is not built beside the tests")
-        return try ProgramTests.run(
-            program, ["report", "--only", "drops,drops_change"] + words, configuration: configuration)
+        return try withExtendedLifetime(folder) {
+            try ProgramTests.run(
+                program, ["report", "--only", "drops,drops_change"] + words, configuration: configuration)
+        }
     }
 
     @Test(arguments: [("2005-07-23", ["mx"]), ("2005-07-30", ["mx"]), ("2005-07-30", ["mx1", "mx2", "mx3"])])

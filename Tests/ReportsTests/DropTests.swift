@@ -134,12 +134,22 @@ import Testing
         #expect(kept.prefixes[Prefix(address(499))] == nil && kept.prefixes[Prefix(address(500))] != nil)
         #expect(kept.others == DropCounts.Amount(packets: 500 * 501 / 2, bytes: 52 * 500 * 501 / 2))
         #expect(kept.total == counts.total)
-        // A year of such days.
-        #expect(bytes.count * 365 < 10_000_000, "\(bytes.count) bytes")
         let section = try #require(DropWeek.base(10..<11, [10: kept]).dropped)
         #expect(section.row("others") != nil)
         #expect(section.notes.contains { $0.contains("125,250 packets are of others") }, "\(section.notes)")
         #expect(section.rows.last == [.text("total"), .short(counts.total.packets), .short(counts.total.bytes)])
+
+        // From all over the world, with as many packets as a busy day's.
+        var dice = Dice(5)
+        var full = DropCounts()
+        for _ in 0..<DropCounts.kept {
+            let packets = 1 + dice.below(10_000)
+            full.add(
+                Prefix(IPAddress(v4: UInt32(truncatingIfNeeded: dice.next()))),
+                DropCounts.Amount(packets: packets, bytes: 52 * packets))
+        }
+        print("a day of \(DropCounts.kept) prefixes: \(full.encoded().count) bytes")
+        #expect(full.encoded().count * 365 < 10_000_000)
 
         var many = DropCounts()
         for number in 0..<(DropCounts.mostCounted + 10) {

@@ -39,11 +39,11 @@ final class LocDatabase: LocationFile {
 
     deinit { bw_loc_close(database) }
 
-    func look(up address: IPAddress) throws(LocationProblem) -> Location? {
+    func look(up address: IPAddress, withOwner: Bool) throws(LocationProblem) -> Location? {
         var found = bw_location()
-        let status = bw_loc_look_up(database, address.mappedBytes, &found)
+        let status = bw_loc_look_up(database, address.high, address.low, &found)
         guard status >= 0 else { throw LocDatabase.problem(path, status) }
-        return status == 0 ? nil : Location(address, found)
+        return status == 0 ? nil : Location(address, found, withOwner: false)
     }
 
     func owner(of asn: UInt32) throws(LocationProblem) -> String? {

@@ -12,8 +12,9 @@ protocol LocationFile: AnyObject {
     var credit: Credit { get }
     /// When its data was put together.
     var date: Instant { get }
-    /// What it says of an address, `nil` when it is not in it; an error when the file is broken.
-    func look(up address: IPAddress) throws(LocationProblem) -> Location?
+    /// What it says of an address, `nil` when it is not in it; an error when the file is broken. `withOwner`: also the
+    /// owner's name, where it stands beside the address.
+    func look(up address: IPAddress, withOwner: Bool) throws(LocationProblem) -> Location?
     /// The name of an AS's owner.
     func owner(of asn: UInt32) throws(LocationProblem) -> String?
 }

@@ -47,11 +47,11 @@ final class MaxMindDatabase: LocationFile {
 
     deinit { bw_mmdb_close(database) }
 
-    func look(up address: IPAddress) throws(LocationProblem) -> Location? {
+    func look(up address: IPAddress, withOwner: Bool) throws(LocationProblem) -> Location? {
         var found = bw_location()
-        let status = bw_mmdb_look_up(database, address.mappedBytes, &found)
+        let status = bw_mmdb_look_up(database, address.high, address.low, &found)
         guard status >= 0 else { throw MaxMindDatabase.problem(path, status) }
-        return status == 0 ? nil : Location(address, found)
+        return status == 0 ? nil : Location(address, found, withOwner: withOwner)
     }
 
     func owner(of asn: UInt32) throws(LocationProblem) -> String? {
@@ -87,10 +87,11 @@ final class MaxMindDatabase: LocationFile {
 }
 
 extension Location {
-    init(_ address: IPAddress, _ found: bw_location) {
-        let letters = withUnsafeBytes(of: found.country) { String(decoding: $0.prefix(2), as: UTF8.self) }
-        origin = Origin(country: Country(letters), asn: found.asn == 0 ? nil : found.asn)
+    init(_ address: IPAddress, _ found: bw_location, withOwner: Bool) {
+        let letters = (UInt8(bitPattern: found.country.0), UInt8(bitPattern: found.country.1))
+        origin = Origin(country: Country(letters.0, letters.1), asn: found.asn == 0 ? nil : found.asn)
         network = Prefix(address, bits: Int(found.bits))
-        owner = found.owner.map { shownText(UnsafeRawBufferPointer(start: $0, count: found.owner_size)) }
+        owner =
+            !withOwner ? nil : found.owner.map { shownText(UnsafeRawBufferPointer(start: $0, count: found.owner_size)) }
     }
 }

@@ -16,10 +16,10 @@ struct DottedText {
         let (low, high) = (bytes.word(at: start), bytes.word(at: start + 8))
         let (lowDots, highDots) = (DottedText.dots(low), DottedText.dots(high))
         let others =
-            DottedText.bits(~(lowDots | DottedText.digits(low)))
-            | DottedText.bits(~(highDots | DottedText.digits(high))) << 8
+            Words.bits(~(lowDots | DottedText.digits(low)))
+            | Words.bits(~(highDots | DottedText.digits(high))) << 8
         (self.low, self.high) = (low, high)
-        dots = DottedText.bits(lowDots) | DottedText.bits(highDots) << 8
+        dots = Words.bits(lowDots) | Words.bits(highDots) << 8
         count = (others | 1 << 16).trailingZeroBitCount
     }
 
@@ -31,17 +31,18 @@ struct DottedText {
         var dots = (self.dots & (end &- 1)) | end
         var (low, high) = (self.low, self.high)
         var value: UInt32 = 0
+        var isWrong = false
         for _ in 0..<4 {
             let length = dots.trailingZeroBitCount
             // An empty part, or one of more than three digits; behind the last dot there is no bit left either.
-            guard length >= 1, length <= 3 else { return nil }
+            isWrong = isWrong || UInt(bitPattern: length &- 1) > 2
             let text = UInt32(truncatingIfNeeded: low)
             // Its digits, the last of them in bits 16 to 23, zeros in front.
             let digits = (text &<< UInt32(truncatingIfNeeded: 32 &- 8 &* length)) &>> 8
             let part = (digits &>> 16 & 15) &+ (digits &>> 8 & 15) &* 10 &+ (digits & 15) &* 100
             // A number with fewer digits than it is written with has a zero in front.
-            let least: UInt32 = length == 1 ? 0 : length == 2 ? 10 : 100
-            guard part >= least, part <= 255 else { return nil }
+            let least = UInt32(100 << 16 | 10 << 8) &>> UInt32(truncatingIfNeeded: 8 &* (length &- 1)) & 0xff
+            isWrong = isWrong || part < least || part > 255
             value = value &<< 8 | part
             dots &>>= UInt32(truncatingIfNeeded: length &+ 1)
             // Two to four bytes go.
@@ -49,17 +50,11 @@ struct DottedText {
             low = low &>> step | high &<< (64 &- step)
             high &>>= step
         }
-        return dots == 0 ? value : nil
+        return dots == 0 && !isWrong ? value : nil
     }
 
     @inline(__always)
     private static func dots(_ word: UInt64) -> UInt64 { Words.within(UInt8(ascii: "."), UInt8(ascii: "."), word) }
     @inline(__always)
     private static func digits(_ word: UInt64) -> UInt64 { Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word) }
-
-    /// The highest bits of eight bytes, side by side.
-    @inline(__always)
-    private static func bits(_ word: UInt64) -> UInt32 {
-        UInt32(truncatingIfNeeded: ((word &>> 7 & Words.ones) &* 0x0102_0408_1020_4080) &>> 56)
-    }
 }

@@ -94,6 +94,12 @@ package struct IPAddress: Hashable, Sendable, Comparable {
         }
     }
 
+    @inlinable
+    package static func == (left: IPAddress, right: IPAddress) -> Bool {
+        left.low == right.low && left.high == right.high
+    }
+
+    @inlinable
     package static func < (left: IPAddress, right: IPAddress) -> Bool {
         left.high != right.high ? left.high < right.high : left.low < right.low
     }

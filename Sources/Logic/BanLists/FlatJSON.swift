@@ -1,7 +1,9 @@
 /// Reads one JSON object without anything nested (RFC 8259): what `export jsonl` and published lists hold.
-enum FlatJSON {
+package enum FlatJSON {
     /// Strings as their text, numbers and booleans as written, null as `nil`; `nil` when it is no such object.
-    static func fields(_ line: Substring) -> [String: String?]? {
+    ///
+    /// - Parameter passesNested: objects and lists of plain values are passed over and count as null.
+    package static func fields(_ line: Substring, passesNested: Bool = false) -> [String: String?]? {
         var rest = line.unicodeScalars[...]
         var fields: [String: String?] = [:]
         func skip(_ scalar: Unicode.Scalar) -> Bool {
@@ -16,6 +18,9 @@ enum FlatJSON {
             if skip("\"") {
                 guard let value = string(&rest) else { return nil }
                 fields[key] = .some(value)
+            } else if passesNested, let open = rest.first, open == "{" || open == "[" {
+                guard pass(&rest, open == "{" ? "}" : "]") else { return nil }
+                fields[key] = .some(nil)
             } else {
                 let word = String(String.UnicodeScalarView(rest.prefix { $0 != "," && $0 != "}" && $0 != " " }))
                 rest.removeFirst(word.unicodeScalars.count)
@@ -23,6 +28,15 @@ enum FlatJSON {
             }
         } while skip(",")
         return skip("}") && rest.allSatisfy { $0 == " " || $0 == "\r" } ? fields : nil
+    }
+
+    /// Behind the next `end` outside of strings.
+    private static func pass(_ rest: inout Substring.UnicodeScalarView, _ end: Unicode.Scalar) -> Bool {
+        while let scalar = rest.popFirst() {
+            if scalar == end { return true }
+            if scalar == "\"", string(&rest) == nil { return false }
+        }
+        return false
     }
 
     /// The rest of a string whose opening quote has been read.

@@ -6,9 +6,17 @@ extension Span where Element == UInt8 {
     @inlinable
     @inline(__always)
     package func word(at index: Int) -> UInt64 {
+        // One question for nearly every word, and nothing more where it is asked.
+        if UInt(bitPattern: index) < UInt(bitPattern: Swift.max(count &- 7, 0)) { return fullWord(at: index) }
+        return lastWord(at: index)
+    }
+
+    /// Fewer than eight bytes, zeros behind them.
+    @usableFromInline
+    @inline(never)
+    func lastWord(at index: Int) -> UInt64 {
         guard index >= 0, index < count else { return 0 }
         let left = count &- index
-        if left >= 8 { return fullWord(at: index) }
         if count >= 8 { return fullWord(at: count &- 8) &>> UInt64(truncatingIfNeeded: 64 &- 8 &* left) }
         var word: UInt64 = 0
         for next in stride(from: count &- 1, through: index, by: -1) { word = word << 8 | UInt64(self[next]) }
@@ -29,6 +37,22 @@ extension Span where Element == UInt8 {
         guard start >= 0, start < last else { return nil }
         let wanted = UInt64(byte) &* Words.ones
         var index = start
+        // Most fields end within 32 bytes, but nobody can guess in which eight of them.
+        while index &+ 32 <= count {
+            let first = Words.firstZero(fullWord(at: index) ^ wanted)
+            let second = Words.firstZero(fullWord(at: index &+ 8) ^ wanted)
+            let third = Words.firstZero(fullWord(at: index &+ 16) ^ wanted)
+            let fourth = Words.firstZero(fullWord(at: index &+ 24) ^ wanted)
+            if first | second | third | fourth != 0 {
+                let isLow = first | second != 0
+                let (low, high) = isLow ? (first, second) : (third, fourth)
+                let found = low != 0 ? low : high
+                let place = index &+ (isLow ? 0 : 16) &+ (low != 0 ? 0 : 8) &+ found.trailingZeroBitCount / 8
+                return place < last ? place : nil
+            }
+            index &+= 32
+            if index >= last { return nil }
+        }
         while index &+ 8 <= count {
             let found = Words.firstZero(fullWord(at: index) ^ wanted)
             if found != 0 {
@@ -65,34 +89,37 @@ extension Span where Element == UInt8 {
 
     /// Whether `count` bytes behind a pointer stand at `position`, where as many are known to be.
     ///
-    /// What is left behind whole words is looked at together with the end of the last of them.
+    /// The last two words may overlap, and are one question, as are two halves of less than that.
     @inlinable
     @inline(__always)
     func isSame(_ wanted: UnsafeRawPointer, at position: Int, count: Int) -> Bool {
         if count >= 8 {
             var index = 0
-            while count &- index >= 8 {
-                if !isSame(UInt64.self, wanted, index, position) { return false }
+            while count &- index > 16 {
+                if difference(UInt64.self, wanted, index, position) != 0 { return false }
                 index &+= 8
             }
-            return index == count || isSame(UInt64.self, wanted, count &- 8, position)
+            return difference(UInt64.self, wanted, index, position)
+                | difference(UInt64.self, wanted, count &- 8, position) == 0
         }
         if count >= 4 {
-            return isSame(UInt32.self, wanted, 0, position) && isSame(UInt32.self, wanted, count &- 4, position)
+            return difference(UInt32.self, wanted, 0, position) | difference(UInt32.self, wanted, count &- 4, position)
+                == 0
         }
         if count >= 2 {
-            return isSame(UInt16.self, wanted, 0, position) && isSame(UInt16.self, wanted, count &- 2, position)
+            return difference(UInt16.self, wanted, 0, position) | difference(UInt16.self, wanted, count &- 2, position)
+                == 0
         }
-        return count == 0 || isSame(UInt8.self, wanted, 0, position)
+        return count == 0 || difference(UInt8.self, wanted, 0, position) == 0
     }
 
     @inlinable
     @inline(__always)
-    func isSame<Part: FixedWidthInteger & BitwiseCopyable>(
+    func difference<Part: FixedWidthInteger & BitwiseCopyable>(
         _: Part.Type, _ wanted: UnsafeRawPointer, _ offset: Int, _ position: Int
-    ) -> Bool {
+    ) -> Part {
         bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: position &+ offset, as: Part.self)
-            == wanted.loadUnaligned(fromByteOffset: offset, as: Part.self)
+            ^ wanted.loadUnaligned(fromByteOffset: offset, as: Part.self)
     }
 
     /// Whether `count` bytes of `other` from `start` on stand at `position`.
@@ -200,6 +227,34 @@ package enum Words {
     @inline(__always)
     package static func lowercased(_ word: UInt64) -> UInt64 {
         word | within(UInt8(ascii: "A"), UInt8(ascii: "Z"), word) &>> 2
+    }
+
+    /// How many digits the eight bytes begin with, and the number that they spell.
+    @inlinable
+    @inline(__always)
+    package static func leadingDigits(_ word: UInt64) -> (count: Int, value: UInt64) {
+        let others = ~within(UInt8(ascii: "0"), UInt8(ascii: "9"), word) & highs
+        let count = others.trailingZeroBitCount / 8
+        return (count, digits(word, count))
+    }
+
+    /// The number that the first `count` bytes, digits all of them, spell; of none of them 0.
+    @inlinable
+    @inline(__always)
+    package static func digits(_ word: UInt64, _ count: Int) -> UInt64 {
+        guard count > 0 else { return 0 }
+        // The last digit comes highest, zeros before the first; then each pair, each four and all eight are joined.
+        var value = (word &<< UInt64(truncatingIfNeeded: 64 &- 8 &* count)) & 0x0f0f_0f0f_0f0f_0f0f
+        value = (value &* 2561) &>> 8 & 0x00ff_00ff_00ff_00ff
+        value = (value &* 6_553_601) &>> 16 & 0x0000_ffff_0000_ffff
+        return (value &* 42_949_672_960_001) &>> 32
+    }
+
+    /// The highest bits of eight bytes, side by side.
+    @inlinable
+    @inline(__always)
+    package static func bits(_ word: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: ((word &>> 7 & ones) &* 0x0102_0408_1020_4080) &>> 56)
     }
 
     /// All bits of the first `count` bytes.

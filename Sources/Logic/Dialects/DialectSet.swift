@@ -3,8 +3,7 @@ import Events
 
 /// The dialects of one host's log, each with its own memory.
 ///
-/// Whose line it is shows in its tag, and every dialect begins by looking at that, so those that have tags of its length
-/// are asked one after the other.
+/// Whose line it is shows in its tag (`TagOwners`), and every dialect begins by looking at that for itself.
 package struct DialectSet: Sendable {
     package private(set) var courier: Courier?
     private var postfix: Postfix?
@@ -14,6 +13,8 @@ package struct DialectSet: Sendable {
     package private(set) var qpsmtpd: Qpsmtpd?
     private var qmail: Qmail?
     private var site: Site?
+    private let owners = DialectSet.tagOwners
+    private static let tagOwners = TagOwners()
 
     package init(_ kinds: Set<MTA>, _ site: SiteWords) {
         if kinds.contains(.courier) { courier = Courier(rblTexts: site.rblTexts) }
@@ -33,40 +34,22 @@ package struct DialectSet: Sendable {
     }
 
     package mutating func read(_ line: LogLine, in bytes: Span<UInt8>, into event: inout Event) -> Bool {
-        // The length of a tag leaves few that it can be of; they look at all of it.
         let isEvent =
-            switch line.tag.count {
-            case 0:
+            switch owners.owner(line.tag, bytes) {
+            case .nobody: false
+            case .courier: courier?.read(line, in: bytes, into: &event) == true
+            case .postfix: postfix?.read(line, in: bytes, into: &event) == true
+            case .exim: exim?.read(line, in: bytes, into: &event) == true
+            case .sendmail: sendmail?.read(line, in: bytes, into: &event) == true
+            case .openSMTPD:
+                opensmtpd?.read(line, in: bytes, into: &event) == true
+                    || qmail?.read(line, in: bytes, into: &event) == true
+            case .qpsmtpd: qpsmtpd?.read(line, in: bytes, into: &event) == true
+            case .qmail: qmail?.read(line, in: bytes, into: &event) == true
+            case .untagged:
                 exim?.read(line, in: bytes, into: &event) == true
                     || qpsmtpd?.read(line, in: bytes, into: &event) == true
                     || qmail?.read(line, in: bytes, into: &event) == true
-            case 1...3: false
-            case 4:
-                exim?.read(line, in: bytes, into: &event) == true
-                    || qmail?.read(line, in: bytes, into: &event) == true
-            case 5:
-                exim?.read(line, in: bytes, into: &event) == true
-                    || opensmtpd?.read(line, in: bytes, into: &event) == true
-                    || qmail?.read(line, in: bytes, into: &event) == true
-            case 6:
-                courier?.read(line, in: bytes, into: &event) == true
-                    || postfix?.read(line, in: bytes, into: &event) == true
-                    || sendmail?.read(line, in: bytes, into: &event) == true
-            case 8:
-                courier?.read(line, in: bytes, into: &event) == true
-                    || postfix?.read(line, in: bytes, into: &event) == true
-                    || sendmail?.read(line, in: bytes, into: &event) == true
-                    || qmail?.read(line, in: bytes, into: &event) == true
-            case 9, 11:
-                postfix?.read(line, in: bytes, into: &event) == true
-                    || qmail?.read(line, in: bytes, into: &event) == true
-            case 10, 13:
-                courier?.read(line, in: bytes, into: &event) == true
-                    || postfix?.read(line, in: bytes, into: &event) == true
-            case 7, 15, 18:
-                postfix?.read(line, in: bytes, into: &event) == true
-                    || qpsmtpd?.read(line, in: bytes, into: &event) == true
-            default: postfix?.read(line, in: bytes, into: &event) == true
             }
         return isEvent || site?.read(line, in: bytes, into: &event) == true
     }

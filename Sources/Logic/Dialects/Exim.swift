@@ -73,11 +73,11 @@ package struct Exim: Dialect {
             unread += 1
             return false
         }
-        let isRefusal = event.kind == .rejection || event.kind == .deferral || event.kind == .authFailure
-        if isRefusal, line.stampForm != .dateTime, repeats.hasHeard(bytes, text, of: event.pid, at: line.heard) {
-            return false
+        switch event.kind {
+        case .rejection, .deferral, .authFailure:
+            return line.stampForm == .dateTime || !repeats.hasHeard(bytes, text, of: event.pid, at: line.heard)
+        default: return true
         }
-        return true
     }
 }
 

@@ -139,7 +139,7 @@ extension EximHosts {
             return true
         }
         // Whose connection has ended is not worth a question.
-        guard event.kind != .disconnect else { return true }
+        if case .disconnect = event.kind { return true }
         for host in hosts where !event.candidates.contains(host.peer) { event.candidates.append(host.peer) }
         return true
     }

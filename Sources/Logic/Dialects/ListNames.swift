@@ -7,19 +7,14 @@ extension ListTexts {
     /// The first zone that `text` names in such words, lower case.
     static func namedZone(_ bytes: Span<UInt8>, in text: Range<Int>) -> String? {
         let end = min(text.upperBound, text.lowerBound + longestText)
-        var position = text.lowerBound
-        /// The highest bit of a byte, if the byte before those eight was of a word.
-        var before: UInt64 = 0
-        while position < end {
-            let word = bytes.word(at: position)
-            let inside = Words.wordBytes(word) & Words.mask(end - position)
-            var starts = inside & ~(inside << 8 | before) & verbLetters(Words.lowercased(word))
-            before = inside >> 56
+        var words = WordStarts(text.lowerBound..<max(end, text.lowerBound))
+        while var starts = words.next(in: bytes) {
             while starts != 0 {
-                if let zone = zone(bytes, behindVerbAt: position + starts.trailingZeroBitCount / 8, end) { return zone }
+                let start = words.position + starts.trailingZeroBitCount
                 starts &= starts - 1
+                guard canBeVerb(bytes.word(at: start)) else { continue }
+                if let zone = zone(bytes, behindVerbAt: start, end) { return zone }
             }
-            position += 8
         }
         return nil
     }
@@ -48,11 +43,11 @@ extension ListTexts {
         return zone.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }.allSatisfy(isDigit)
     }
 
-    /// The highest bit of each byte that the verbs begin with, of eight in small letters.
-    private static func verbLetters(_ word: UInt64) -> UInt64 {
-        Words.zeros(word ^ UInt64(UInt8(ascii: "l")) &* Words.ones)
-            | Words.zeros(word ^ UInt64(UInt8(ascii: "b")) &* Words.ones)
-            | Words.zeros(word ^ UInt64(UInt8(ascii: "f")) &* Words.ones)
+    /// By the first two letters in any case: `li`, `bl` and `fo`.
+    @inline(__always)
+    private static func canBeVerb(_ word: UInt64) -> Bool {
+        let letters = word & 0xdfdf
+        return (letters ^ 0x494c == 0) || (letters ^ 0x4c42 == 0) || (letters ^ 0x4f46 == 0)
     }
 
     private static let verbs: [StaticString] = ["listed ", "blocked ", "blacklisted ", "found ", "list "]

@@ -89,7 +89,9 @@ package struct LogReader: Sendable {
         guard header.read(bytes) else { return false }
         header.heard = now
         let key = LogReader.key(bytes, header.host)
-        if hosts.isEmpty || !isHost(current, key, bytes) { findHost(key, bytes) }
+        if hosts.isEmpty || !LogReader.isHost(key, keys[current], hosts, current, header.host, bytes) {
+            findHost(key, bytes)
+        }
         lines += 1
         return hosts[current].read(header, bytes, into: &event)
     }
@@ -97,7 +99,7 @@ package struct LogReader: Sendable {
     /// Makes the line's host the current one.
     private mutating func findHost(_ key: UInt64, _ bytes: Span<UInt8>) {
         if !hosts.isEmpty { hosts[current].lastLine = lines }
-        if let known = hosts.indices.first(where: { isHost($0, key, bytes) }) {
+        if let known = hosts.indices.first(where: { LogReader.isHost(key, keys[$0], hosts, $0, header.host, bytes) }) {
             current = known
             return
         }
@@ -145,12 +147,16 @@ package struct LogReader: Sendable {
     }
 
     /// Whether the line is of the host at `place`.
-    private func isHost(_ place: Int, _ key: UInt64, _ bytes: Span<UInt8>) -> Bool {
-        let count = header.host.count
-        guard keys[place] == key else { return false }
-        if count <= 7 { return true }
+    ///
+    /// Not a method, as a call of one would copy all of the reader.
+    @inline(__always)
+    private static func isHost(
+        _ key: UInt64, _ known: UInt64, _ hosts: [Host], _ place: Int, _ host: Range<Int>, _ bytes: Span<UInt8>
+    ) -> Bool {
+        guard known == key else { return false }
+        if host.count <= 7 { return true }
         let name = hosts[place].share.host
-        return bytes.hasBytes(count, of: name.span, from: 0, at: header.host.lowerBound)
+        return bytes.hasBytes(host.count, of: name.span, from: 0, at: host.lowerBound)
     }
 
     /// A name's length, below 256, and its last seven bytes, in which the hosts of one site differ.

@@ -150,7 +150,7 @@ extension OpenSMTPD {
         event.kind = code == 535 ? .authFailure : code < 500 ? .deferral : .rejection
         _ = reader.skip(" ", in: bytes)
         if let command { judge(reader.rest, command, bytes, &event) } else { event.rejectionClass = .other }
-        guard event.kind == .rejection, event.rejectionClass == .rbl else { return true }
+        guard case .rejection = event.kind, case .rbl = event.rejectionClass else { return true }
         if !session.isRejected {
             sessions.update(id) { $0.isRejected = true }
             presences.update(session.peer) { $0.rejected += 1 }

@@ -32,8 +32,22 @@ extension OpenSMTPD {
     private static func knownClass(_ text: Range<Int>, _ code: UInt16?, _ bytes: Span<UInt8>) -> RejectionClass? {
         var reader = Reader(text)
         reader.skipEnhancedCode(in: bytes)
-        return knownTexts.first { $0.code == code && reader.skip($0.text, in: bytes) }?.rejectionClass
+        guard !reader.isAtEnd else { return nil }
+        for place in knownByLetter[Int(bytes[reader.position] & 31)]
+        where knownTexts[place].code == code && reader.skip(knownTexts[place].text, in: bytes) {
+            return knownTexts[place].rejectionClass
+        }
+        return nil
     }
+
+    /// The places of the known texts by the low bits of their first byte.
+    private static let knownByLetter: [[Int]] = {
+        var places = Array(repeating: [Int](), count: 32)
+        for (place, known) in knownTexts.enumerated() {
+            places[known.text.withUTF8Buffer { Int(($0.first ?? 0) & 31) }].append(place)
+        }
+        return places
+    }()
 
     /// There is no command yet when a filter refuses the connection itself.
     private static func commandClass(_ command: Range<Int>, _ bytes: Span<UInt8>) -> RejectionClass {

@@ -131,7 +131,9 @@ extension Postfix {
         guard let client = reader.origin(in: bytes) else { return Postfix.withoutPeer(reader, bytes) }
         event.kind = kind
         event.note(client)
-        return Reading(reader.isAtEnd || (kind == .disconnect && bytes[reader.position] == 0x20))
+        if reader.isAtEnd { return .event }
+        guard case .disconnect = kind else { return .unread }
+        return Reading(bytes[reader.position] == 0x20)
     }
 
     /// A peer that has left before smtpd looked is `unknown[unknown]`: nobody, but no changed wording either.

@@ -10,10 +10,14 @@ import Events
 /// has authenticated, and the second one that has.
 extension Postfix {
     /// A queue id: hexadecimal, or letters and digits with enable_long_queue_ids.
-    struct QueueID: Hashable, Sendable {
+    struct QueueID: SessionKey {
         var first: UInt64 = 0
         var second: UInt64 = 0
         var third: UInt64 = 0
+
+        func mixed(with secret: UInt64) -> UInt64 {
+            Dialects.mixed(first ^ secret, Dialects.mixed(second ^ secret, third))
+        }
     }
 
     /// Who sends a message, and where.

@@ -10,9 +10,11 @@ import Events
 /// DISCONNECT follows, as the client is handed on.
 extension Postfix {
     struct Screen: Sendable {
-        struct Connection: Hashable, Sendable {
+        struct Connection: SessionKey {
             var peer: IPAddress
             var port: UInt16
+
+            func mixed(with secret: UInt64) -> UInt64 { Dialects.mixed(peer.mixed(with: secret), UInt64(port)) }
         }
         /// What the lists said of an address: of those that know it one that works and one that does not.
         struct Listing: Sendable {
@@ -98,7 +100,7 @@ extension Postfix {
     /// A rejection at RCPT: its list may be one that only failed.
     mutating func judgeScreened(_ origin: Origin, _ line: LogLine, _ event: inout Event) {
         noteStay(origin, line)
-        guard event.rejectionClass == .rbl else { return }
+        guard case .rbl = event.rejectionClass else { return }
         screen.rejectingPid = line.pid
         guard let listing = screen.listings.value(origin.peer, at: line.heard), let failed = listing.failedZone else {
             return

@@ -112,8 +112,8 @@ extension Qpsmtpd {
                 unread += 1
                 return false
             }
-            if let session = sessions.value(pid, at: now), !session.hasBegun, session.peer == peer {
-                sessions.update(pid) { $0.hasBegun = true }
+            if let place = sessions.place(pid, at: now), !sessions[place].hasBegun, sessions[place].peer == peer {
+                sessions[place].hasBegun = true
                 return false
             }
             sessions.set(pid, Session(peer: peer, hasBegun: true), at: now)
@@ -138,10 +138,10 @@ extension Qpsmtpd {
     }
 
     private mutating func end(_ pid: Int32, _ now: Instant, _ event: inout Event) -> Bool {
-        guard let session = sessions.value(pid, at: now), !session.hasEnded else { return false }
-        sessions.update(pid) { $0.hasEnded = true }
+        guard let place = sessions.place(pid, at: now), !sessions[place].hasEnded else { return false }
+        sessions[place].hasEnded = true
         event.kind = .disconnect
-        event.peer = session.peer
+        event.peer = sessions[place].peer
         return true
     }
 
@@ -180,12 +180,11 @@ extension Qpsmtpd {
             event.peer = reader.address(upTo: 0x20, in: bytes)
             return event.peer != nil && reader.skip(" (", in: bytes)
         }
-        guard reader.skip("fail, ", in: bytes), let session = sessions.value(pid, at: now), !session.isGreeted else {
-            return false
-        }
+        guard reader.skip("fail, ", in: bytes), let place = sessions.place(pid, at: now), !sessions[place].isGreeted
+        else { return false }
         let isLater = reader.skip("NAUGHTY, ", in: bytes)
         guard let zone = ListTexts.wholeZone(bytes, reader.rest) else { return false }
-        sessions.update(pid) { if isLater { $0.laterZone = zone } else { $0.zone = zone } }
+        if isLater { sessions[place].laterZone = zone } else { sessions[place].zone = zone }
         return false
     }
 
@@ -195,27 +194,27 @@ extension Qpsmtpd {
         _ event: inout Event
     ) -> Bool {
         guard let code = reader.number(in: bytes), (200...599).contains(code),
-            let session = sessions.value(pid, at: now), !session.hasEnded
+            let place = sessions.place(pid, at: now), !sessions[place].hasEnded
         else { return false }
         event.isContinuation = reader.skip("-", in: bytes)
         guard event.isContinuation || reader.skip(" ", in: bytes) else { return false }
-        event.peer = session.peer
+        event.peer = sessions[place].peer
         switch code {
         case 220 where !reader.skip("Go ahead with TLS", in: bytes):
             // A second greeting: the line that began this session was lost, and the peer is another.
-            if session.isGreeted { sessions.remove(pid) } else { sessions.update(pid) { $0.isGreeted = true } }
+            if sessions[place].isGreeted { sessions.remove(pid) } else { sessions[place].isGreeted = true }
         case 235:
-            sessions.update(pid) { $0.isAuthenticated = true }
+            sessions[place].isAuthenticated = true
             if writer != .syslog { hasClientLines = true }
-        case 250 where session.stage == .data:
+        case 250 where sessions[place].stage == .data:
             event.kind = .acceptance
-            event.isAuthenticated = session.isAuthenticated
+            event.isAuthenticated = sessions[place].isAuthenticated
             return ListTexts.hasFolded("queued", bytes, reader.position, reader.end)
         case 400...599:
             event.code = UInt16(code)
             event.kind = code == 535 ? .authFailure : code < 500 ? .deferral : .rejection
             if code == 535, writer != .syslog { hasClientLines = true }
-            judge(reader.rest, session, bytes, &event)
+            judge(reader.rest, sessions[place], bytes, &event)
             return true
         default: break
         }

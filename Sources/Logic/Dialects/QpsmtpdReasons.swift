@@ -7,7 +7,7 @@ extension Qpsmtpd {
     /// what the client wrote, so there a list must have been named before (by the dnsbl plugin, for the naughty plugin
     /// to act upon), or the site's own words must show it.
     func judge(_ text: Range<Int>, _ session: Session, _ bytes: Span<UInt8>, _ event: inout Event) {
-        if event.kind == .authFailure {
+        if case .authFailure = event.kind {
             event.rejectionClass = .auth
             return
         }

@@ -65,6 +65,11 @@ struct Reader {
 
     /// Decimal digits, at most ten.
     mutating func number(in bytes: Span<UInt8>) -> Int? {
+        let digits = Words.leadingDigits(bytes.word(at: position))
+        if digits.count > 0, digits.count < 8, position &+ digits.count <= end {
+            position &+= digits.count
+            return Int(truncatingIfNeeded: digits.value)
+        }
         var value = 0
         var index = position
         while index < end {
@@ -81,6 +86,14 @@ struct Reader {
 
     /// An enhanced status code (RFC 3463, 2) and the blank behind it: `5.7.1 `.
     mutating func skipEnhancedCode(in bytes: Span<UInt8>) {
+        // As a rule each number has one digit.
+        let word = bytes.word(at: position)
+        if word & 0x0000_ff00_ff00_ff00 == 0x0000_2000_2e00_2e00, end - position >= 6,
+            Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word) & 0x0000_0080_0080_0080 == 0x0000_0080_0080_0080
+        {
+            position += 6
+            return
+        }
         var step = self
         for isLast in [false, false, true] {
             guard let number = step.number(in: bytes), number < 1000, step.skip(isLast ? " " : ".", in: bytes) else {

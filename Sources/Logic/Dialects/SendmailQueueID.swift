@@ -2,9 +2,11 @@ import Bytes
 import Events
 
 /// A message's queue id: time, sequence and pid, at most 16 letters and digits.
-struct QueueID: Hashable, Sendable {
+struct QueueID: SessionKey {
     private let head: UInt64
     private let tail: UInt64
+
+    func mixed(with secret: UInt64) -> UInt64 { Dialects.mixed(head ^ secret, tail) }
 
     /// Moves behind `ID: ` or `NOQUEUE: ` if the message begins so; `nil` in the second case, too, and where there is
     /// none.

@@ -12,8 +12,12 @@ extension Sendmail {
     func ruleset(_ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event) -> Bool? {
         let name = reader.position
         guard let comma = reader.find(UInt8(ascii: ","), within: 64, in: bytes) else { return nil }
-        for index in name..<comma where !(SignIndex.isWordByte(bytes[index]) || bytes[index] == UInt8(ascii: "_")) {
-            return nil
+        var index = name
+        while index < comma {
+            let word = bytes.word(at: index)
+            let inside = Words.wordBytes(word) | Words.within(UInt8(ascii: "_"), UInt8(ascii: "_"), word)
+            guard ~inside & Words.mask(comma - index) & Words.highs == 0 else { return nil }
+            index += 8
         }
         reader.move(to: comma)
         guard reader.skip(", arg1=", in: bytes) else { return nil }

@@ -18,8 +18,17 @@ package struct Instant: Hashable, Comparable, Sendable {
         nanoseconds >= 0 ? nanoseconds / 1_000_000_000 : (nanoseconds + 1) / 1_000_000_000 - 1
     }
 
+    // All of them, so that a loop in another module compares two numbers and calls nothing.
+    @inlinable
+    package static func == (left: Instant, right: Instant) -> Bool { left.nanoseconds == right.nanoseconds }
     @inlinable
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+    @inlinable
+    package static func <= (left: Instant, right: Instant) -> Bool { left.nanoseconds <= right.nanoseconds }
+    @inlinable
+    package static func > (left: Instant, right: Instant) -> Bool { left.nanoseconds > right.nanoseconds }
+    @inlinable
+    package static func >= (left: Instant, right: Instant) -> Bool { left.nanoseconds >= right.nanoseconds }
 
     /// Sums saturate at `distantFuture` and `distantPast`: "forever" is an instant like any other.
     package static func + (left: Instant, right: Duration) -> Instant {

@@ -182,20 +182,16 @@ extension LogLine {
         guard var position = LogLine.tagEnd(bytes, start, limit), position > start else { return false }
         tag = start..<position
         if bytes[position] == UInt8(ascii: "[") {
-            let inside = position + 1
-            position = inside
-            var number: Int64 = 0
-            while position < limit, isDigit(bytes[position]) {
-                number = number &* 10 &+ Int64(bytes[position] &- 0x30)
-                position += 1
-            }
-            if position < limit, bytes[position] == UInt8(ascii: "]") {
-                if position > inside, position - inside <= 10 { pid = Int32(exactly: number) }
+            let digits = Words.leadingDigits(bytes.word(at: position + 1))
+            if digits.count > 0, digits.count < 8, position &+ digits.count &+ 1 < limit,
+                bytes[position &+ digits.count &+ 1] == UInt8(ascii: "]")
+            {
+                pid = Int32(truncatingIfNeeded: digits.value)
+                position &+= digits.count &+ 2
             } else {
-                while position < limit, bytes[position] != UInt8(ascii: "]") { position += 1 }
-                guard position < limit else { return false }
+                guard let behind = readBrackets(bytes, position + 1, limit) else { return false }
+                position = behind
             }
-            position += 1
             guard position < end, bytes[position] == UInt8(ascii: ":") else { return false }
         }
         position += 1
@@ -204,24 +200,49 @@ extension LogLine {
         return true
     }
 
+    /// Behind brackets with anything in them; their pid, if it is one.
+    private mutating func readBrackets(_ bytes: Span<UInt8>, _ inside: Int, _ limit: Int) -> Int? {
+        var position = inside
+        var number: Int64 = 0
+        while position < limit, isDigit(bytes[position]) {
+            number = number &* 10 &+ Int64(bytes[position] &- 0x30)
+            position += 1
+        }
+        if position < limit, bytes[position] == UInt8(ascii: "]") {
+            if position > inside, position - inside <= 10 { pid = Int32(exactly: number) }
+        } else {
+            while position < limit, bytes[position] != UInt8(ascii: "]") { position += 1 }
+            guard position < limit else { return nil }
+        }
+        return position + 1
+    }
+
     /// The first `:` or `[`; `nil` when something that may not stand in a tag comes before.
     private static func tagEnd(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int? {
         var position = start
         while position < limit {
-            let word = bytes.word(at: position)
-            // Only the lowest bit of all three together counts, and that one is right.
-            let ends =
-                Words.firstZero(word ^ (Words.ones &* 0x3a)) | Words.firstZero(word ^ (Words.ones &* 0x5b))
-            let blanks = (word &- Words.ones &* 0x21) & ~word & Words.highs
-            let others = ((word &+ Words.ones) | word) & Words.highs
-            let stops = ends | blanks | others
+            // Two words at a time, as tags end in the first or in the second of them and nobody can guess in which.
+            let first = tagStops(bytes.word(at: position))
+            let second = tagStops(bytes.word(at: position + 8))
+            let isFirst = first != 0
+            let stops = isFirst ? first : second
             if stops != 0 {
-                let place = position &+ stops.trailingZeroBitCount / 8
-                return ends.trailingZeroBitCount == stops.trailingZeroBitCount && place < limit ? place : nil
+                let place = position &+ (isFirst ? 0 : 8) &+ stops.trailingZeroBitCount / 8
+                guard place < limit else { return nil }
+                return bytes[place] == UInt8(ascii: ":") || bytes[place] == UInt8(ascii: "[") ? place : nil
             }
-            position += 8
+            position += 16
         }
         return nil
+    }
+
+    /// Not zero where a byte ends a tag or may not stand in one: then the lowest bit is of the first of them.
+    @inline(__always)
+    private static func tagStops(_ word: UInt64) -> UInt64 {
+        let ends = Words.firstZero(word ^ (Words.ones &* 0x3a)) | Words.firstZero(word ^ (Words.ones &* 0x5b))
+        let blanks = (word &- Words.ones &* 0x21) & ~word & Words.highs
+        let others = ((word &+ Words.ones) | word) & Words.highs
+        return ends | blanks | others
     }
 
     /// RFC 5424, 6: stamp, host, app, procid and msgid, structured data, message; `-` stands for what is missing.

@@ -25,9 +25,16 @@ package struct Country: Hashable, Comparable, Sendable, CustomStringConvertible 
 
     /// `nil` for anything but two letters, which are made capital.
     package init?(_ text: some StringProtocol) {
-        let bytes = text.utf8.map { $0 & 0xdf }
-        guard bytes.count == 2, bytes.allSatisfy({ (0x41...0x5a).contains($0) }) else { return nil }
-        letters = UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+        let bytes = Array(text.utf8)
+        guard bytes.count == 2 else { return nil }
+        self.init(bytes[0], bytes[1])
+    }
+
+    /// From its letters in ASCII, as above.
+    package init?(_ first: UInt8, _ second: UInt8) {
+        let (first, second) = (first & 0xdf, second & 0xdf)
+        guard (0x41...0x5a).contains(first), (0x41...0x5a).contains(second) else { return nil }
+        letters = UInt16(first) << 8 | UInt16(second)
     }
 
     package var description: String {

@@ -76,7 +76,7 @@ struct CurveDrawing {
 
     /// What the words above the plot say stands in two rows; where neither has room, the table has it.
     private mutating func drawSpans() {
-        var ends = [left - 4, left - 4]
+        var ends = [left - 8, left - 8]
         for span in curve.spans {
             let (from, to) = (x(span.begin), x(span.end))
             let title = "\(span.label): \(moment(max(span.begin, begin))) to \(moment(min(span.end, end)))"

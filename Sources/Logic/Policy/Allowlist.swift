@@ -14,11 +14,20 @@ package struct Allowlist: Sendable {
     private var fixed = PrefixTable<Kind>()
     /// Apart from the fixed ones: what was added over one of those takes nothing away when it ends.
     private var added = PrefixTable<Instant>()
+    /// Which first bytes of IPv4 addresses an entry has or had: nearly all who are rejected begin with another.
+    private var firstBytes = [Bool](repeating: false, count: 256)
 
     package init(configured: [Prefix] = [], own: [IPAddress] = []) {
         for prefix in configured { fixed[prefix] = .configured }
         for address in own { fixed[Prefix(address)] = .own }
         for prefix in Allowlist.loopback { fixed[prefix] = .loopback }
+        for entry in fixed.entries { noteFirstBytes(entry.prefix) }
+    }
+
+    private mutating func noteFirstBytes(_ prefix: Prefix) {
+        for byte in 0..<256 where firstBytes[byte] == false {
+            firstBytes[byte] = prefix.overlaps(Prefix(IPAddress(v4: UInt32(byte) << 24), bits: 104))
+        }
     }
 
     /// The entry that holds all of `prefix`, if one does.
@@ -35,10 +44,14 @@ package struct Allowlist: Sendable {
     }
 
     package func allows(_ address: IPAddress, at now: Instant) -> Bool {
-        entry(covering: Prefix(address), at: now) != nil
+        if address.isIPv4, !firstBytes[Int(address.low >> 24 & 0xff)] { return false }
+        return entry(covering: Prefix(address), at: now) != nil
     }
 
-    package mutating func add(_ prefix: Prefix, until: Instant) { added[prefix] = until }
+    package mutating func add(_ prefix: Prefix, until: Instant) {
+        added[prefix] = until
+        noteFirstBytes(prefix)
+    }
 
     /// Takes out an entry added at run time; false when there is none.
     package mutating func remove(_ prefix: Prefix) -> Bool {

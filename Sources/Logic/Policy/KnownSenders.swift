@@ -25,20 +25,21 @@ struct KnownSenders {
     var count: Int { hosts.count }
 
     func isKnown(_ address: IPAddress, block: IPAddress, at now: Instant) -> Bool {
-        isLive(hosts[address], now) || isLive(blocks[block], now)
+        isLive(hosts[address], now) || !blocks.isEmpty && isLive(blocks[block], now)
     }
 
     func isAuthenticated(_ address: IPAddress, block: IPAddress, at now: Instant) -> Bool {
-        (isLive(hosts[address], now) && hosts[address]?.isAuthenticated == true)
-            || (isLive(blocks[block], now) && blocks[block]?.isAuthenticated == true)
+        func isSo(_ entry: Entry?) -> Bool { entry.map { $0.until > now && $0.isAuthenticated } ?? false }
+        return isSo(hosts[address]) || !blocks.isEmpty && isSo(blocks[block])
     }
 
     /// Known for so long that it says something about a list: whoever sends spam from fresh addresses delivers a message
     /// before it is listed, but seldom the day before.
     func isSettled(_ address: IPAddress, block: IPAddress, at now: Instant) -> Bool {
-        [hosts[address], blocks[block]].contains { entry in
+        func isSo(_ entry: Entry?) -> Bool {
             entry.map { $0.until > now && ($0.isAuthenticated || now - $0.since >= KnownSenders.settling) } ?? false
         }
+        return isSo(hosts[address]) || !blocks.isEmpty && isSo(blocks[block])
     }
 
     private static let settling = Duration.days(1)

@@ -33,6 +33,12 @@ package struct Ledger: Sendable {
         hosts[address]?.ban(of: address) ?? (networks.isEmpty ? nil : networks.longestMatch(address)?.value)
     }
 
+    /// The same of that ban alone, without making it.
+    func endAndReason(covering address: IPAddress) -> (until: Instant, why: String)? {
+        if let place = hosts.place(of: address) { return (hosts.values[place].until, hosts.values[place].why) }
+        return networks.isEmpty ? nil : networks.longestMatch(address).map { ($0.value.until, $0.value.why) }
+    }
+
     /// Without making the ban, which is more than ten times as much to do.
     func isBanned(_ address: IPAddress, at now: Instant) -> Bool {
         if let place = hosts.place(of: address), hosts.values[place].until > now { return true }

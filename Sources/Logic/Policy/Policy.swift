@@ -32,6 +32,8 @@ package struct Policy {
     /// Where bad sources come from (PolicyNetworks).
     var evidence: NetworkEvidence
     var orders: [Order] = []
+    /// What was made up for `reason` of late.
+    private var reasons: [(rejectionClass: RejectionClass, zone: String?, text: String)] = []
 
     package init(_ settings: Settings.Ban, allowlist: Allowlist) {
         self.settings = settings
@@ -52,6 +54,12 @@ package struct Policy {
     package mutating func takeOrders() -> [Order] {
         defer { orders.removeAll(keepingCapacity: true) }
         return orders
+    }
+
+    /// The same, in place of what `taken` holds, whose memory is used again.
+    package mutating func takeOrders(into taken: inout [Order]) {
+        taken.removeAll(keepingCapacity: true)
+        swap(&taken, &orders)
     }
 
     /// New settings; what is known of sources and bans stays.
@@ -120,8 +128,9 @@ package struct Policy {
             return
         }
         // One that has just ended may still stand in the ledger.
-        if let ban = ledger.ban(covering: peer), ban.until > now {
-            explain(ban, block, why: reason(event, rejectionClass))
+        let why = reason(event, rejectionClass)
+        if let found = ledger.endAndReason(covering: peer), found.until > now {
+            if found.why == Ban.unexplained, let ban = ledger.ban(covering: peer) { explain(ban, block, why: why) }
         } else {
             let (window, limit) = (settings.window, settings.score)
             let isOver = sources.withSource(block.address) { source in
@@ -129,13 +138,12 @@ package struct Policy {
                 source.addWeight(weight, window: window, at: now) >= limit - 1e-6
             }
             guard isOver else { return }
-            ban(block, why: reason(event, rejectionClass), at: now)
+            ban(block, why: why, at: now)
         }
         // A peer that was rejected without a reply code holds no slot: the MTA closed it at once.
         if event.code != nil, !event.isRemote {
             var shed = Shed(
-                peer: peer, extent: Policy.extent(event), mta: event.mta, why: reason(event, rejectionClass), since: now
-            )
+                peer: peer, extent: Policy.extent(event), mta: event.mta, why: why, since: now)
             shed.pid = event.pid
             shed.rejectedSessions = event.rejectedSessions
             shed.precedesReply = event.precedesReply
@@ -194,8 +202,15 @@ package struct Policy {
         if !ban.prefix.isHost { cover(ban.prefix, before: before) }
     }
 
-    private func reason(_ event: Event, _ rejectionClass: RejectionClass) -> String {
-        event.zone.map { "\(rejectionClass.rawValue):\($0)" } ?? rejectionClass.rawValue
+    /// `rbl:zen.example`. The same few again and again, so that it is seldom put together.
+    private mutating func reason(_ event: Event, _ rejectionClass: RejectionClass) -> String {
+        for known in reasons where known.rejectionClass == rejectionClass && known.zone == event.zone {
+            return known.text
+        }
+        let text = event.zone.map { "\(rejectionClass.rawValue):\($0)" } ?? rejectionClass.rawValue
+        if reasons.count == 16 { reasons.removeFirst() }
+        reasons.append((rejectionClass, event.zone, text))
+        return text
     }
 
     /// Whether a ban is in force that holds this peer.

@@ -30,6 +30,9 @@ package struct SlotModel: Sendable {
         var peer: IPAddress
         var mark: UInt32
 
+        @inline(__always)
+        static func == (left: Key, right: Key) -> Bool { left.peer == right.peer && left.mark == right.mark }
+
         var scatter: UInt64 { Scatter.fold(peer.scatter ^ UInt64(mark), Scatter.secrets.2) }
     }
     private struct Connection: Sendable {

@@ -16,19 +16,26 @@ struct ZoneGuard {
     static let minTotal = 20
 
     private struct Zone {
-        let name: String
-        var buckets = [(total: Int, known: Int)](repeating: (0, 0), count: ZoneGuard.bucketCount)
+        var buckets = InlineArray<10, Bucket>(repeating: Bucket())
+        /// Of all buckets together.
+        var sum = Bucket()
         /// The number, since 1970, of the bucket written last.
         var current: Int64 = 0
         var suspendedSince: Instant?
 
-        var isQuiet: Bool { suspendedSince == nil && buckets.allSatisfy { $0.total == 0 } }
+        var isQuiet: Bool { suspendedSince == nil && sum.total == 0 }
+    }
+    private struct Bucket {
+        var total = 0
+        var known = 0
     }
     private static let bucketCount = 10
 
     private let share: Double
     private let window: Duration
     private var zones: [Zone] = []
+    /// Of the zones, in their order.
+    private var names: [String] = []
     private var places: [String: Int] = [:]
     /// Of the zone that was counted last: most are counted many times in a row.
     private var last = 0
@@ -44,10 +51,10 @@ struct ZoneGuard {
         place(of: zone).map { zones[$0].suspendedSince != nil } ?? false
     }
 
-    var suspendedZones: [String] { zones.filter { $0.suspendedSince != nil }.map(\.name).sorted() }
+    var suspendedZones: [String] { zones.indices.filter { zones[$0].suspendedSince != nil }.map { names[$0] }.sorted() }
 
     private func place(of zone: String) -> Int? {
-        last < zones.count && zones[last].name == zone ? last : places[zone]
+        last < names.count && names[last] == zone ? last : places[zone]
     }
 
     /// Counts a source that `zone` rejected. The caller sees to it that a source counts once a window.
@@ -58,12 +65,17 @@ struct ZoneGuard {
             guard zones.count < ZoneGuard.maxZones else { return nil }
             last = zones.count
             places[zone] = last
-            zones.append(Zone(name: zone))
+            zones.append(Zone())
+            names.append(zone)
         }
         advance(&zones[last], to: now)
         let slot = Int(zones[last].current % Int64(ZoneGuard.bucketCount))
         zones[last].buckets[slot].total += 1
-        if isKnown { zones[last].buckets[slot].known += 1 }
+        zones[last].sum.total += 1
+        if isKnown {
+            zones[last].buckets[slot].known += 1
+            zones[last].sum.known += 1
+        }
         return judge(&zones[last], at: now)
     }
 
@@ -73,19 +85,20 @@ struct ZoneGuard {
         var isQuiet = false
         for place in zones.indices {
             advance(&zones[place], to: now)
-            if judge(&zones[place], at: now) == .resumed { resumed.append(zones[place].name) }
+            if judge(&zones[place], at: now) == .resumed { resumed.append(names[place]) }
             if zones[place].isQuiet { isQuiet = true }
         }
         if isQuiet {
-            zones.removeAll(where: \.isQuiet)
-            places = Dictionary(uniqueKeysWithValues: zones.enumerated().map { ($1.name, $0) })
+            let left = zones.indices.filter { !zones[$0].isQuiet }
+            names = left.map { names[$0] }
+            zones = left.map { zones[$0] }
+            places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
         }
         return resumed.sorted()
     }
 
     private func judge(_ state: inout Zone, at now: Instant) -> Change? {
-        let total = state.buckets.reduce(0) { $0 + $1.total }
-        let known = state.buckets.reduce(0) { $0 + $1.known }
+        let (total, known) = (state.sum.total, state.sum.known)
         if let since = state.suspendedSince {
             guard now - since >= window, Double(known) <= Double(total) * share / 2 else { return nil }
             state.suspendedSince = nil
@@ -103,7 +116,10 @@ struct ZoneGuard {
         guard number > state.current else { return }
         let passed = min(Int64(ZoneGuard.bucketCount), number - state.current)
         for step in 0..<passed {
-            state.buckets[Int((number - step) % Int64(ZoneGuard.bucketCount))] = (0, 0)
+            let slot = Int((number - step) % Int64(ZoneGuard.bucketCount))
+            state.sum.total -= state.buckets[slot].total
+            state.sum.known -= state.buckets[slot].known
+            state.buckets[slot] = Bucket()
         }
         state.current = number
     }

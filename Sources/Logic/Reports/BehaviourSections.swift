@@ -6,7 +6,7 @@ extension ReportBase {
     /// Gaps between the attempts of one source, in steps of two.
     package var retries: Report.Section {
         let visitors = visitors
-        let minutes = visitors.minutes(tally)
+        let minutes = minutes
         var bins = [Int](repeating: 0, count: 13)
         var copies = 0
         var index = 0
@@ -64,7 +64,7 @@ extension ReportBase {
                 visitors.table.index(of: row.item).map { ($0, row.item) }
             })
         var times: [IPAddress: [UInt64]] = [:]
-        for mark in visitors.minutes(tally) {
+        for mark in minutes {
             if let address = wanted[Int(mark >> 32)] { times[address, default: []].append(mark & 0xffff_ffff) }
         }
         var section = Report.Section(
@@ -148,9 +148,7 @@ extension ReportBase {
                 .count(group.open),
             ])
         }
-        if let bytesPerSlot {
-            section.notes.append("A slot takes \(Figures.number(Double(bytesPerSlot) / 1e6)) MB of memory.")
-        }
+        section.notes = memoryNote
         section.notes.append(
             "From the log's times of connect and disconnect; where one is missing, the end is unknown.")
         section.notes += beyondNote(visitors)
@@ -192,42 +190,6 @@ extension ReportBase {
         }
         if others > 0 {
             section.notes.append("\(Figures.grouped(others)) rejections came when the table of texts was full.")
-        }
-        return section
-    }
-
-    /// Attempts per minute of banned networks, in the hour before and after their first ban.
-    package var banEffect: Report.Section? {
-        guard !bans.isEmpty else { return nil }
-        var firsts: [Prefix: Int64] = [:]
-        for ban in bans.prefix(100_000) {
-            let block = Prefix(ban.prefix.address, bits: min(Int(ban.prefix.bits), ban.prefix.isIPv4 ? 120 : 48))
-            firsts[block] = min(firsts[block] ?? .max, tally.localMinute(ban.at))
-        }
-        var before: [Prefix: Int] = [:]
-        var after: [Prefix: Int] = [:]
-        let entries = visitors.entries
-        for mark in visitors.minutes(tally) {
-            let address = entries[Int(mark >> 32)].address
-            let block = Prefix(address, bits: address.isIPv4 ? 120 : 48)
-            guard let ban = firsts[block] else { continue }
-            let minute = Int64(mark & 0xffff_ffff)
-            if minute >= ban - 60, minute <= ban { before[block, default: 0] += 1 }
-            if minute > ban, minute <= ban + 60 { after[block, default: 0] += 1 }
-        }
-        var section = Report.Section(
-            "ban_effect", "Attempts per minute before and after a ban",
-            columns: [
-                Report.Column("network", "network"), Report.Column("before", "before"), Report.Column("after", "after"),
-            ],
-            notes: [
-                "At least: an address counts once a minute. One hour before the network's first ban, and one after."
-            ])
-        let rows = before.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }
-        for (block, count) in rows.prefix(20) {
-            section.rows.append([
-                .text(block.description), .number(Double(count) / 60), .number(Double(after[block] ?? 0) / 60),
-            ])
         }
         return section
     }

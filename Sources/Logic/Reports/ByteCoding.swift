@@ -1,6 +1,8 @@
 /// Why stored bytes are no rollup.
 package struct RollupError: Error, Equatable, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
 
 /// Numbers and texts as bytes: seven bits in each byte, the lowest first.

@@ -74,7 +74,7 @@ struct DayEncoder {
         }
         let entries = day.sources.entries
         let places = PlaceEncoder(day, &writer)
-        let sorted = entries.indices.sorted { entries[$0].address < entries[$1].address }
+        let sorted = ReportBase.inOrder(entries)
         for isDelivering in [true, false] {
             for isIPv4 in [true, false] {
                 let group = sorted.filter {

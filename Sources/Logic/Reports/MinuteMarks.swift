@@ -57,22 +57,66 @@ struct MinuteMarks: Sendable {
 
     /// Sorted, the minutes of each of `count` sources: what it did, or its connections when that is nothing.
     func forEach(_ count: Int, _ body: (_ source: Int, _ minutes: ArraySlice<UInt16>) -> Void) {
-        var ordered = self
-        ordered.sort()
-        let marks = ordered.marks
+        // Each source's marks side by side, by counting how many it has; and a day's minutes are few enough for a bit each.
+        var ends = [Int](repeating: 0, count: count + 1)
+        for mark in marks where mark >> 16 < UInt64(count) { ends[Int(mark >> 16) + 1] += 1 }
+        for source in 0..<count { ends[source + 1] += ends[source] }
+        var grouped = [UInt16](repeating: 0, count: ends[count])
+        var places = ends
+        for mark in marks where mark >> 16 < UInt64(count) {
+            grouped[places[Int(mark >> 16)]] = UInt16(truncatingIfNeeded: mark)
+            places[Int(mark >> 16)] += 1
+        }
+        var (acts, connects) = (MinuteSet(), MinuteSet())
         var minutes: [UInt16] = []
-        var index = 0
         for source in 0..<count {
             minutes.removeAll(keepingCapacity: true)
-            var acts = 0
-            while index < marks.count, Int(marks[index] >> 16) == source {
-                let isConnect = marks[index] & MinuteMarks.connect != 0
-                // Acts stand before connections, as their bit is not set.
-                if !isConnect { acts += 1 }
-                if !isConnect || acts == 0 { minutes.append(UInt16(marks[index] & 0x7fff)) }
-                index += 1
+            for mark in grouped[ends[source]..<ends[source + 1]] {
+                if mark & UInt16(MinuteMarks.connect) == 0 {
+                    acts.insert(mark)
+                } else {
+                    connects.insert(mark & ~UInt16(MinuteMarks.connect))
+                }
             }
+            if acts.isEmpty { connects.take(into: &minutes) } else { acts.take(into: &minutes) }
+            connects.clear()
             body(source, minutes[...])
         }
+    }
+}
+
+/// Minutes of a day.
+private struct MinuteSet {
+    private var words = [UInt64](repeating: 0, count: MinuteSet.count)
+    /// The words that may hold any.
+    private var used = 0..<0
+    /// More than the 1,500 minutes of the longest day.
+    private static let count = 32
+
+    var isEmpty: Bool { used.isEmpty }
+
+    mutating func insert(_ minute: UInt16) {
+        let word = Int(minute >> 6)
+        guard word < MinuteSet.count else { return }
+        words[word] |= 1 << UInt64(minute & 63)
+        used = used.isEmpty ? word..<(word + 1) : min(used.lowerBound, word)..<max(used.upperBound, word + 1)
+    }
+
+    /// Appends them in their order, and forgets them.
+    mutating func take(into minutes: inout [UInt16]) {
+        for word in used {
+            var rest = words[word]
+            words[word] = 0
+            while rest != 0 {
+                minutes.append(UInt16(word << 6 + rest.trailingZeroBitCount))
+                rest &= rest - 1
+            }
+        }
+        used = 0..<0
+    }
+
+    mutating func clear() {
+        for word in used { words[word] = 0 }
+        used = 0..<0
     }
 }

@@ -68,15 +68,22 @@ extension ReportBase {
         }
     }
 
-    /// Places of entries by address. A single key, as comparing two halves takes twice as long.
+    /// Places of entries by address. IPv4 by a single key, as comparing two halves takes twice as long.
     static func inOrder(_ entries: [SourceTable.Entry]) -> [Int] {
-        if entries.allSatisfy({ $0.address.isIPv4 }) {
-            let keys = entries.enumerated().map {
-                UInt64($0.element.address.low & 0xffff_ffff) << 32 | UInt64($0.offset)
+        var keys: [UInt64] = []
+        var others: [Int] = []
+        keys.reserveCapacity(entries.count)
+        for (place, entry) in entries.enumerated() {
+            if entry.address.isIPv4 {
+                keys.append(entry.address.low << 32 | UInt64(place))
+            } else {
+                others.append(place)
             }
-            return keys.sorted().map { Int($0 & 0xffff_ffff) }
         }
-        return entries.indices.sorted { entries[$0].address < entries[$1].address }
+        keys.sort()
+        others.sort { entries[$0].address < entries[$1].address }
+        let first = others.firstIndex { entries[$0].address > IPAddress(v4: 0) } ?? others.count
+        return others[..<first] + keys.map { Int($0 & 0xffff_ffff) } + others[first...]
     }
 
     /// Rejections by country over the report's span, with the ratio to the next.
@@ -144,7 +151,7 @@ extension ReportBase {
                 let turnedAway = entry.counts.rejections + Int(entry.counts.deferred)
                 guard turnedAway > 0 else { continue }
                 let stored = tally.dayCounts[index].origins[entry.origin]
-                let country = stored.map(\.country) ?? origins.known[entry.address]
+                let country = stored.map(\.country) ?? origins.country(of: entry.address)
                 let place = country == nil ? top.count + 1 : top.firstIndex(of: country) ?? top.count
                 counts[place] += turnedAway
             }

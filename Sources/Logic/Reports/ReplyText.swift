@@ -11,7 +11,10 @@ struct ReplyText: Sendable {
     /// Bytes of a reply that are looked at.
     private static let reach = 512
 
-    private(set) var bytes: [UInt8] = []
+    /// The text: the first `count` of these.
+    private(set) var buffer = InlineArray<160, UInt8>(repeating: 0)
+    private(set) var count = 0
+    var bytes: [UInt8] { buffer.span.extracting(0..<count).withUnsafeBufferPointer(Array.init) }
     /// Where in the line the listing's id stands.
     private(set) var listing = 0..<0
 
@@ -21,33 +24,27 @@ struct ReplyText: Sendable {
     private var hasDot = false
     private var hasAt = false
 
-    init() { bytes.reserveCapacity(ReplyText.longest + 16) }
+    init() {}
 
     mutating func read(_ line: Span<UInt8>, _ message: Range<Int>, code: UInt16?) {
-        bytes.removeAll(keepingCapacity: true)
+        count = 0
         listing = 0..<0
         var index = ReplyText.start(line, message, code)
         let end = min(message.upperBound, index + ReplyText.reach)
         index = copyCodes(line, index, end)
         beginWord()
-        var isInNumber = false
         while index < end {
             let byte = line[unchecked: index]
             if byte &- 0x30 < 10 {
-                if !isInNumber {
-                    isInNumber = true
-                    noteListing(line, index, end)
-                    runs += 1
-                    put(UInt8(ascii: "#"))
-                }
-                index &+= 1
+                noteListing(line, index, end)
+                runs += 1
+                put(UInt8(ascii: "#"))
+                repeat { index &+= 1 } while index < end && line[unchecked: index] &- 0x30 < 10
                 continue
             }
-            isInNumber = false
             switch byte {
             case 0x61...0x7a, 0x41...0x5a, UInt8(ascii: "-"), UInt8(ascii: "_"):
-                put(byte)
-                index &+= 1
+                index = copyLetters(line, index, end)
             case UInt8(ascii: "."):
                 hasDot = true
                 put(byte)
@@ -120,13 +117,39 @@ struct ReplyText: Sendable {
 
     @inline(__always)
     private mutating func put(_ byte: UInt8) {
-        guard bytes.count < ReplyText.longest else { return }
-        bytes.append(byte)
+        guard count < ReplyText.longest else { return }
+        buffer[count] = byte
+        count &+= 1
+    }
+
+    /// Letters, `-` and `_` as they stand, eight at a time as long as there is room, else the first of them; where it stops.
+    @inline(__always)
+    private mutating func copyLetters(_ line: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+        var index = start
+        while end &- index >= 8, count &+ 8 <= ReplyText.longest {
+            let word = line.word(at: index)
+            let letters =
+                Words.within(UInt8(ascii: "a"), UInt8(ascii: "z"), Words.lowercased(word))
+                | Words.within(UInt8(ascii: "-"), UInt8(ascii: "-"), word)
+                | Words.within(UInt8(ascii: "_"), UInt8(ascii: "_"), word)
+            let length = (~letters & Words.highs).trailingZeroBitCount / 8
+            var span = buffer.mutableSpan
+            var bytes = span.mutableBytes
+            bytes.storeBytes(of: word.littleEndian, toByteOffset: count, as: UInt64.self)
+            count &+= length
+            index &+= length
+            if length < 8 { return index }
+        }
+        if index == start {
+            put(line[index])
+            index &+= 1
+        }
+        return index
     }
 
     @inline(__always)
     private mutating func beginWord() {
-        wordStart = bytes.count
+        wordStart = count
         runs = 0
         hasDot = false
         hasAt = false
@@ -135,10 +158,10 @@ struct ReplyText: Sendable {
     /// Addresses, the names of hosts that have numbers, and mail addresses are cut as a whole.
     @inline(__always)
     private mutating func endWord() {
-        guard hasAt || (runs > 1 && (hasDot || runs > 2)), wordStart < bytes.count else { return }
-        let isSentenceEnd = bytes[bytes.count - 1] == UInt8(ascii: ".") || bytes[bytes.count - 1] == UInt8(ascii: ":")
-        let last = bytes[bytes.count - 1]
-        bytes.removeLast(bytes.count - wordStart)
+        guard hasAt || (runs > 1 && (hasDot || runs > 2)), wordStart < count else { return }
+        let last = buffer[count - 1]
+        let isSentenceEnd = last == UInt8(ascii: ".") || last == UInt8(ascii: ":")
+        count = wordStart
         put(UInt8(ascii: "#"))
         if isSentenceEnd { put(last) }
     }
@@ -152,6 +175,10 @@ struct ReplyText: Sendable {
         }
         var isHost = true
         while index < end {
+            if !isHost {
+                index = ReplyText.skipPlain(line, index, end)
+                guard index < end else { break }
+            }
             let byte = line[index]
             if byte <= 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: ";") {
                 break
@@ -167,12 +194,29 @@ struct ReplyText: Sendable {
         return index
     }
 
+    /// Behind a URL's host: where it may end next, or a digit stands behind a capital; eight bytes at a time.
+    @inline(__always)
+    private static func skipPlain(_ line: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+        var index = start
+        while end &- index >= 8 {
+            let word = line.word(at: index)
+            let before: UInt64 = line[index &- 1] &- 0x41 < 26 ? 0x80 : 0
+            let behindCapital = Words.within(UInt8(ascii: "A"), UInt8(ascii: "Z"), word) &<< 8 | before
+            let special =
+                Words.within(UInt8(ascii: "0"), UInt8(ascii: "9"), word) & behindCapital
+                | Words.within(0, 0x20, word) | Words.within(UInt8(ascii: ";"), UInt8(ascii: ";"), word)
+                | Words.within(UInt8(ascii: ">"), UInt8(ascii: ">"), word)
+                | Words.within(UInt8(ascii: "\""), UInt8(ascii: "\""), word)
+            if special != 0 { return index &+ special.trailingZeroBitCount / 8 }
+            index &+= 8
+        }
+        return index
+    }
+
     /// From an opening mark to its closing one; a mark without the other is a byte like any.
     private mutating func skipQuoted(_ line: Span<UInt8>, _ start: Int, _ end: Int, _ close: UInt8) -> Int {
         // A name that stands at the bracket is the peer's: `mail.example[192.0.2.7]`.
-        if close == UInt8(ascii: "]"), wordStart < bytes.count, hasDot {
-            bytes.removeLast(bytes.count - wordStart)
-        }
+        if close == UInt8(ascii: "]"), wordStart < count, hasDot { count = wordStart }
         endWord()
         defer { beginWord() }
         put(line[start])

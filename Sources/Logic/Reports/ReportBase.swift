@@ -16,12 +16,10 @@ package final class ReportBase {
     /// Where an address belongs for which it was not stored; `nil` without a database.
     package var origin: ((IPAddress) -> Origin?)?
     package var ownerName: (UInt32) -> String? = { _ in nil }
-    /// When which block was banned.
-    package var bans: [(prefix: Prefix, at: Instant)] = []
+    /// What the daemon saw; `nil` where logs alone are told of.
+    package var watched: Watched?
     /// What the kernel dropped, by local day since 1970.
     package var drops: [Int: DropCounts] = [:]
-    /// Memory of one of the MTA's server processes.
-    package var bytesPerSlot: Int?
     /// What DNSBLs answered, if they were asked.
     package var listTests: ListTests?
     /// The windows that end with the report's last day.
@@ -30,6 +28,7 @@ package final class ReportBase {
     private var totalsKept: [Range<Int>: Totals] = [:]
     private var visitorsKept: [Range<Int>: Visitors] = [:]
     private var countriesKept: [Range<Int>: OriginCounts] = [:]
+    private var minutesKept: [UInt64]?
 
     /// - Parameters:
     ///   - hours: what the report is about; everything that was counted when `nil`.
@@ -53,6 +52,9 @@ package final class ReportBase {
         return least..<(most + 1)
     }
 
+    package var begin: Instant { tally.instant(localSeconds: Int64(hours.lowerBound) * 3600) }
+    package var end: Instant { tally.instant(localSeconds: Int64(hours.upperBound) * 3600) }
+
     package var hosts: [String] {
         Set(tally.hourKeys.keys.filter { hours.contains($0.number) }.map(\.host)).sorted()
     }
@@ -75,6 +77,14 @@ package final class ReportBase {
         return visitors
     }
     var visitors: Visitors { visitors(days) }
+
+    /// When each of them came (`Visitors.minutes`).
+    var minutes: [UInt64] {
+        if let minutesKept { return minutesKept }
+        let minutes = visitors.minutes(tally)
+        minutesKept = minutes
+        return minutes
+    }
 
     /// Whom to name for the origins that were stored.
     package var storedCredits: [String] {

@@ -4,12 +4,18 @@ import Events
 extension ReportBase {
     /// Their keys, for whoever wants some of them only.
     package static let keys = [
-        "classes", "change", "days", "funnel", "pace", "connect", "dnsbl", "dnsbl_test", "listings", "senders",
+        "classes", "change", "days", "curve", "waves", "funnel", "pace", "connect", "dnsbl", "dnsbl_test", "listings",
+        "senders",
         "networks",
         "countries",
-        "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "ban_effect", "texts",
+        "country_days", "systems", "rhythm", "retries", "repeaters", "slots", "shedding", "ban_effect", "texts",
         "drops", "drops_change",
     ]
+
+    /// Those that tell where sources belong.
+    package static let placeKeys: Set<String> = ["countries", "country_days", "systems"]
+    /// Those that have something of `watched`.
+    package static let watchedKeys: Set<String> = ["curve", "waves", "slots", "shedding", "ban_effect"]
 
     /// `nil` where there is nothing to say: no database of places, no span to compare with.
     package func section(_ key: String) -> Report.Section? {
@@ -17,6 +23,8 @@ extension ReportBase {
         case "classes": classes
         case "change": change
         case "days": byDay
+        case "curve": curve
+        case "waves": waves
         case "funnel": funnel
         case "pace": pace
         case "connect": connect
@@ -32,6 +40,7 @@ extension ReportBase {
         case "retries": retries
         case "repeaters": repeaters
         case "slots": slots
+        case "shedding": shedding
         case "ban_effect": banEffect
         case "texts": texts
         case "drops": dropped
@@ -41,8 +50,7 @@ extension ReportBase {
     }
 
     package func report(_ title: String, only keys: [String] = ReportBase.keys) -> Report {
-        let begin = tally.instant(localSeconds: Int64(hours.lowerBound) * 3600)
-        let end = tally.instant(localSeconds: Int64(hours.upperBound) * 3600)
+        let begin = begin
         return Report(
             title: title, begin: begin, end: end,
             offsetSeconds: Int(Int64(hours.lowerBound) * 3600 - begin.seconds), hosts: hosts,

@@ -115,7 +115,7 @@ extension Tally {
     ) -> Int {
         let rejectionClass = event.rejectionClass ?? .other
         text.read(bytes, header.message, code: event.code)
-        let known = dayCounts[day].texts.add(text.bytes)
+        let known = dayCounts[day].texts.add(text.buffer.span.extracting(0..<text.count))
         var name = event.zone
         if rejectionClass == .clientHost, name == nil {
             name = known.map { dayCounts[day].texts.entries[$0].reason } ?? ReplyText.reason(text.bytes)

@@ -26,14 +26,22 @@ struct TextTable: Equatable, Sendable {
 
     /// Counts a text; its place, or `nil` when there is none left.
     @inline(__always)
-    mutating func add(_ text: [UInt8], count: Int = 1) -> Int? {
+    mutating func add(_ text: Span<UInt8>, count: Int = 1) -> Int? {
         let place = Int(TextTable.hash(text) & 255)
         let known = Int(recent[place])
-        if known >= 0, entries[known].text == text {
+        if known >= 0, isText(known, text) {
             entries[known].count += count
             return known
         }
-        return find(text, count, place)
+        return find(text.withUnsafeBufferPointer(Array.init), count, place)
+    }
+
+    mutating func add(_ text: [UInt8], count: Int = 1) -> Int? { add(text.span, count: count) }
+
+    @inline(__always)
+    private func isText(_ place: Int, _ text: Span<UInt8>) -> Bool {
+        let known = entries[place].text
+        return known.count == text.count && text.hasBytes(text.count, of: known.span, from: 0, at: 0)
     }
 
     private mutating func find(_ text: [UInt8], _ count: Int, _ place: Int) -> Int? {
@@ -53,8 +61,7 @@ struct TextTable: Equatable, Sendable {
     }
 
     @inline(__always)
-    private static func hash(_ text: [UInt8]) -> UInt64 {
-        let span = text.span
+    private static func hash(_ span: Span<UInt8>) -> UInt64 {
         var hash = UInt64(span.count)
         var index = 0
         while index < span.count {

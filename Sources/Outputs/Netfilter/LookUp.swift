@@ -12,7 +12,11 @@ extension NFTables {
         var found: [Element] = []
         found.reserveCapacity(prefixes.count)
         for set in SetName.adopted where set.place == place {
-            let keys = prefixes.filter { (place == .banned ? SetName.banned($0) : .known($0)) == set }
+            // One that a wider network covers is not there, though its address would be answered with that one.
+            let keys = prefixes.filter {
+                (place == .banned ? SetName.banned($0) : .known($0)) == set
+                    && !(set.isInterval && networks.isInsideAnother($0))
+            }
             try look(up: keys, in: set, into: &found)
         }
         return found

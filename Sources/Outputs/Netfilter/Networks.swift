@@ -94,6 +94,9 @@ struct Networks {
     /// Whether `prefix` is wanted and need not stand in the kernel, since a wider network covers it.
     func isCovered(_ prefix: Prefix) -> Bool { covered.contains(prefix) }
 
+    /// Whether a wider network is wanted, so that `prefix` cannot stand in the kernel.
+    func isInsideAnother(_ prefix: Prefix) -> Bool { cover(of: prefix) != nil }
+
     private func cover(of prefix: Prefix) -> (prefix: Prefix, until: Instant)? {
         let table = prefix.isIPv4 ? tables.v4 : tables.v6
         guard let outer = table.outermost(containing: prefix), outer.prefix != prefix else { return nil }

@@ -53,13 +53,13 @@ package final class History {
     /// What is kept of a day after some weeks, `nil` when it is broken.
     package typealias Thin = @Sendable (Key, [UInt8]) -> [UInt8]?
 
-    private let database: Database
+    let database: Database
     private static let version = 1
     /// Days that are kept.
     package static let kept = 400
     /// Days that are kept whole.
     private static let keptWhole = 35
-    private static let mostParts = 20_000
+    package static let mostParts = 20_000
 
     /// Opens it for writing, and makes it where there is none.
     package init(_ directory: StateDirectory) throws(StoreError) {
@@ -142,7 +142,7 @@ package final class History {
         return true
     }
 
-    private func put(_ key: Key, _ bytes: [UInt8]) throws(StoreError) {
+    func put(_ key: Key, _ bytes: [UInt8]) throws(StoreError) {
         let statement = try database.statement(
             "INSERT OR REPLACE INTO counts (span, number, host, bytes) VALUES (?1, ?2, ?3, ?4)")
         bind(statement, key)
@@ -150,14 +150,14 @@ package final class History {
         try statement.run()
     }
 
-    private func bind(_ statement: Statement, _ key: Key) {
+    func bind(_ statement: Statement, _ key: Key) {
         statement.bind(1, Int(key.span))
         statement.bind(2, key.number)
         statement.bind(3, key.host)
     }
 
     /// A part that goes on where another one ends makes that one longer; one inside another says nothing new.
-    private func note(_ part: Part) throws(StoreError) {
+    func note(_ part: Part) throws(StoreError) {
         let around = try database.statement(
             "SELECT 1 FROM parts WHERE length = ?1 AND hash = ?2 AND start <= ?3 AND upto >= ?4")
         around.bind(1, part.length)

@@ -26,6 +26,10 @@ package enum StoreRecord: Sendable {
     package static let mostEvidenceLines = 4
     /// Waves that are kept: one a day for thirteen years.
     package static let mostWaves = 5000
+    /// Counters that are the latest measure of something, 0 where it is not known: the slots that the server has, and the
+    /// memory of a process that serves a connection.
+    package static let slotLimitCounter = "slot_limit"
+    package static let slotBytesCounter = "slot_bytes"
 }
 
 /// A ban with what it has done. It lasts while `ban.until` lies ahead; afterwards it is the source's history.

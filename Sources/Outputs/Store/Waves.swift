@@ -84,7 +84,7 @@ extension StoreReader {
 extension Database {
     /// The id of the first decision at or after `time`, or one past the last. Decisions stand in the order of their ids,
     /// which is that of their times, and have no index on them: the place is found by halving.
-    fileprivate func firstDecision(since time: Instant) throws(StoreError) -> Int {
+    func firstDecision(since time: Instant) throws(StoreError) -> Int {
         var low = try integer("SELECT coalesce(min(id), 1) FROM decisions")
         var high = try integer("SELECT coalesce(max(id), 0) + 1 FROM decisions")
         while low < high {

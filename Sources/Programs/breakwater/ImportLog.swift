@@ -121,7 +121,7 @@ struct LogImport {
         Tally.Key.Span(rawValue: key.span).flatMap { Tally.merged(Tally.Key($0, key.number, key.host), older, newer) }
     }
 
-    private static let thin: History.Thin = { key, bytes in
+    static let thin: History.Thin = { key, bytes in
         Tally.Key.Span(rawValue: key.span).flatMap { Tally.thinned(Tally.Key($0, key.number, key.host), bytes) }
     }
 

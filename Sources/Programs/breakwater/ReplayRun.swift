@@ -1,15 +1,21 @@
 import Addresses
+import ControlProtocol
 import Dialects
 import Events
 import Policy
+import Posix
 
-/// Lines through the parser, and its events through every policy of a plan, with the clock of the log.
+/// Lines through the parser, and its events through every policy of a plan, with the clock of the log. Each policy has a
+/// thread of its own, and comes to what it would alone: none knows of the others.
 struct ReplayRun {
     let plan: ReplayPlan
     /// `nil`: as each mail server has it.
     let hold: Duration?
     private var reader: LogReader
-    private(set) var trials: [Trial]
+    /// Once `finish` has been called.
+    private(set) var trials: [Trial] = []
+    private let threads: [TrialThread]
+    private var batch: TrialThread.Batch = []
     private var event = Event()
     /// Clocks of several hosts, and the ways of their lines, differ by seconds; a minute is an event's age in no rule.
     private var window = SortingWindow(span: .minutes(1), most: 50_000)
@@ -20,11 +26,13 @@ struct ReplayRun {
     private var first: Instant?
     private var last: Instant = .distantPast
 
-    init(_ plan: ReplayPlan, hold: Duration?) {
+    init(_ plan: ReplayPlan, hold: Duration?) throws {
         self.plan = plan
         self.hold = hold
         reader = LogReader(plan.reading.mta.kinds, plan.reading.mta.siteWords)
-        trials = plan.columns.map { Trial($0, hold: hold) }
+        do throws(SystemError) {
+            threads = try plan.columns.map { column throws(SystemError) in try TrialThread(Trial(column, hold: hold)) }
+        } catch { throw Failure(71, "\(error)") }
     }
 
     /// From the first event to the last.
@@ -45,6 +53,14 @@ struct ReplayRun {
     /// Judges what still waits for its turn.
     mutating func finish() {
         while let next = window.next(isEnd: true) { judge(next.event, at: next.time) }
+        handOver()
+        trials = threads.map { $0.finish() }
+    }
+
+    private mutating func handOver() {
+        for thread in threads { thread.judge(batch) }
+        batch = []
+        batch.reserveCapacity(TrialThread.batch)
     }
 
     private mutating func judge(_ event: Event, at now: Instant) {
@@ -55,7 +71,8 @@ struct ReplayRun {
         {
             rejecting.append(event.mta)
         }
-        for index in trials.indices { trials[index].judge(event, at: now) }
+        batch.append((event, now))
+        if batch.count == TrialThread.batch { handOver() }
     }
 }
 
@@ -69,6 +86,7 @@ struct Trial {
     /// As often as the daemon lets ended bans go.
     private static let beat = Duration.seconds(5)
     private var nextBeat = Instant.distantPast
+    private var orders: [Order] = []
 
     init(_ column: ReplayPlan.Column, hold: Duration?) {
         name = column.name
@@ -92,7 +110,8 @@ struct Trial {
         }
         policy.judge(event, at: now)
         guard policy.hasOrders else { return }
-        for order in policy.takeOrders() {
+        policy.takeOrders(into: &orders)
+        for order in orders {
             networks.follow(order, policy)
             switch order {
             // A host that returns to the set is banned already.

@@ -32,7 +32,7 @@ struct Replay: ParsableCommand {
         guard held ?? .zero <= .days(1) else {
             throw Failure(ExitStatus.usage, "--hold \(shown(hold ?? "")): at most 1d")
         }
-        var run = ReplayRun(plan, hold: held)
+        var run = try ReplayRun(plan, hold: held)
         var logs = try MergedLogs(names)
         var progress = Progress(isWanted: !common.quiet)
         let inputs = logs.inputs

@@ -41,9 +41,33 @@ enum ReportJSON {
                     "parts",
                     .object(stack.parts.map { part in (part.name, .array(part.values.map { JSON($0) })) })
                 ))
+        case .curve(let curve):
+            fields += [
+                ("limit", JSON(curve.limit)),
+                ("points", .array(curve.points.map { timed($0.time, [("value", JSON($0.value))]) })),
+                (
+                    "spans",
+                    .array(
+                        curve.spans.map {
+                            .object([
+                                ("begin", .string($0.begin.rfc3339)), ("end", .string($0.end.rfc3339)),
+                                ("label", .string($0.label)),
+                            ])
+                        })
+                ),
+                (
+                    "marks",
+                    .array(
+                        curve.marks.map { timed($0.time, [("kind", .string($0.kind)), ("count", JSON($0.count))]) })
+                ),
+            ]
         default: break
         }
         return .object(fields)
+    }
+
+    private static func timed(_ time: Instant, _ fields: [(String, JSON)]) -> JSON {
+        .object([("t", .string(time.rfc3339))] + fields)
     }
 
     private static func values(_ key: String, _ cell: Report.Cell) -> [(String, JSON)] {

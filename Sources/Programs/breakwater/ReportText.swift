@@ -56,7 +56,7 @@ struct ReportText {
         } else if section.key == "classes" {
             lines += ReportBase.logWatchLines(section)
         } else {
-            lines += table(section)
+            lines += table(section, offset)
         }
         switch section.picture {
         case .bars, nil: break
@@ -68,7 +68,7 @@ struct ReportText {
 
     // MARK: - Tables
 
-    private func table(_ section: Report.Section) -> [String] {
+    private func table(_ section: Report.Section, _ offset: Int) -> [String] {
         var shown = Array(section.rows.prefix(ReportText.mostRows))
         if shown.count < section.rows.count, let last = section.rows.last, last.first == .text("unlocated") {
             shown.append(last)
@@ -77,7 +77,7 @@ struct ReportText {
             section.rows.contains { $0.count > column && ReportText.isFigure($0[column]) }
         }
         var cells = [section.columns.map { $0.title.uppercased() }]
-        cells += shown.map { row in row.map(ReportText.text) }
+        cells += shown.map { row in row.map { ReportText.text($0, offset) } }
         var widths = section.columns.indices.map { column in
             cells.reduce(0) { max($0, $1.count > column ? $1[column].utf8.count : 0) }
         }
@@ -121,7 +121,7 @@ struct ReportText {
         }
     }
 
-    static func text(_ cell: Report.Cell) -> String {
+    private static func text(_ cell: Report.Cell, _ offset: Int) -> String {
         switch cell {
         case .none: "-"
         case .text(let text): text
@@ -133,7 +133,7 @@ struct ReportText {
         case .factor(let factor): Figures.factor(factor)
         case .number(let number): Figures.number(number)
         case .span(let span): span.span
-        case .time(let time): time.rfc3339
+        case .time(let time): clock(time, offset)
         case .country(let country): country?.description ?? "?"
         }
     }

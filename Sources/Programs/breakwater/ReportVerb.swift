@@ -42,10 +42,12 @@ struct ReportVerb: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        if let wave { return try WaveReport.run(wave, common) }
+        if let wave { return try WaveReport.run(wave, files, common) }
         let keys = try sectionKeys
         let span = try ReportSpan(day: day, week: week, since: since, until: until, now: LocalTime.now)
         let settings = try readSettings(common)
+        // Read into memory while the logs are.
+        let opening = ReportBase.placeKeys.isDisjoint(with: keys) ? nil : LocationsOpening(settings)
         var input = ReportInput(settings, span)
         var hours = span.hours
         var firstDay = Int.min
@@ -70,10 +72,17 @@ struct ReportVerb: ParsableCommand {
         }
         let base = ReportBase(input.tally, hours: hours, firstDay: firstDay)
         base.drops = input.drops
-        let locations = Locations(settings)
-        if !locations.databases.isEmpty {
-            base.origin = { locations.databases.origin(of: $0) }
-            base.ownerName = { locations.databases.owner(of: $0) }
+        let locations = opening?.take()
+        if let databases = locations?.databases, !databases.isEmpty {
+            base.origin = { databases.origin(of: $0) }
+            base.ownerName = { databases.owner(of: $0) }
+        }
+        // What is wrong with the store costs its sections alone.
+        if logs.isEmpty, keys.contains(where: ReportBase.watchedKeys.contains) {
+            switch StoreInput(settings).watched(from: base.begin, to: base.end) {
+            case .success(let watched): base.watched = watched
+            case .failure(let failure): input.failures.append(failure)
+            }
         }
         let asked = try asking.askLists ? asking.ask(base, settings) : nil
         base.listTests = asked?.tests
@@ -83,8 +92,8 @@ struct ReportVerb: ParsableCommand {
                 title: "No log", begin: LocalTime.now, end: LocalTime.now,
                 sections: report.sections.filter { $0.key == "dnsbl_test" })
         }
-        if report.sections.contains(where: { ["countries", "country_days", "systems"].contains($0.key) }) {
-            report.credits = Set(locations.credits + base.storedCredits).sorted()
+        if report.sections.contains(where: { ReportBase.placeKeys.contains($0.key) }) {
+            report.credits = Set((locations?.credits ?? []) + base.storedCredits).sorted()
         }
         let read: [(String, Int)] =
             isHistory ? [] : [("lines", input.lines), ("unread", input.unread), ("repeated", input.repeated)]

@@ -197,14 +197,6 @@ enum Sparkline {
     private static let blocks: [Character] = Array("▁▂▃▄▅▆▇█")
     private static let plain: [Character] = Array("_.:-=+*#")
 
-    /// At most so many values, each the highest of its stretch.
-    static func shrunk(_ values: [Int], to count: Int) -> [Int] {
-        guard values.count > count, count > 0 else { return values }
-        return (0..<count).map { place in
-            values[(place * values.count / count)..<((place + 1) * values.count / count)].max() ?? 0
-        }
-    }
-
     /// A character for each value; `top` is the highest.
     static func text(_ values: [Int], top: Int, isUnicode: Bool) -> String {
         let marks = isUnicode ? blocks : plain

@@ -19,12 +19,21 @@ struct Export: ParsableCommand {
             nft: a script for `nft -f` that adds the elements. dnsbl: a zone file for rbldnsd, of its type combined, good
             for a day. plain: a network a line. jsonl: one JSON object a line. tsv: what `import` reads back. prometheus: no bans, but the
             daemon's figures, for node_exporter's textfile collector.
+            With --history jsonl and tsv are what was counted for reports instead, a day of a host on each line.
             """)
     @Argument(help: "nft, dnsbl, plain, jsonl, tsv or prometheus")
     var form: Form
+    @Flag(help: "What was counted for reports, in place of the bans: tsv and jsonl.")
+    var history = false
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        if history {
+            guard form == .tsv || form == .jsonl else {
+                throw Failure(ExitStatus.usage, "export \(form.rawValue) --history: expected tsv or jsonl")
+            }
+            return try HistoryExport(isJSON: form == .jsonl, common: common).run()
+        }
         let lines = try lines(at: LocalTime.now)
         if common.json {
             common.say(
@@ -77,9 +86,12 @@ struct Import: ParsableCommand {
     var files: [String]
     @Flag(help: "Count old mail logs for reports, and ban nobody; what was counted before is left out.")
     var log = false
+    @Flag(help: "Put back what `export --history` wrote, and ban nobody; what is there already is left alone.")
+    var history = false
     @Option(name: .customLong("for"), help: ArgumentHelp("Span for lines that name none.", valueName: "duration"))
     var span: String?
-    @Flag(help: "Do not ask, however wide a network, and take a list that shrank.")
+    @Flag(
+        help: "Do not ask, however wide a network, and take a list that shrank; with --history, replace other counts.")
     var yes = false
     @OptionGroup var change: ChangeOptions
     @OptionGroup var common: CommonOptions
@@ -91,7 +103,12 @@ struct Import: ParsableCommand {
     private var file: String { files.first ?? "-" }
 
     func run() throws {
+        guard !log || !history else { throw Failure(ExitStatus.usage, "import: --log or --history, not both") }
         if log { return try countLogs() }
+        if history {
+            guard span == nil else { throw Failure(ExitStatus.usage, "import --history bans nobody: no --for") }
+            return try HistoryImport(files: files, replaces: yes, isDryRun: change.dryRun, common: common).run()
+        }
         guard files.count == 1 else {
             throw Failure(ExitStatus.usage, "import: one list at a time; --log takes any number of mail logs")
         }
@@ -179,7 +196,11 @@ struct Import: ParsableCommand {
     private func readList() throws -> (lines: [(number: Int, line: BanListLine)], bad: Int) {
         var lines: [(number: Int, line: BanListLine)] = []
         var bad = 0
-        for (index, text) in BanListLine.lines(try readText(file)).enumerated() {
+        let whole = try readText(file)
+        if HistoryImport.isHistory(whole) {
+            throw Failure(ExitStatus.usage, "\(shown(file)) is a history, no list of networks: import --history")
+        }
+        for (index, text) in BanListLine.lines(whole).enumerated() {
             do throws(BanListError) {
                 if let line = try BanListLine(text) { lines.append((index + 1, line)) }
             } catch {

@@ -60,7 +60,7 @@ final class Agent {
     /// Since when orders are only noted; `nil` while they are carried out.
     var observingSince: Instant?
     var firewall: any Firewall
-    private let sockets: SockDiag
+    let sockets: SockDiag
     let shedder: Shedder
     let peerSearch: PeerSearch
     /// From the first time that it is wanted.
@@ -75,6 +75,8 @@ final class Agent {
     var monitor: TableMonitor?
     var backend = "none (observing)"
     var slotLimit: Int?
+    /// What a process that serves a connection took, when last measured.
+    var slotMemory: (measure: SlotMemory, at: Instant)?
     /// Who listened when it was last looked, and what they are.
     var listenersSeen: [ListenerProcesses.Listener] = []
     var servers: [RunningServer] = []

@@ -29,11 +29,22 @@ extension Agent {
         return true
     }
 
-    /// The elements of bans that are about to be made anew: their counters begin at 0 again.
-    func countBeforeRenewal(_ prefixes: [Prefix], at now: Instant) {
+    /// The elements of bans that are about to be made anew, or to leave the set.
+    func countBefore(_ prefixes: [Prefix], at now: Instant) {
         guard !prefixes.isEmpty, firewall.hasCounters else { return }
-        // What cannot be looked up now is told by the change that follows.
+        // Why it cannot be looked up is told by the change that follows.
         for element in (try? firewall.elements(for: prefixes, in: .banned)) ?? [] { count(element, at: now) }
+    }
+
+    /// Banned networks that leave the set when `prefix` is put in around them.
+    func networks(inside prefix: Prefix) -> [Prefix] {
+        guard !prefix.isHost else { return [] }
+        return policy.ledger.bans(inside: prefix).map(\.prefix).filter { !$0.isHost && $0 != prefix }
+    }
+
+    func forgetCounters(unlessThere prefixes: [Prefix]) {
+        guard !prefixes.isEmpty, let there = try? firewall.elements(for: prefixes, in: .banned) else { return }
+        for prefix in Set(prefixes).subtracting(there.map(\.prefix)) { readings.forget(prefix) }
     }
 
     /// Counts what was taken out, and takes note of counters that begin anew.

@@ -67,14 +67,17 @@ extension Agent {
         tally.locate(credits: databases.credits.map(\.description)) { databases.origin(of: $0) }
     }
 
-    /// Answers once everything counted so far is on disk, or after a second.
+    /// Answers once everything that reports are made of is on disk, or after a second.
     func settle() -> ControlServer.Answer {
         startSweep()
         let end = MonotonicClock.nanoseconds() + 1_000_000_000
         return .later { [unowned self] finish in
             awaitSweep(until: end) { [unowned self] in
                 writeHistory()
-                awaitHistory(history.mark, until: end) { [unowned self] isWritten in
+                postWave()
+                measureSlots()
+                postMeasures()
+                awaitDisk((history.mark, store.hurry()), until: end) { [unowned self] isWritten in
                     finish(.record(Reply.done(isWritten ? ExitStatus.yes : ExitStatus.no, text: history.problem)))
                 }
             }
@@ -87,10 +90,10 @@ extension Agent {
         loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitSweep(until: end, done) }
     }
 
-    private func awaitHistory(_ mark: Int, until end: Int64, _ done: @escaping (Bool) -> Void) {
-        if history.isSettled(mark) { return done(history.problem == nil) }
+    private func awaitDisk(_ marks: (history: Int, store: Int), until end: Int64, _ done: @escaping (Bool) -> Void) {
+        if history.isSettled(marks.history), store.isSettled(marks.store) { return done(history.problem == nil) }
         if MonotonicClock.nanoseconds() >= end { return done(false) }
-        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitHistory(mark, until: end, done) }
+        loop.schedule(after: .milliseconds(2)) { [unowned self] in awaitDisk(marks, until: end, done) }
     }
 }
 

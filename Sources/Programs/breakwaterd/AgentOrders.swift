@@ -56,9 +56,11 @@ extension Agent {
         guard !changes.isEmpty else { return }
         var firstError: FirewallError?
         var notThere: Set<Prefix> = []
-        countBeforeRenewal(bans.keys.filter { costs[$0] != nil }, at: clock.now)
+        let inner = bans.keys.flatMap(networks(inside:))
+        countBefore(bans.keys.filter { costs[$0] != nil } + inner, at: clock.now)
         let results = firewall.apply(changes, at: clock.now)
         noteCounters(of: results, at: clock.now)
+        forgetCounters(unlessThere: inner)
         for result in results {
             if let error = result.error, firstError == nil { firstError = error }
             if result.outcome == .failed { tally.failed += 1 }

@@ -231,6 +231,8 @@ extension Agent {
         lookForServers(anew: true)
         startSweep()
         postCounters()
+        measureSlots()
+        postMeasures()
         postWave()
         refreshAllowlist()
         Heap.trim()
@@ -242,6 +244,25 @@ extension Agent {
             ("told", tally.told),
         ]
         for (name, value) in counters { store.post(.counter(name, Int64(value))) }
+    }
+
+    /// What a slot costs. Of a busy server more is known than of an idle one, whose last process has all that is shared to
+    /// itself: a measure of fewer slots counts once the one before is a day old.
+    func measureSlots() {
+        guard (tally.lastSample?.connections ?? 0) > 0 else { return }
+        let now = clock.now
+        do throws(SystemError) {
+            let found = try SlotMemory.measure(
+                listeners: servers.map(\.listener.pid), ports: settings.mta.ports, sockets: sockets)
+            guard let found else { return }
+            if let known = slotMemory, found.slots < known.measure.slots, now - known.at < .days(1) { return }
+            slotMemory = (found, now)
+        } catch { journal.warn("slots", "\(error)") }
+    }
+
+    func postMeasures() {
+        store.post(.counter(StoreRecord.slotLimitCounter, Int64(slotLimit ?? 0)))
+        if let slotMemory { store.post(.counter(StoreRecord.slotBytesCounter, Int64(slotMemory.measure.bytes))) }
     }
 
     private func isSameDay(_ left: Instant, _ right: Instant) -> Bool {

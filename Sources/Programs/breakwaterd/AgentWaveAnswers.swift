@@ -44,7 +44,8 @@ extension Agent {
     /// So much before and after a wave is shown with it.
     private static let margin = Duration.minutes(2)
 
-    /// The wave, its samples (`sample`), and what was done and heard meanwhile, counted in steps of five seconds (`mark`).
+    /// The wave, what was done and heard meanwhile, counted in steps of five seconds (`mark`), its samples (`sample`), and
+    /// who was banned or would have been (`banned`), again for each time.
     func wave(_ number: Int?) -> ControlServer.Answer {
         let stored = ask { try number.map { try store.reader.wave($0) } ?? store.reader.waves(atMost: 1).first } ?? nil
         guard let stored, let record = record(stored), let wave = Wave(record) else {
@@ -64,23 +65,53 @@ extension Agent {
         }
         var first: [Record]? = [record] + marks
         var from = wave.begin - Agent.margin
+        var next = BanPage.first
         return .rows(
             { [unowned self] in
                 if let rows = first {
                     first = nil
                     return rows
                 }
-                let samples = ask { try store.reader.samples(since: from, to: end, atMost: 1000) } ?? []
-                guard let last = samples.last else { return nil }
-                from = last.time
-                return samples.map { sample in
-                    Record(
-                        "sample",
-                        [
-                            ("time", String(sample.time.nanoseconds)), ("slots", String(sample.slots)),
-                            ("connections", String(sample.connections)),
-                        ])
-                }
+                if let rows = samples(after: &from, to: end) { return rows }
+                return bans(&next, from: wave.begin, to: end)
             }, last: { Reply.done() })
+    }
+
+    private func samples(after time: inout Instant, to end: Instant) -> [Record]? {
+        let samples = ask { try store.reader.samples(since: time, to: end, atMost: 1000) } ?? []
+        guard let last = samples.last else { return nil }
+        time = last.time
+        return samples.map { sample in
+            Record(
+                "sample",
+                [
+                    ("time", String(sample.time.nanoseconds)), ("slots", String(sample.slots)),
+                    ("connections", String(sample.connections)),
+                ])
+        }
+    }
+
+    /// Where the list of bans goes on.
+    private enum BanPage {
+        case first
+        case from(Int)
+        case done
+    }
+
+    private func bans(_ page: inout BanPage, from begin: Instant, to end: Instant) -> [Record]? {
+        var start: Int?
+        switch page {
+        case .first: break
+        case .from(let id): start = id
+        case .done: return nil
+        }
+        let found = ask { try store.reader.bans(from: begin, to: end, startingAt: start, atMost: 1000) }
+        page = found?.next.map { .from($0) } ?? .done
+        let rows = (found?.bans ?? []).compactMap { ban in
+            ban.prefix.map {
+                Record("banned", [("time", String(ban.time.nanoseconds)), ("net", $0.description)])
+            }
+        }
+        return rows.isEmpty ? bans(&page, from: begin, to: end) : rows
     }
 }

@@ -3,6 +3,7 @@
 #include "CLocation.h"
 
 #include <dlfcn.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -127,9 +128,10 @@ const char *bw_loc_licence(bw_loc *database) { return calls.database_get_license
 
 int64_t bw_loc_built(bw_loc *database) { return calls.database_created_at(database->database); }
 
-int bw_loc_look_up(bw_loc *database, const uint8_t address[16], bw_location *result) {
+int bw_loc_look_up(bw_loc *database, uint64_t high, uint64_t low, bw_location *result) {
     struct in6_addr wanted;
-    memcpy(&wanted, address, sizeof wanted);
+    uint64_t halves[2] = {htobe64(high), htobe64(low)};
+    memcpy(&wanted, halves, sizeof wanted);
     memset(result, 0, sizeof *result);
     struct loc_network *network = NULL;
     int status = calls.database_lookup(database->database, &wanted, &network);

@@ -1,8 +1,10 @@
 /* libmaxminddb, by name. What its structures look like is fixed for libmaxminddb.so.0 (maxminddb.h: none may grow
  * without another soname); declared here as far as they are looked into, so that the build needs no header of it. */
+#define _GNU_SOURCE
 #include "CLocation.h"
 
 #include <dlfcn.h>
+#include <endian.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -165,13 +167,13 @@ static int read_as(MMDB_entry_s *entry, bw_location *result) {
     return 1;
 }
 
-int bw_mmdb_look_up(const bw_mmdb *database, const uint8_t address[16], bw_location *result) {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+int bw_mmdb_look_up(const bw_mmdb *database, uint64_t high, uint64_t low, bw_location *result) {
     struct sockaddr_in v4 = {.sin_family = AF_INET};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    bool is_v4 = memcmp(address, mapped, sizeof mapped) == 0;
-    memcpy(&v4.sin_addr, address + 12, 4);
-    memcpy(&v6.sin6_addr, address, 16);
+    bool is_v4 = high == 0 && low >> 32 == 0xffff;
+    uint64_t halves[2] = {htobe64(high), htobe64(low)};
+    v4.sin_addr.s_addr = htobe32((uint32_t)low);
+    memcpy(&v6.sin6_addr, halves, sizeof halves);
     memset(result, 0, sizeof *result);
     int error = 0;
     MMDB_lookup_result_s found = calls.lookup_sockaddr(

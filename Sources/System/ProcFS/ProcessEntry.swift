@@ -87,6 +87,11 @@ package struct ProcessEntry: Hashable, Sendable {
         text("status", limit: 16384).flatMap { kilobyteField("VmRSS", in: $0.span) }
     }
 
+    /// Its memory, what it shares with others divided among them (`Pss`).
+    package var shareOfMemory: UInt64? {
+        text("smaps_rollup", limit: 4096).flatMap { kilobyteField("Pss", in: $0.span) }
+    }
+
     private func text(_ name: String, limit: Int) -> [UInt8]? {
         let path = "/proc/\(pid)/\(name)"
         // A process that is gone, or may not be read: the same answer for whoever asks.

@@ -24,6 +24,13 @@ struct JSON {
 
     subscript(key: String) -> JSON { JSON((value as? [String: Any])?[key]) }
 
+    /// As text with its keys in order, to compare.
+    var text: String {
+        let options: JSONSerialization.WritingOptions = [.sortedKeys, .fragmentsAllowed]
+        let data = try? JSONSerialization.data(withJSONObject: value ?? NSNull(), options: options)
+        return String(decoding: data ?? Data(), as: UTF8.self)
+    }
+
     var isNull: Bool { value == nil || value is NSNull }
     var string: String? { value as? String }
     var int: Int? { (value as? NSNumber)?.intValue ?? value as? Int }

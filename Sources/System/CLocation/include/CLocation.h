@@ -1,5 +1,6 @@
 /* Two readers of location databases, libmaxminddb and libloc, each loaded when it is first wanted: a host without them
- * runs the same programs. Addresses are 16 bytes in network order, IPv4 in its mapped form. */
+ * runs the same programs. Addresses are the two halves of
+ * their 128 bits, the upper first, IPv4 in its mapped form. */
 #ifndef BREAKWATER_CLOCATION_H
 #define BREAKWATER_CLOCATION_H
 
@@ -36,7 +37,7 @@ const char *bw_mmdb_type(const bw_mmdb *database);
 /* When it was built, in seconds since 1970. */
 uint64_t bw_mmdb_built(const bw_mmdb *database);
 /* 1 found, 0 not in it, or a negative status: the file is broken. */
-int bw_mmdb_look_up(const bw_mmdb *database, const uint8_t address[16], bw_location *result);
+int bw_mmdb_look_up(const bw_mmdb *database, uint64_t high, uint64_t low, bw_location *result);
 /* Calls `each` with every AS and owner in the file, as often as they stand there. 0, or a negative status. */
 int bw_mmdb_owners(
     const bw_mmdb *database, void *context, void (*each)(void *context, uint32_t asn, const char *owner, size_t size));
@@ -53,7 +54,7 @@ const char *bw_loc_vendor(bw_loc *database);
 const char *bw_loc_licence(bw_loc *database);
 int64_t bw_loc_built(bw_loc *database);
 /* 1 found, 0 not in it, or a negative errno. */
-int bw_loc_look_up(bw_loc *database, const uint8_t address[16], bw_location *result);
+int bw_loc_look_up(bw_loc *database, uint64_t high, uint64_t low, bw_location *result);
 /* The length of an AS's name, of which at most `size` bytes are copied; 0 when it has none. */
 size_t bw_loc_owner(bw_loc *database, uint32_t asn, char *name, size_t size);
 
