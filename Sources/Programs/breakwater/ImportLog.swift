@@ -58,6 +58,7 @@ struct LogImport {
         var failure: (any Error)?
         // The first piece is looked at twice: how the log begins says what is known of it.
         var held: [(line: [UInt8], isCut: Bool)] = []
+        let before = events
         func hear(_ bytes: Span<UInt8>, isCut: Bool) {
             let start = stretch.offset
             stretch.offset += Int64(bytes.count) + 1
@@ -98,7 +99,8 @@ struct LogImport {
             }
             // A line longer than the bound was handed over cut: from here on offsets are right again.
             stretch.offset = held.isEmpty ? log.lineEnd : stretch.offset
-            if !isDryRun, !isMore || stretch.offset - stretch.begin >= LogImport.bytesPerAddition {
+            // A file of which nothing was understood is not counted: it may be once the setting is right.
+            if !isDryRun, events > before, !isMore || stretch.offset - stretch.begin >= LogImport.bytesPerAddition {
                 try write(&stretch, Fingerprint(head))
             }
         }
@@ -108,7 +110,15 @@ struct LogImport {
         if let error = failure as? UnpackError {
             throw Failure(ExitStatus.noInput, "\(shown(name)): \(error); what could be read of it counts")
         }
+        guard events > before else {
+            throw Failure(
+                ExitStatus.no,
+                "\(shown(name)): not one line of a mail server's, so it does not count as read; is [mta] kind right? "
+                    + "breakwater parse shows what is read")
+        }
     }
+
+    private var events: Int { counted + known + tooOld }
 
     /// What was counted since the last addition, and from where to where.
     private struct Stretch {

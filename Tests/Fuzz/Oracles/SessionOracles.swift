@@ -158,7 +158,8 @@ struct QmailOracle: Oracle {
                 if let peer = slowAddress(words[3]) { children[words[1]] = peer }
                 return .peer(children[words[1]])
             }
-            if words.count >= 3, words[0].isText("end"), words[2].isText("status") {
+            let hasStatus = words.count > 3 || message.last == 0x20
+            if words.count >= 3, words[0].isText("end"), words[2].isText("status"), hasStatus {
                 defer { children[words[1]] = nil }
                 return .peer(children[words[1]])
             }
