@@ -274,6 +274,14 @@ import Testing
         connect(1)
         #expect(reject(1) == 1)
     }
+
+    @Test(arguments: ["[2001:db8::9] >host=x", "198.51.100.x host=x", "local host=x"])
+    mutating func `a first line that cannot be read ends the session that had its id`(rest: String) {
+        connect(1)
+        #expect(dialect.words(header + "99749b960b4b2b01 smtp connected address=\(rest)") == "-")
+        #expect(reject(1) == nil)
+        #expect(dialect.remembered == 0)
+    }
 }
 
 extension String {

@@ -75,6 +75,8 @@ extension OpenSMTPD {
     private mutating func connection(
         _ session: UInt64, _ bytes: Span<UInt8>, _ reader: inout Reader, _ now: Instant, _ event: inout Event
     ) -> Bool {
+        // Whoever had this id before is gone, even if it cannot be read who has it now.
+        if let same = sessions.value(session, at: now) { end(session, same, now) }
         if reader.skip("local ", in: bytes) { return false }
         let isBracketed = reader.skip("[", in: bytes)
         guard let peer = reader.address(upTo: isBracketed ? UInt8(ascii: "]") : 0x20, in: bytes),
@@ -83,7 +85,6 @@ extension OpenSMTPD {
             unread += 1
             return false
         }
-        if let same = sessions.value(session, at: now) { end(session, same, now) }
         sessions.set(session, Session(peer: peer), at: now)
         var presence = presences.value(peer, at: now) ?? Presence()
         presence.open += 1

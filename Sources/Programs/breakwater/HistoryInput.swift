@@ -21,10 +21,13 @@ struct HistoryInput {
     init?(_ settings: Settings, _ common: CommonOptions) throws {
         // What it counted in the last minutes is not on disk yet; without a daemon nothing is missing.
         if let client = try? common.connect() { _ = try? client.ask(.settle) }
+        let directory = StateDirectory(settings.stateDirectory)
+        try StateOwner.become(of: directory)
         do throws(StoreError) {
-            guard let opened = try History(reading: StateDirectory(settings.stateDirectory)),
-                let known = try opened.days()
-            else { return nil }
+            guard let opened = try History(reading: directory), let known = try opened.days() else {
+                StateOwner.resign()
+                return nil
+            }
             history = opened
             days = known
         } catch {
@@ -58,16 +61,29 @@ struct HistoryInput {
         return (hours, begin)
     }
 
+    /// What a report of these hours should begin with: that nothing was counted in them, or none of the last day.
+    func warning(of hours: Range<Int>, _ tally: Tally) -> String? {
+        let held = "\(LocalDay.date(days.lowerBound)) to \(LocalDay.date(days.upperBound))"
+        if !tally.keys.contains(where: { $0.span == .hour && hours.contains($0.number) }) {
+            return "nothing was counted in that span; the history holds \(held)"
+        }
+        let today = (Int(LocalTime.now.seconds) + LocalTime.offsetSeconds(at: LocalTime.now)).quotient(86400, up: false)
+        guard days.upperBound < today - 1, hours.upperBound > days.upperBound * 24 else { return nil }
+        return
+            "nothing was counted since \(LocalDay.date(days.upperBound)): does the daemon run, and read the right log?"
+    }
+
     /// `--since` and `--until` in local hours, or the usual days that end with the last one counted.
     private func asked(_ span: ReportSpan) -> Range<Int> {
         let end = (days.upperBound + 1) * 24
         guard span.title != nil else { return (end - HistoryInput.usualDays * 24)..<end }
+        let now = hour(LocalTime.now, up: true)
         func hour(_ instant: Instant, up: Bool) -> Int {
             let local = Int(instant.seconds) + LocalTime.offsetSeconds(at: instant)
             return local.quotient(3600, up: up)
         }
-        let first = span.since == .distantPast ? days.lowerBound * 24 : hour(span.since, up: false)
-        let last = span.until == .distantFuture ? end : hour(span.until, up: true)
+        let last = span.until == .distantFuture ? max(end, now) : hour(span.until, up: true)
+        let first = span.since == .distantPast ? min(days.lowerBound * 24, last - 24) : hour(span.since, up: false)
         return first..<max(first + 1, last)
     }
 }

@@ -17,7 +17,9 @@ struct ReportFiles: ParsableArguments {
     var isEmpty: Bool { html == nil && svg == nil }
 
     /// Writes what is asked for; the names of the files, in the order in which they were written.
-    func write(_ report: Report) throws -> [String] {
+    func write(_ report: Report) throws -> [String] { try StateOwner.asCaller { try writeAll(report) } }
+
+    private func writeAll(_ report: Report) throws -> [String] {
         var written: [String] = []
         if html == "-" {
             Terminal.write(Page.text(of: report, writer: "breakwater \(Breakwater.version)"), to: STDOUT_FILENO)
@@ -51,6 +53,7 @@ struct ReportFiles: ParsableArguments {
     /// Written beside it under a name of its own, then renamed: who reads it meanwhile has the old one.
     private static func replace(_ path: String, with text: String) throws {
         if isDirectory(path) { throw failure("write", path, EISDIR) }
+        if isNoPlainFile(path) { return try write(text, into: path) }
         let beside = "\(path).\(getpid())"
         let descriptor = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw failure("write", path, errno) }
@@ -61,6 +64,20 @@ struct ReportFiles: ParsableArguments {
             unlink(beside)
             throw failure("write", path, problem)
         }
+    }
+
+    /// A device, a fifo or a link to one: another file in its place would be the end of it.
+    private static func isNoPlainFile(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+    }
+
+    private static func write(_ text: String, into path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("write", path, errno) }
+        var problem = written(text, to: descriptor)
+        if close(descriptor) != 0, problem == 0 { problem = errno }
+        if problem != 0 { throw failure("write", path, problem) }
     }
 
     /// 0, or what went wrong.

@@ -54,9 +54,11 @@ struct ReportVerb: ParsableCommand {
         var everything = "All that the logs hold"
         var isHistory = false
         if logs.isEmpty, let history = try HistoryInput(settings, common) {
-            (hours, firstDay) = try history.read(span, into: &input)
+            let read = try history.read(span, into: &input)
+            (hours, firstDay) = read
             isHistory = true
-            everything = "The last \(HistoryInput.usualDays) days"
+            if let text = history.warning(of: read.hours, input.tally) { Terminal.warn(text) }
+            everything = "The last \(HistoryInput.usualDays) days that were counted"
         } else {
             do { try input.read(logs.isEmpty ? LogInput.configured(settings) : logs) } catch let failure as Failure {
                 // Lists can be asked on a host that has no log yet.

@@ -61,10 +61,8 @@ func readSettings(_ common: CommonOptions) throws -> Settings {
     return reading.settings
 }
 
-/// The socket that the configuration names; the default when it cannot be read (as by the group that may only ask).
+/// The socket that the configuration names; the default when it cannot be read (as by the group that may only ask). A
+/// mistake elsewhere in it hides no daemon that runs.
 func configuredSocketPath(_ path: String) -> String {
-    guard let reading = try? SettingsFiles.read(path), reading.complaints.isEmpty else {
-        return Settings().controlSocket
-    }
-    return reading.settings.controlSocket
+    (try? SettingsFiles.read(path))?.settings.controlSocket ?? Settings().controlSocket
 }

@@ -470,8 +470,10 @@ extension Agent {
         carryOutOrders()
         let block = policy.sourceBlock(peer)
         let banned =
-            policy.ledger.ban(covering: peer).map { ", banned \($0.prefix.shortDescription) for \($0.timeout.span)" }
-            ?? ""
+            policy.ledger.ban(covering: peer).map { ban in
+                let text = "\(ban.prefix.shortDescription) for \(ban.timeout.span)"
+                return mode.isEnforcing ? ", banned \(text)" : ", would have banned \(text): breakwater only observes now"
+            } ?? ""
         return .record(Reply.done(text: "counted \(block.shortDescription)\(banned)"))
     }
 }
