@@ -67,6 +67,8 @@ extension Postfix {
     private mutating func client(
         _ id: QueueID?, _ line: LogLine, _ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event
     ) -> Reading {
+        // Whatever follows, no word of a filter is about whom this smtpd served before.
+        if let pid = line.pid { proxied.remove(pid) }
         guard let origin = reader.origin(in: bytes) else { return Postfix.withoutPeer(reader, bytes) }
         guard reader.isAtEnd || reader.skip(", ", in: bytes) else { return .unread }
         event.kind = .acceptance
@@ -78,8 +80,6 @@ extension Postfix {
             peer: origin.peer, port: origin.port, pid: line.pid, isAuthenticated: event.isAuthenticated)
         if let id {
             messages.set(id, client, at: line.heard)
-            // This smtpd has no filter before the queue: no word of one is about whom it served before.
-            if let pid = line.pid { proxied.remove(pid) }
         } else if let pid = line.pid {
             proxied.set(pid, client, at: line.heard)
         }
