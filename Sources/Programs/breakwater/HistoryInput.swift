@@ -66,7 +66,8 @@ struct HistoryInput {
         }
         let today = (Int(LocalTime.now.seconds) + LocalTime.offsetSeconds(at: LocalTime.now)).quotient(86400, up: false)
         guard days.upperBound < today - 1, hours.upperBound > days.upperBound * 24 else { return nil }
-        return "nothing was counted since \(LocalDay.date(days.upperBound)): does the daemon run, and read the right log?"
+        return
+            "nothing was counted since \(LocalDay.date(days.upperBound)): does the daemon run, and read the right log?"
     }
 
     /// `--since` and `--until` in local hours, or the usual days that end with the last one counted.
@@ -103,7 +104,7 @@ extension ReportInput {
     /// Adds a day of what the kernel dropped.
     fileprivate mutating func takeDrops(_ key: History.Key, _ bytes: [UInt8]) {
         do throws(RollupError) {
-            drops[key.number, default: DropCounts()].merge(try DropCounts(bytes))
+            drops[key.number, default: DropCounts()].merge(try DropCounts(bytes, day: key.number))
         } catch {
             failures.append(Failure(74, "what the kernel dropped on \(LocalDay.date(key.number)) \(error)"))
         }
