@@ -330,6 +330,10 @@ import Testing
         #expect(event(8, accepted) == "-")
         #expect(event(7, accepted) == "acceptance 198.51.100.9 pid=7")
         #expect(event(7, accepted) == "-")
+        // A message with a queue id: this one has no filter before the queue.
+        _ = event(7, "NOQUEUE: client=x.example[198.51.100.9]")
+        _ = event(7, "4F1A2B3C4E: client=y.example[198.51.100.10]")
+        #expect(event(7, accepted) == "-")
     }
 }
 

@@ -113,6 +113,23 @@ extension LabTests {
                 }
                 #expect(try classes(daemon) == classes(daemon, "--log", daemon.log))
 
+                let exported = try daemon.cli("export", "tsv", "--history")
+                let file = daemon.directory + "/history.tsv"
+                try Data(exported.output.utf8).write(to: URL(fileURLWithPath: file))
+                try #require(chmod(file, 0o600) == 0)
+                try FileManager.default.removeItem(atPath: daemon.state + "/history.db")
+                let dry = try daemon.cli("import", "--history", "--dry-run", file)
+                #expect(dry.output.hasPrefix("would import 1 day"), "\(dry)")
+                #expect(!FileManager.default.fileExists(atPath: daemon.state + "/history.db"))
+                let put = try daemon.cli("import", "--history", file)
+                #expect(put.output.hasPrefix("imported 1 day"), "\(put)")
+                #expect(try classes(daemon) == classes(daemon, "--log", daemon.log))
+                // Files that he is told to write are root's own.
+                let page = daemon.directory + "/page.html"
+                #expect(try daemon.cli("report", "--html", page).code == 0)
+                var written = stat()
+                #expect(lstat(page, &written) == 0 && written.st_uid == 0 && written.st_gid == 0)
+
                 // What the daemon's user may not write, root does not write for him.
                 let treasure = daemon.directory + "/treasure"
                 try Data("kept".utf8).write(to: URL(fileURLWithPath: treasure))
@@ -123,6 +140,11 @@ extension LabTests {
                 let done = try daemon.cli("import", "--log", daemon.log)
                 #expect(done.code != 0, "\(done)")
                 #expect(try Data(contentsOf: URL(fileURLWithPath: treasure)) == Data("kept".utf8))
+                #expect(try daemon.cli("report").code != 0)
+                // Nor does he have root wait for him.
+                try FileManager.default.removeItem(atPath: history)
+                try #require(mkfifo(history, 0o600) == 0)
+                #expect(try daemon.cli("report").code != 0)
             }
         }
     }

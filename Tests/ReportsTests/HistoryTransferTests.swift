@@ -65,6 +65,55 @@ import Testing
         try #require(done.code == 0, "\(done)")
     }
 
+    @Test func `a log of which nothing is understood does not count as read`() throws {
+        let log = try log()
+        try Data("state_directory = \"\(folder.url.path)/a\"\n[mta]\nkind = \"courier\"\n".utf8)
+            .write(to: folder.url.appending(path: "wrong.toml"))
+        let wrong = try ProgramTests.run(
+            program, ["import", "--log", log, "--config", folder.url.appending(path: "wrong.toml").path])
+        #expect(wrong.code == 1)
+        #expect(String(decoding: wrong.errors, as: UTF8.self).contains("is [mta] kind right?"), "\(wrong)")
+        let right = try run("a", "import", "--log", log)
+        #expect(right.code == 0 && right.output.hasSuffix(", 0 were counted before\n"), "\(right)")
+        #expect(!right.output.hasPrefix("counted 0 "), "\(right)")
+    }
+
+    @Test func `a span is the one that was asked for, and a day without counts says so`() throws {
+        try imported(try log())
+        // The log's last day is today: both spans end with what is now.
+        let recent = try run("a", "report", "--since", "1h").output
+        let hour = DateFormatter()
+        hour.dateFormat = "yyyy-MM-dd"
+        #expect(
+            recent.contains(" to \(hour.string(from: Date(timeIntervalSinceNow: 86400))) 00:00"),
+            "\(recent.prefix(200))")
+        #expect(try run("a", "report", "--until", "2020-01-02").code == 1)
+        let empty = try run("a", "report", "--day", "2020-01-01")
+        #expect(empty.errors.contains("nothing was counted in that span; the history holds "), "\(empty)")
+        #expect(try run("a", "report", "--week", "today").errors.isEmpty)
+    }
+
+    @Test func `a page into a fifo or a link to one leaves it there`() throws {
+        try imported(try log())
+        let fifo = folder.url.appending(path: "fifo").path
+        let link = folder.url.appending(path: "link").path
+        try #require(mkfifo(fifo, 0o600) == 0 && symlink(fifo, link) == 0)
+        // Open for both, so that neither side waits; it holds as much as fits.
+        let reader = open(fifo, O_RDWR | O_NONBLOCK)
+        defer { close(reader) }
+        // F_SETPIPE_SZ, fcntl(2).
+        #expect(fcntl(reader, 1031, 1 << 20) >= 1 << 19)
+        for path in [fifo, link] {
+            let done = try run("a", "report", "--html", path)
+            #expect(done.code == 0, "\(done)")
+            var bytes = [UInt8](repeating: 0, count: 1 << 20)
+            let count = read(reader, &bytes, bytes.count)
+            #expect(count > 10_000 && String(decoding: bytes.prefix(15), as: UTF8.self) == "<!DOCTYPE html>")
+            var status = stat()
+            #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG)
+        }
+    }
+
     @Test(arguments: ["tsv", "jsonl"])
     func `what comes out goes into an empty history, and every report is the same byte for byte`(form: String) throws {
         let log = try log()

@@ -78,6 +78,8 @@ extension Postfix {
             peer: origin.peer, port: origin.port, pid: line.pid, isAuthenticated: event.isAuthenticated)
         if let id {
             messages.set(id, client, at: line.heard)
+            // This smtpd has no filter before the queue: no word of one is about whom it served before.
+            if let pid = line.pid { proxied.remove(pid) }
         } else if let pid = line.pid {
             proxied.set(pid, client, at: line.heard)
         }

@@ -17,6 +17,11 @@ final class Database {
     /// - Parameter busyTimeoutMilliseconds: how long to wait for a lock that somebody else holds.
     init(_ path: String, _ access: Access, busyTimeoutMilliseconds: Int32) throws(StoreError) {
         var opened: OpaquePointer?
+        var status = stat()
+        // A link would be followed, and the open of a fifo waits for ever.
+        if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            throw .system(SystemError("open", path, code: ELOOP))
+        }
         let flags =
             SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
             | (access == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE)

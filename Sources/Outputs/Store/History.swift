@@ -212,7 +212,9 @@ package final class History {
 
     /// The first and the last day that anything was counted on.
     package func days() throws(StoreError) -> ClosedRange<Int>? {
-        let statement = try database.statement("SELECT min(number), max(number) FROM counts WHERE span IN (1, 2)")
+        // A column of SQLite takes anything, and who may write the file is not who reads it.
+        let statement = try database.statement(
+            "SELECT min(number), max(number) FROM counts WHERE span IN (1, 2) AND number BETWEEN -1000000 AND 1000000")
         defer { statement.reset() }
         guard try statement.step(), !statement.isNull(0) else { return nil }
         return statement.integer(0)...statement.integer(1)

@@ -18,11 +18,8 @@ struct HistoryExport {
         let settings = try readSettings(common)
         // What the daemon counted in the last minutes is not on disk yet; without a daemon nothing is missing.
         if let client = try? common.connect() { _ = try? client.ask(.settle) }
-        let found: History?
-        do throws(StoreError) {
-            found = try History(reading: StateDirectory(settings.stateDirectory))
-            try found?.freeze()
-        } catch {
+        let found = try StateOwner.openHistory(StateDirectory(settings.stateDirectory), forWriting: false)
+        do throws(StoreError) { try found?.freeze() } catch {
             throw Failure(error.isPermission ? ExitStatus.noPermission : 74, "the history cannot be read: \(error)")
         }
         guard let history = found else {

@@ -36,10 +36,7 @@ struct HistoryImport {
         let directory = StateDirectory(try readSettings(common).stateDirectory)
         var counts = Counts()
         var failure: Failure?
-        let history: History?
-        do throws(StoreError) { history = isDryRun ? try History(reading: directory) : try History(directory) } catch {
-            throw Failure(error.isPermission ? ExitStatus.noPermission : 74, "the history cannot be written: \(error)")
-        }
+        let history = try StateOwner.openHistory(directory, forWriting: !isDryRun)
         for file in files {
             do { try read(file, history, &counts) } catch let error as Failure { failure = failure ?? error }
         }
@@ -187,7 +184,7 @@ struct LongLines {
             let descriptor =
                 name == "-"
                 ? try Descriptor("dup", "standard input", dup(STDIN_FILENO))
-                : try Descriptor.open(name, O_RDONLY | O_NOCTTY)
+                : try StateOwner.openLog(name)
             input = PackedInput(descriptor, named: name)
         } catch { throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))") }
     }

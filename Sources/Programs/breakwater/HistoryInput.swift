@@ -21,10 +21,13 @@ struct HistoryInput {
     init?(_ settings: Settings, _ common: CommonOptions) throws {
         // What it counted in the last minutes is not on disk yet; without a daemon nothing is missing.
         if let client = try? common.connect() { _ = try? client.ask(.settle) }
+        let directory = StateDirectory(settings.stateDirectory)
+        try StateOwner.become(of: directory)
         do throws(StoreError) {
-            guard let opened = try History(reading: StateDirectory(settings.stateDirectory)),
-                let known = try opened.days()
-            else { return nil }
+            guard let opened = try History(reading: directory), let known = try opened.days() else {
+                StateOwner.resign()
+                return nil
+            }
             history = opened
             days = known
         } catch {

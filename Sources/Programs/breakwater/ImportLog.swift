@@ -12,7 +12,8 @@ import Store
 /// Counts old logs into the history. What has been counted of a file, by us or by the daemon, is left out, whatever the
 /// file is called now and however it is packed; so an import that was ended goes on, and a second one changes nothing.
 struct LogImport {
-    private let history: History
+    /// `nil` when there is none and none is to be made.
+    private let history: History?
     private let locations: LocationDatabases
     private let offsetSeconds: @Sendable (Instant) -> Int
     private(set) var counted = 0
@@ -24,7 +25,7 @@ struct LogImport {
     private static let bytesPerAddition: Int64 = 64 << 20
 
     init(
-        _ history: History, _ locations: LocationDatabases,
+        _ history: History?, _ locations: LocationDatabases,
         offsetSeconds: @escaping @Sendable (Instant) -> Int = { LocalTime.offsetSeconds(at: $0) }
     ) {
         self.history = history
@@ -138,12 +139,12 @@ struct LogImport {
     /// Days of old logs are made as small as days become with time.
     func finish() throws {
         do throws(StoreError) {
-            try history.expire(today: Int(LocalTime.now.seconds / 86400), thinning: LogImport.thin)
+            try history?.expire(today: Int(LocalTime.now.seconds / 86400), thinning: LogImport.thin)
         } catch { throw Failure(74, "\(error)") }
     }
 
     private func known(of head: [UInt8]) throws -> [Range<Int64>] {
-        do throws(StoreError) { return try history.counted(ofLogBeginning: head) } catch {
+        do throws(StoreError) { return try history?.counted(ofLogBeginning: head) ?? [] } catch {
             throw Failure(74, "\(error)")
         }
     }
@@ -159,7 +160,7 @@ struct LogImport {
         let part = History.Part(
             length: fingerprint.length, hash: fingerprint.hash, bytes: stretch.begin..<stretch.offset)
         do throws(StoreError) {
-            try history.add(History.Addition(counts: counts, parts: [part]), merging: LogImport.merge)
+            try history?.add(History.Addition(counts: counts, parts: [part]), merging: LogImport.merge)
         } catch { throw Failure(74, "\(error)") }
         stretch = Stretch(tally: Tally(offsetSeconds: offsetSeconds), begin: stretch.offset, offset: stretch.offset)
     }

@@ -17,7 +17,9 @@ struct ReportFiles: ParsableArguments {
     var isEmpty: Bool { html == nil && svg == nil }
 
     /// Writes what is asked for; the names of the files, in the order in which they were written.
-    func write(_ report: Report) throws -> [String] {
+    func write(_ report: Report) throws -> [String] { try StateOwner.asCaller { try writeAll(report) } }
+
+    private func writeAll(_ report: Report) throws -> [String] {
         var written: [String] = []
         if html == "-" {
             Terminal.write(Page.text(of: report, writer: "breakwater \(Breakwater.version)"), to: STDOUT_FILENO)

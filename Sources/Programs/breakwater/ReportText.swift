@@ -38,7 +38,9 @@ struct ReportText {
             ]
             .filter { !$0.isEmpty }.joined(separator: " | ") + "\n"
         for section in report.sections { text += "\n" + self.text(of: section, report.offsetSeconds) }
-        if !report.credits.isEmpty { text += "\n" + report.credits.map { $0 + "\n" }.joined() }
+        if !report.credits.isEmpty {
+            text += "\n" + report.credits.map { Report.shown($0, limit: 200) + "\n" }.joined()
+        }
         return text
     }
 

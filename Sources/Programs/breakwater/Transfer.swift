@@ -160,7 +160,7 @@ struct Import: ParsableCommand {
         guard span == nil, !yes else { throw Failure(ExitStatus.usage, "import --log bans nobody: no --for, no --yes") }
         let settings = try readSettings(common)
         let locations = Locations(settings).databases
-        let history = try StateOwner.openHistory(StateDirectory(settings.stateDirectory))
+        let history = try StateOwner.openHistory(StateDirectory(settings.stateDirectory), forWriting: !change.dryRun)
         var counting = LogImport(history, locations)
         var failure: Failure?
         for name in files {

@@ -61,7 +61,9 @@ struct WaveReport {
     }
 
     private static func reader(_ common: CommonOptions) throws -> StoreReader {
-        StoreReader(StateDirectory(try readSettings(common).stateDirectory))
+        let directory = StateDirectory(try readSettings(common).stateDirectory)
+        try StateOwner.become(of: directory)
+        return StoreReader(directory)
     }
 
     /// Without a number the latest; `nil` when there is none.
