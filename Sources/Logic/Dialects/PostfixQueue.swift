@@ -69,8 +69,11 @@ extension Postfix {
     ) -> Reading {
         // Whatever follows, no word of a filter is about whom this smtpd served before.
         if let pid = line.pid { proxied.remove(pid) }
-        guard let origin = reader.origin(in: bytes) else { return Postfix.withoutPeer(reader, bytes) }
-        guard reader.isAtEnd || reader.skip(", ", in: bytes) else { return .unread }
+        guard let origin = reader.origin(in: bytes), reader.isAtEnd || reader.skip(", ", in: bytes) else {
+            // Nor is the message the one that had this id.
+            if let id { messages.remove(id) }
+            return Postfix.withoutPeer(reader, bytes)
+        }
         event.kind = .acceptance
         event.note(origin)
         // Not `sasl_sender=`: any client can say `MAIL FROM:<...> AUTH=...`.
