@@ -69,6 +69,20 @@ struct BanListLineTests {
         }
     }
 
+    /// To count what is left behind each escape took minutes of a line like this.
+    @Test(.timeLimit(.minutes(1)))
+    func `a line of a megabyte of escapes is read in one pass`() throws {
+        let count = 1 << 18
+        let line = #"{"a":""# + String(repeating: #"\u0041"#, count: count) + #""}"#
+        let begin = ContinuousClock.now
+        let value = try #require(FlatJSON.fields(line[...])?["a"] ?? nil)
+        #expect(ContinuousClock.now - begin < .seconds(20))
+        #expect(value == String(repeating: "A", count: count))
+        for bad in [#"{"a":"\u004"}"#, #"{"a":"\u00"#, #"{"a":"\u"#, #"{"a":"\ud83d\u12"}"#] {
+            #expect(FlatJSON.fields(bad[...]) == nil, "\(bad)")
+        }
+    }
+
     @Test func `a zone file has both families, a test entry each, and its end`() throws {
         let prefixes = try ["2001:db8::/48", "192.0.2.17", "198.51.100.0/24"].map { try Prefix(parsing: $0) }
         let now = CivilTime(year: 2026, month: 11, day: 3, hour: 4, minute: 5, second: 6).instant()

@@ -289,6 +289,15 @@ import Testing
         #expect(dialect.event(active) == nil)
     }
 
+    @Test func `a client that cannot be read is not the one whose message had its id`() {
+        var dialect = Postfix()
+        let head = "Nov 20 22:54:18 mx "
+        let active = head + "postfix/qmgr[8]: 4F1A2B3C4E: from=<a@b>, size=4, nrcpt=1 (queue active)"
+        _ = dialect.event(head + "postfix/smtpd[7]: 4F1A2B3C4E: client=x.example[198.51.100.9]")
+        #expect(dialect.event(head + "postfix/smtpd[7]: 4F1A2B3C4E: client=x.example[198.51.100.10]/-") == nil)
+        #expect(dialect.event(active) == nil)
+    }
+
     /// Texts that came before are compared and not read; what differs is read.
     @Test func `a list's text is another one when anything but the address differs`() {
         var dialect = Postfix()
@@ -330,10 +339,14 @@ import Testing
         #expect(event(8, accepted) == "-")
         #expect(event(7, accepted) == "acceptance 198.51.100.9 pid=7")
         #expect(event(7, accepted) == "-")
-        // A message with a queue id: this one has no filter before the queue.
-        _ = event(7, "NOQUEUE: client=x.example[198.51.100.9]")
-        _ = event(7, "4F1A2B3C4E: client=y.example[198.51.100.10]")
-        #expect(event(7, accepted) == "-")
+        // A message with a queue id has no filter before the queue; of the others nobody knows whom they name.
+        for next in [
+            "4F1A2B3C4E: client=y.example[198.51.100.10]", "NOQUEUE: client=y[198.51.100.1]0]", "NOQUEUE: client=y",
+        ] {
+            _ = event(7, "NOQUEUE: client=x.example[198.51.100.9]")
+            _ = event(7, next)
+            #expect(event(7, accepted) == "-")
+        }
     }
 }
 

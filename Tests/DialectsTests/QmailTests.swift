@@ -145,6 +145,13 @@ extension Qmail {
         "DENIED_RBL_MATCH from: a@b.example to: bob@mail.example origin_ip: 198.51.100.9 origin_rdns: spammer.test "
         + "auth: (unknown) encryption: (none) reason: 127.0.0.2"
 
+    @Test func `a first line that cannot be read ends what was known of its pid`() {
+        #expect(
+            Qmail.events(
+                of: "tcpserver: pid 4121 from 198.51.100.9", "tcpserver: pid 4121 from 2001:db8:66:: status 1",
+                "tcpserver: end 4121 status 0") == ["connect 198.51.100.9 pid=4121", "-", "-"])
+    }
+
     @Test func `spamdyke's words`() {
         #expect(
             Qmail.events(["Nov 20 22:44:56 mx spamdyke[4121]: " + Self.denied]) == [

@@ -20,6 +20,7 @@ extension LabTests {
                 try eventually("all are banned") { try daemon.bans().count == 12 }
                 try #require(daemon.cli("ban", "198.51.100.7", "--why", "spam \"run\" \u{1b}[31m").code == 0)
                 try #require(daemon.cli("unban", "198.51.100.7").code == 0)
+                try eventually("it is logged") { daemon.stderr.contains(" unban prefix=198.51.100.7") }
                 // Outside systemd a line begins with its time, which is syslog's here.
                 return daemon.stderr.split(separator: "\n").compactMap { line in
                     line.firstIndex(of: " ").map { String(line[line.index(after: $0)...]) }

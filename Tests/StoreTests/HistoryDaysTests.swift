@@ -59,6 +59,7 @@ import Testing
         try history.add(History.Addition(counts: [(later, [7])], parts: []), merging: { _, older, _ in older })
         #expect(try reading.dayNumbers().map { "\($0.day) \($0.host)" } == expected)
         #expect(try reading.counts(ofDay: 20_779, host: "mx").isEmpty)
+        for day in [Int.max, .min] { #expect(try reading.counts(ofDay: day, host: "mx").isEmpty) }
         try history.note([History.Part(length: 40, hash: .max, bytes: 9..<12)])
         #expect(try history.parts() == [History.Part(length: 40, hash: .max, bytes: 3..<12)])
     }

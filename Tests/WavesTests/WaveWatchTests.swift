@@ -128,6 +128,32 @@ import Waves
         #expect(Wave(wave.record) == wave)
     }
 
+    /// A store's record may say anything; whoever tells of it adds and rounds its numbers.
+    @Test(arguments: [Int.max, .min, -1])
+    mutating func `a record of any numbers is a wave that can be told of`(number: Int) throws {
+        _ = sample(0, 50)
+        var record = Record("wave")
+        for (key, value) in try #require(watch.current).record.fields {
+            record.add(key, Int(value) == nil ? value : "\(number)")
+        }
+        record.add("normal", number)
+        record.add("limit", number)
+        record.add("jumps", "\(number):\(number)")
+        record.add("classes", "rbl:\(number),helo:\(number)")
+        record.add("worst", "192.0.2.0/24=\(number)")
+        let wave = try #require(Wave(record))
+        let bounds = 0...(1 << 43)
+        let counts = wave.counts
+        for value in [
+            wave.number, wave.marks.high, wave.limit ?? 0, wave.peak, wave.new, wave.jumps.first?.rise ?? -1,
+            counts.good.delayed, counts.good.turnedAway, counts.classes[.helo] ?? -1,
+            counts.worst.first?.rejections ?? -1,
+            counts.sheds, Int(wave.savedSlotMilliseconds), Int(wave.atLimit.milliseconds),
+        ] { #expect(bounds.contains(value), "\(value)") }
+        #expect(counts.good.hurt >= 0)
+        #expect(Wave(wave.record) == wave)
+    }
+
     @Test mutating func `a restart in the middle of a wave goes on with it`() throws {
         _ = sample(0, 50)
         for number in 0..<20 { note(.rejection, number, class: .rbl, at: 1) }

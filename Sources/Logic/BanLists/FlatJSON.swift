@@ -63,7 +63,9 @@ package enum FlatJSON {
     /// Four digits, or two escapes of four that are one scalar together (UTF-16).
     private static func unicodeEscape(_ rest: inout Substring.UnicodeScalarView) -> Unicode.Scalar? {
         func unit() -> UInt32? {
-            guard rest.count >= 4, let value = UInt32(String(String.UnicodeScalarView(rest.prefix(4))), radix: 16)
+            // A whole string can be escapes: what is behind these four must not be counted for each.
+            let digits = rest.prefix(4)
+            guard digits.count == 4, let value = UInt32(String(String.UnicodeScalarView(digits)), radix: 16)
             else { return nil }
             rest.removeFirst(4)
             return value

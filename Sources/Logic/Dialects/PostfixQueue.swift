@@ -67,8 +67,13 @@ extension Postfix {
     private mutating func client(
         _ id: QueueID?, _ line: LogLine, _ bytes: Span<UInt8>, _ reader: inout Reader, _ event: inout Event
     ) -> Reading {
-        guard let origin = reader.origin(in: bytes) else { return Postfix.withoutPeer(reader, bytes) }
-        guard reader.isAtEnd || reader.skip(", ", in: bytes) else { return .unread }
+        // Whatever follows, no word of a filter is about whom this smtpd served before.
+        if let pid = line.pid { proxied.remove(pid) }
+        guard let origin = reader.origin(in: bytes), reader.isAtEnd || reader.skip(", ", in: bytes) else {
+            // Nor is the message the one that had this id.
+            if let id { messages.remove(id) }
+            return Postfix.withoutPeer(reader, bytes)
+        }
         event.kind = .acceptance
         event.note(origin)
         // Not `sasl_sender=`: any client can say `MAIL FROM:<...> AUTH=...`.
@@ -78,8 +83,6 @@ extension Postfix {
             peer: origin.peer, port: origin.port, pid: line.pid, isAuthenticated: event.isAuthenticated)
         if let id {
             messages.set(id, client, at: line.heard)
-            // This smtpd has no filter before the queue: no word of one is about whom it served before.
-            if let pid = line.pid { proxied.remove(pid) }
         } else if let pid = line.pid {
             proxied.set(pid, client, at: line.heard)
         }

@@ -125,9 +125,12 @@ extension Qmail {
             return true
         }
         if reader.skip("pid ", in: bytes) {
-            guard let pid = Qmail.pid(bytes, &reader), reader.skip(" from ", in: bytes),
-                let peer = reader.lastAddress(in: bytes)
-            else { return nil }
+            guard let pid = Qmail.pid(bytes, &reader), reader.skip(" from ", in: bytes) else { return nil }
+            guard let peer = reader.lastAddress(in: bytes) else {
+                // Whoever this child served before is gone, even if it cannot be read who is served now.
+                connections.remove(pid)
+                return nil
+            }
             connections.set(pid, Connection(peer: peer), at: now)
             event.kind = .connect
             event.peer = peer

@@ -108,14 +108,14 @@ extension ReportBase {
     package var slots: Report.Section {
         struct Group {
             var connections = 0
-            var seconds: Int64 = 0
+            var seconds = 0
             var open = 0
         }
         var (rejected, delivered, silent) = (Group(), Group(), Group())
         func add(_ counts: SourceCounts, to group: inout Group) {
             if counts.connections == counts.disconnects {
                 group.connections += Int(counts.connections)
-                group.seconds += max(0, counts.dwell)
+                group.seconds.add(Int(counts.dwell))
             } else {
                 group.open += Int(max(counts.connections, counts.disconnects))
             }
@@ -142,7 +142,7 @@ extension ReportBase {
             ("delivered", delivered),
         ] {
             section.rows.append([
-                .text(name), .count(group.connections), .count(Int(group.seconds)),
+                .text(name), .count(group.connections), .count(group.seconds),
                 .share(all == 0 ? 0 : Double(group.seconds) / Double(all)),
                 group.connections == 0 ? .none : .number(Double(group.seconds) / Double(group.connections)),
                 .count(group.open),
@@ -160,10 +160,10 @@ extension ReportBase {
         var texts: [[UInt8]: Int] = [:]
         var others = 0
         for (key, index) in tally.dayKeys where days.contains(key.number) {
-            others += tally.dayCounts[index].texts.others
-            for entry in tally.dayCounts[index].texts.entries { texts[entry.text, default: 0] += entry.count }
+            others.add(tally.dayCounts[index].texts.others)
+            for entry in tally.dayCounts[index].texts.entries { texts[entry.text, default: 0].add(entry.count) }
         }
-        let total = texts.values.reduce(others, +)
+        let total = others.plus(texts.values.sum)
         let sorted = texts.sorted {
             $0.value != $1.value ? $0.value > $1.value : $0.key.lexicographicallyPrecedes($1.key)
         }
@@ -177,7 +177,7 @@ extension ReportBase {
                 .count(count), .share(Double(count) / Double(max(1, total))), .text(Record.escaped(text, limit: 120)),
             ])
         }
-        let rest = sorted.dropFirst(15).reduce(others) { $0 + $1.value }
+        let rest = others.plus(sorted.dropFirst(15).lazy.map(\.value).sum)
         if rest > 0 {
             section.rows.append([
                 .count(rest), .share(Double(rest) / Double(max(1, total))),

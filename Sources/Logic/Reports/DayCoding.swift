@@ -187,7 +187,12 @@ struct DayDecoder {
         let version = try reader.byte()
         guard (1...DayEncoder.version).contains(version) else { throw RollupError(description: "of another version") }
         var numbers: [Int] = []
-        for _ in 0..<(try reader.count(most: bounds.labels + 16)) { numbers.append(labels.number(try reader.label())) }
+        var seen: Set<Label> = []
+        for _ in 0..<(try reader.count(most: bounds.labels + 16)) {
+            let label = try reader.label()
+            guard seen.insert(label).inserted else { throw RollupError(description: "has a label twice") }
+            numbers.append(labels.number(label))
+        }
         var masks: [UInt64] = []
         for _ in 0..<(try reader.count(most: 1 << 20)) {
             let low = UInt64(try reader.number()) & 0xffff_ffff
@@ -216,7 +221,9 @@ struct DayDecoder {
         }
         for _ in 0..<(try reader.count(most: bounds.texts)) {
             let text = Array(try reader.text(longest: ReplyText.longest))
+            let known = day.texts.entries.count
             _ = day.texts.add(text, count: try reader.number())
+            guard day.texts.entries.count > known else { throw RollupError(description: "has a text twice") }
         }
         day.texts.others = try reader.number()
         try readListings(numbers, &day)
@@ -290,14 +297,22 @@ struct DayDecoder {
     }
 
     private mutating func readListings(_ numbers: [Int], _ day: inout DayCounts) throws(RollupError) {
+        var seen: Set<ListingTable.Name> = []
         for _ in 0..<(try reader.count(most: bounds.listings)) {
             let label = try reader.number()
             let id = String(decoding: try reader.text(longest: 64), as: UTF8.self)
             guard label < numbers.count else { throw RollupError(description: "has labels that are none") }
+            guard seen.insert(ListingTable.Name(label: label, id: id)).inserted else {
+                throw RollupError(description: "has a listing twice")
+            }
+            var last = -1
             for _ in 0..<(try reader.count(most: 16 * bounds.listings)) {
                 let source = try reader.number()
                 let count = try reader.number()
-                guard source < day.sources.count else { throw RollupError(description: "has a source that is none") }
+                guard source > last, source < day.sources.count else {
+                    throw RollupError(description: "has a source that is none")
+                }
+                last = source
                 day.listings.add(ListingTable.Name(label: numbers[label], id: id), source: source, count: count)
             }
         }

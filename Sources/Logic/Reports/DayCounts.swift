@@ -81,7 +81,7 @@ struct DayCounts: Sendable {
         let numbers = origins.take(other.origins)
         let places = other.sources.entries.map { entry -> Int? in
             guard let place = place(of: entry.address) else {
-                beyond += entry.counts.attempts
+                beyond.add(entry.counts.attempts)
                 return nil
             }
             var counts = entry.counts
@@ -92,17 +92,17 @@ struct DayCounts: Sendable {
         }
         marks.merge(other.marks, places)
         for entry in other.texts.entries { _ = texts.add(entry.text, count: entry.count) }
-        texts.others += other.texts.others
+        texts.others.add(other.texts.others)
         for (pair, count) in other.listings.counts {
             guard let place = places[Int(pair.source)] else {
-                listings.others += count
+                listings.others.add(count)
                 continue
             }
             let name = other.listings.names[Int(pair.listing)]
             listings.add(ListingTable.Name(label: labels[name.label], id: name.id), source: place, count: count)
         }
-        listings.others += other.listings.others
-        beyond += other.beyond
+        listings.others.add(other.listings.others)
+        beyond.add(other.beyond)
         if let more = other.sketch { add(more) }
     }
 

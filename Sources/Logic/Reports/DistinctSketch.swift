@@ -40,7 +40,9 @@ struct DistinctSketch: Equatable, Sendable {
         }
         let raw = 0.7213 / (1 + 1.079 / count) * count * count / sum
         // Few addresses: linear counting is exact enough (the paper, 4).
-        return Int((raw <= 2.5 * count && zeros > 0 ? linear(count, zeros) : raw).rounded())
+        let estimate = (raw <= 2.5 * count && zeros > 0 ? linear(count, zeros) : raw).rounded()
+        // Registers that were read can stand for more than a number holds.
+        return Int(min(estimate, Double(Int.mostCounted)))
     }
 
     /// `count * ln(count / zeros)`; no libm here, so by the series of atanh, which converges fast for these.

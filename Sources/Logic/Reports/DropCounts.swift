@@ -15,8 +15,8 @@ package struct DropCounts: Equatable, Sendable {
         }
 
         package static func += (left: inout Amount, right: Amount) {
-            left.packets &+= right.packets
-            left.bytes &+= right.bytes
+            left.packets.add(right.packets)
+            left.bytes.add(right.bytes)
         }
     }
 
@@ -73,7 +73,6 @@ package struct DropCounts: Equatable, Sendable {
 extension DropCounts {
     private static let version: UInt8 = 1
     private static let most = 1 << 20
-    fileprivate static let largest = (1 << 53) - 1
 
     /// - Parameter count: how many prefixes are kept.
     package func encoded(keeping count: Int = DropCounts.kept) -> [UInt8] {
@@ -99,6 +98,12 @@ extension DropCounts {
             }
         }
         return writer.bytes
+    }
+
+    /// A day's, since 1970 began.
+    package init(_ bytes: [UInt8], day: Int) throws(RollupError) {
+        guard LocalDay.possible.contains(day) else { throw RollupError(description: "is of no day that can be") }
+        try self.init(bytes)
     }
 
     package init(_ bytes: [UInt8]) throws(RollupError) {
@@ -145,8 +150,8 @@ extension DropCounts {
 extension ByteWriter {
     /// Cut where a reader would find it too large.
     fileprivate mutating func amount(_ amount: DropCounts.Amount) {
-        number(min(amount.packets, DropCounts.largest))
-        number(min(amount.bytes, DropCounts.largest))
+        number(min(amount.packets, .mostCounted))
+        number(min(amount.bytes, .mostCounted))
     }
 }
 

@@ -14,9 +14,7 @@ extension ReportBase {
             let totals = totals(hours.clamped(to: self.hours))
             let visitors = visitors(week)
             let connections = totals.counts.attempts
-            let refused = totals.rejections.reduce(0) {
-                $0 + ($1.label.rejectionClass.concernsClient ? $1.counts.permanent + $1.counts.temporary : 0)
-            }
+            let refused = totals.rejections.lazy.filter { $0.label.rejectionClass.concernsClient }.map(\.counts.all).sum
             func add(_ stage: String, _ count: Report.Cell) {
                 let value: Int
                 switch count {
@@ -65,17 +63,17 @@ extension ReportBase {
         var rows: [String: (zone: String, count: Int)] = [:]
         var (total, others) = (0, 0)
         for (label, counts) in totals.rejections where label.rejectionClass.concernsClient {
-            let count = counts.permanent + counts.temporary
-            total += count
+            let count = counts.all
+            total.add(count)
             let hasName = !label.name.isEmpty && label.name != Label.overflow
             guard hasName || label.rejectionClass == .connLimit else {
-                others += count
+                others.add(count)
                 continue
             }
             let title = ListName.title(label)
             let zone = label.rejectionClass == .rbl ? label.name : ""
             let known = rows[title] ?? (zone, 0)
-            rows[title] = (known.zone == zone ? zone : "several", known.count + count)
+            rows[title] = (known.zone == zone ? zone : "several", known.count.plus(count))
         }
         let sorted = rows.sorted {
             $0.value.count != $1.value.count ? $0.value.count > $1.value.count : $0.key < $1.key
@@ -86,7 +84,7 @@ extension ReportBase {
             ])
         }
         for (title, row) in sorted.prefix(40) { add(title, Report.shown(row.zone), row.count) }
-        others += sorted.dropFirst(40).reduce(0) { $0 + $1.value.count }
+        others.add(sorted.dropFirst(40).lazy.map(\.value.count).sum)
         add("other", "", others)
         add("total", "", total)
         section.notes = ["5xx and 4xx together. Other: those whose words name neither list nor reason."]

@@ -26,7 +26,8 @@ package struct HistoryDay: Equatable, Sendable {
         self.host = host
         pieces = counts.compactMap { row in
             switch row.span {
-            case Tally.Key.Span.hour.rawValue: Piece(slot: row.number - day * 24, bytes: row.bytes)
+            case Tally.Key.Span.hour.rawValue where (0..<Slot.day).contains(row.number &- day &* 24):
+                Piece(slot: row.number &- day &* 24, bytes: row.bytes)
             case Tally.Key.Span.day.rawValue: Piece(slot: Slot.day, bytes: row.bytes)
             case DropCounts.span: Piece(slot: Slot.drops, bytes: row.bytes)
             default: nil
@@ -40,13 +41,13 @@ package struct HistoryDay: Equatable, Sendable {
             switch piece.slot {
             case Slot.day: (Tally.Key.Span.day.rawValue, day, piece.bytes)
             case Slot.drops: (DropCounts.span, day, piece.bytes)
-            default: (Tally.Key.Span.hour.rawValue, day * 24 + piece.slot, piece.bytes)
+            default: (Tally.Key.Span.hour.rawValue, day &* 24 &+ piece.slot, piece.bytes)
             }
         }
     }
 
     private static func key(_ slot: Int, _ day: Int, _ host: String) -> Tally.Key {
-        slot == Slot.day ? Tally.Key(.day, day, host) : Tally.Key(.hour, day * 24 + slot, host)
+        slot == Slot.day ? Tally.Key(.day, day, host) : Tally.Key(.hour, day &* 24 &+ slot, host)
     }
 
     private static let version: UInt8 = 1
@@ -90,7 +91,7 @@ package struct HistoryDay: Equatable, Sendable {
     ) throws(RollupError) -> [UInt8] {
         if slot == Slot.drops {
             let drops = try DropCounts(bytes)
-            guard drops.total.packets < 1 << 50, drops.total.bytes < 1 << 55, drops.prefixes.count <= DropCounts.kept
+            guard drops.total.packets < 1 << 50, drops.total.bytes < 1 << 52, drops.prefixes.count <= DropCounts.kept
             else { throw RollupError(description: "has counts that no day has") }
             return drops.encoded()
         }
@@ -160,6 +161,7 @@ extension HistoryDay {
 
     /// - Parameter origin: asked for those whose origin was not stored with what they did.
     package func summary(_ origin: ((IPAddress) -> Origin?)?) throws(RollupError) -> Summary {
+        guard LocalDay.possible.contains(day) else { throw RollupError(description: "is of no day that can be") }
         var tally = Tally()
         var drops = DropCounts()
         for piece in pieces {
@@ -180,9 +182,9 @@ extension HistoryDay {
         summary.saturations = totals.counts.saturations
         var (classes, lists): ([String: Int], [String: Int]) = ([:], [:])
         for (label, counts) in totals.rejections {
-            classes[label.rejectionClass.rawValue, default: 0] += counts.permanent
+            classes[label.rejectionClass.rawValue, default: 0].add(counts.permanent)
             if label.rejectionClass == .rbl || label.rejectionClass == .rhsbl, !label.name.isEmpty {
-                lists[label.name, default: 0] += counts.permanent + counts.temporary
+                lists[label.name, default: 0].add(counts.all)
             }
         }
         summary.classes = HistoryDay.sorted(classes.filter { $0.value > 0 })
@@ -205,7 +207,7 @@ extension HistoryDay {
     /// The most first, and no more than anybody reads.
     private static func sorted(_ counts: [String: Int]) -> [(name: String, count: Int)] {
         let all = counts.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }
-        let others = all.dropFirst(100).reduce(0) { $0 + $1.value }
+        let others = all.dropFirst(100).lazy.map(\.value).sum
         return all.prefix(100).map { ($0.key, $0.value) } + (others > 0 ? [(Label.overflow, others)] : [])
     }
 }
@@ -230,7 +232,8 @@ extension Tally {
                     $0 + Int($1.counts.connections) + Int($1.counts.disconnects)
                 }
                 // 25 hours, where clocks are put back.
-                return events < most && day.beyond < most && day.listings.others < most && day.texts.others < most
+                return events < most && day.distinct.count < most && day.beyond < most && day.listings.others < most
+                    && day.texts.others < most
                     && day.sources.entries.allSatisfy { entry in
                         entry.counts.dwell.magnitude
                             <= (UInt64(entry.counts.connections) + UInt64(entry.counts.disconnects)) * 90000

@@ -18,6 +18,7 @@ extension Tally {
     /// - Parameter onlyDelivering: of a day the sources that delivered mail alone. They come first in its bytes: a year of
     ///   days is read so in a fraction of the time, for how many senders there are.
     package mutating func merge(_ key: Key, _ bytes: [UInt8], onlyDelivering: Bool = false) throws(RollupError) {
+        guard key.isPossible else { throw RollupError(description: "is of no day that can be") }
         switch key.span {
         case .hour:
             let counts = try decodedHour(bytes)
@@ -60,8 +61,10 @@ extension Tally {
         counts.mostConnections = try reader.number()
         counts.withoutPeer = try reader.number()
         var rows: [(label: Label, counts: HourCounts.Rejections)] = []
+        var seen: Set<Label> = []
         for _ in 0..<(try reader.count(most: bounds.labels + 16)) {
             let label = try reader.label()
+            guard seen.insert(label).inserted else { throw RollupError(description: "has a label twice") }
             var row = HourCounts.Rejections()
             row.permanent = try reader.number()
             row.temporary = try reader.number()

@@ -23,10 +23,13 @@ package struct HourCounts: Equatable, Sendable {
 
         package init() {}
 
+        /// 5xx and 4xx.
+        var all: Int { permanent.plus(temporary) }
+
         package static func += (left: inout Rejections, right: Rejections) {
-            left.permanent += right.permanent
-            left.temporary += right.temporary
-            left.listFailures += right.listFailures
+            left.permanent.add(right.permanent)
+            left.temporary.add(right.temporary)
+            left.listFailures.add(right.listFailures)
         }
     }
 
@@ -56,14 +59,14 @@ package struct HourCounts: Equatable, Sendable {
 
     /// Adds another's counts, whose labels have these numbers here.
     mutating func add(_ other: HourCounts, labels: [Int]) {
-        connections += other.connections
-        disconnects += other.disconnects
-        accepted += other.accepted
-        authenticated += other.authenticated
-        authFailures += other.authFailures
-        saturations += other.saturations
+        connections.add(other.connections)
+        disconnects.add(other.disconnects)
+        accepted.add(other.accepted)
+        authenticated.add(other.authenticated)
+        authFailures.add(other.authFailures)
+        saturations.add(other.saturations)
         mostConnections = max(mostConnections, other.mostConnections)
-        withoutPeer += other.withoutPeer
+        withoutPeer.add(other.withoutPeer)
         for (index, counts) in other.rejections.enumerated() where counts != Rejections() {
             let label = labels[index]
             while rejections.count <= label { rejections.append(Rejections()) }

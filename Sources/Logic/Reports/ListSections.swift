@@ -21,13 +21,13 @@ extension ReportBase {
             let label = totals.labels[number]
             guard label.rejectionClass == .rbl || label.rejectionClass == .rhsbl else { continue }
             var zone = zones[label.name] ?? (0, 0, .min, 0)
-            zone.hits += row.permanent + row.temporary
-            zone.errors += row.listFailures
+            zone.hits.add(row.all)
+            zone.errors.add(row.listFailures)
             zone.last = max(zone.last, totals.lastHours[number] ?? .min)
             zone.mask |= DayCounts.bit(number)
             zones[label.name] = zone
         }
-        let total = zones.values.reduce(0) { $0 + $1.hits }
+        let total = zones.values.lazy.map(\.hits).sum
         // Counted once for each set of labels, of which there are few.
         var sets: [UInt64: (sources: Int, known: Int)] = [:]
         for entry in visitors.entries where entry.counts.labels != 0 {
@@ -47,7 +47,7 @@ extension ReportBase {
         }
         if sorted.count > 40 {
             section.notes.append(
-                "\(sorted.count - 40) more lists with \(sorted.dropFirst(40).reduce(0) { $0 + $1.value.hits }) hits.")
+                "\(sorted.count - 40) more lists with \(sorted.dropFirst(40).lazy.map(\.value.hits).sum) hits.")
         }
         section.notes += shortWindowNote(ReportBase.window)
         section.notes.append(
@@ -77,15 +77,15 @@ extension ReportBase {
         var others = 0
         for (key, index) in tally.dayKeys where days.contains(key.number) {
             let day = tally.dayCounts[index]
-            others += day.listings.others
+            others.add(day.listings.others)
             for (pair, count) in day.listings.counts {
                 let listing = day.listings.names[Int(pair.listing)]
                 let name = Name(title: ListName.title(tally.labels.labels[listing.label]), id: listing.id)
-                named[name, default: [:]][day.sources[Int(pair.source)].address, default: 0] += count
+                named[name, default: [:]][day.sources[Int(pair.source)].address, default: 0].add(count)
             }
         }
         var rows: [(name: Name, addresses: [IPAddress: Int], count: Int)] = []
-        for (name, addresses) in named { rows.append((name, addresses, addresses.values.reduce(0, +))) }
+        for (name, addresses) in named { rows.append((name, addresses, addresses.values.sum)) }
         rows.sort { $0.count != $1.count ? $0.count > $1.count : $0.name < $1.name }
         for row in rows.prefix(ReportBase.mostListings) {
             var most = Top<IPAddress>(4)
@@ -98,7 +98,7 @@ extension ReportBase {
         for row in unnamedListings { section.rows.append(row) }
         if rows.count > ReportBase.mostListings {
             let more = rows.dropFirst(ReportBase.mostListings)
-            section.notes.append("\(more.count) more listings with \(more.reduce(0) { $0 + $1.count }) rejections.")
+            section.notes.append("\(more.count) more listings with \(more.lazy.map(\.count).sum) rejections.")
         }
         if others > 0 { section.notes.append("\(others) rejections named a listing when the table was full.") }
         return section
@@ -132,7 +132,7 @@ extension ReportBase {
                 if entry.counts.labels == bit { most.offer(entry.address, Int(entry.counts.refused)) }
             }
             result.append([
-                .text(Report.shown(ListName.title(label))), .text("all"), .count(counts.permanent + counts.temporary),
+                .text(Report.shown(ListName.title(label))), .text("all"), .count(counts.all),
                 number < 63 ? .count(addresses) : .atLeast(0),
                 .text(ReportBase.names(most)),
             ])

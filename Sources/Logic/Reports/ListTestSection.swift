@@ -7,7 +7,7 @@ extension ReportBase {
         var found: [String: (hits: Int, kinds: ListTest.Kinds)] = [:]
         for (label, counts) in listTotals.rejections {
             guard let kind = ReportBase.kind(label) else { continue }
-            found[label.name, default: (0, [])].hits += counts.permanent + counts.temporary
+            found[label.name, default: (0, [])].hits.add(counts.all)
             found[label.name]?.kinds.formUnion(kind)
         }
         return found.sorted { $0.value.hits != $1.value.hits ? $0.value.hits > $1.value.hits : $0.key < $1.key }
@@ -33,7 +33,7 @@ extension ReportBase {
         for (number, row) in totals.counts.rejections.enumerated() where row != HourCounts.Rejections() {
             let label = totals.labels[number]
             guard ReportBase.kind(label) != nil, labels.contains(label.name) else { continue }
-            count += row.permanent + row.temporary
+            count.add(row.all)
             last = max(last, totals.lastHours[number] ?? .min)
         }
         return (count, last)

@@ -20,15 +20,15 @@ struct ListingTable: Sendable {
 
     mutating func add(_ name: Name, source: Int, count: Int = 1) {
         guard let listing = number(name) else {
-            others += count
+            others.add(count)
             return
         }
         let pair = Pair(listing: Int32(listing), source: Int32(source))
         guard counts[pair] != nil || counts.count < 16 * most else {
-            others += count
+            others.add(count)
             return
         }
-        counts[pair, default: 0] += count
+        counts[pair, default: 0].add(count)
     }
 
     private mutating func number(_ name: Name) -> Int? {

@@ -39,6 +39,7 @@ package final class ReportBase {
         let dayNumbers = tally.dayKeys.keys.map(\.number)
         recordedHours = ReportBase.range(numbers)
         recordedDays = ReportBase.range(dayNumbers)
+        let hours = hours?.clamped(to: LocalDay.possibleHours)
         self.hours = hours ?? recordedHours
         let asked =
             hours.map { Int(Int64($0.lowerBound).quotient(24))..<Int(Int64($0.upperBound + 23).quotient(24)) }
@@ -127,19 +128,29 @@ package final class ReportBase {
 
 /// Days and hours since 1970 by the local clock, as people write them.
 package enum LocalDay {
+    /// Days that an `Instant` can be in, some 270 years either way.
+    package static let possible = -100_000..<100_000
+    static let possibleHours = possible.lowerBound * 24..<possible.upperBound * 24
+
+    private static func clamped(_ number: Int, _ range: Range<Int>) -> Int {
+        min(max(number, range.lowerBound), range.upperBound)
+    }
+
     /// `2011-02-24`.
     package static func date(_ day: Int) -> String {
-        let time = CivilTime(Instant(seconds: Int64(day) * 86400))
+        let time = CivilTime(Instant(seconds: Int64(clamped(day, possible)) * 86400))
         return "\(padded(time.year, 4))-\(padded(time.month, 2))-\(padded(time.day, 2))"
     }
 
     /// `2011-02-24 17:00`.
     package static func hour(_ hour: Int) -> String {
-        date(Int(Int64(hour).quotient(24))) + " \(padded(hour - Int(Int64(hour).quotient(24)) * 24, 2)):00"
+        let hour = clamped(hour, possibleHours)
+        let day = Int(Int64(hour).quotient(24))
+        return date(day) + " \(padded(hour - day * 24, 2)):00"
     }
 
     /// 0 for Monday; 1970 began on a Thursday.
-    package static func weekday(_ day: Int) -> Int { ((day + 3) % 7 + 7) % 7 }
+    package static func weekday(_ day: Int) -> Int { (day % 7 + 10) % 7 }
 
     package static let weekdays = [
         "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",

@@ -39,6 +39,14 @@ package struct Tally: Sendable {
             self.host = host
         }
 
+        /// Of a day that an `Instant` can be in; what is stored may say any number.
+        var isPossible: Bool {
+            switch span {
+            case .hour: LocalDay.possible.contains(Int(Int64(number).quotient(24)))
+            case .day: LocalDay.possible.contains(number)
+            }
+        }
+
         package static func < (left: Key, right: Key) -> Bool {
             (left.span.rawValue, left.number, left.host) < (right.span.rawValue, right.number, right.host)
         }
@@ -268,5 +276,5 @@ struct LocalClock: Sendable {
 extension Int64 {
     /// Rounded down.
     @inline(__always)
-    func quotient(_ divisor: Int64) -> Int64 { self >= 0 ? self / divisor : (self - divisor + 1) / divisor }
+    func quotient(_ divisor: Int64) -> Int64 { self >= 0 ? self / divisor : (self + 1) / divisor - 1 }
 }

@@ -22,7 +22,7 @@ struct TextTable: Equatable, Sendable {
         left.entries == right.entries && left.others == right.others
     }
 
-    var total: Int { entries.reduce(others) { $0 + $1.count } }
+    var total: Int { others.plus(entries.lazy.map(\.count).sum) }
 
     /// Counts a text; its place, or `nil` when there is none left.
     @inline(__always)
@@ -30,7 +30,7 @@ struct TextTable: Equatable, Sendable {
         let place = Int(TextTable.hash(text) & 255)
         let known = Int(recent[place])
         if known >= 0, isText(known, text) {
-            entries[known].count += count
+            entries[known].count.add(count)
             return known
         }
         return find(text.withUnsafeBufferPointer(Array.init), count, place)
@@ -46,12 +46,12 @@ struct TextTable: Equatable, Sendable {
 
     private mutating func find(_ text: [UInt8], _ count: Int, _ place: Int) -> Int? {
         if let known = numbers[text] {
-            entries[known].count += count
+            entries[known].count.add(count)
             recent[place] = Int32(known)
             return known
         }
         guard entries.count < most else {
-            others += count
+            others.add(count)
             return nil
         }
         numbers[text] = entries.count

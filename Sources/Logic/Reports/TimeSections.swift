@@ -12,7 +12,7 @@ extension ReportBase {
         for hour in span {
             let day = Int(Int64(hour).quotient(24))
             let weekday = LocalDay.weekday(day)
-            sums[weekday][hour - day * 24] += byHour[hour] ?? 0
+            sums[weekday][hour - day * 24].add(byHour[hour] ?? 0)
             times[weekday][hour - day * 24] += 1
         }
         var section = Report.Section(
@@ -51,7 +51,7 @@ extension ReportBase {
     /// Of all hosts together.
     private var attemptsByHour: [Int: Int] {
         var result: [Int: Int] = [:]
-        for (key, index) in tally.hourKeys { result[key.number, default: 0] += tally.hourCounts[index].attempts }
+        for (key, index) in tally.hourKeys { result[key.number, default: 0].add(tally.hourCounts[index].attempts) }
         return result
     }
 
@@ -59,7 +59,7 @@ extension ReportBase {
     package var pace: Report.Section? {
         let byHour = attemptsByHour
         let end = hours.clamped(to: recordedHours).upperBound
-        func sum(_ range: Range<Int>) -> Int { range.reduce(0) { $0 + (byHour[$1] ?? 0) } }
+        func sum(_ range: Range<Int>) -> Int { range.lazy.map { byHour[$0] ?? 0 }.sum }
         var weeks: [Int] = []
         for number in 1...8 {
             let week = (end - 168 * (number + 1))..<(end - 168 * number)
@@ -78,7 +78,7 @@ extension ReportBase {
         let last = sum((end - 168)..<end)
         var (count, twice) = (0, Int?.none)
         for length in 1...168 {
-            count += byHour[end - length] ?? 0
+            count.add(byHour[end - length] ?? 0)
             if ReportBase.isTwice(count, normal) {
                 twice = length
                 break

@@ -31,20 +31,20 @@ package struct Totals: Equatable, Sendable {
     }
 
     package func permanent(_ rejectionClass: RejectionClass) -> Int {
-        rejections.reduce(0) { $0 + ($1.label.rejectionClass == rejectionClass ? $1.counts.permanent : 0) }
+        rejections.lazy.filter { $0.label.rejectionClass == rejectionClass }.map(\.counts.permanent).sum
     }
     package func temporary(_ rejectionClass: RejectionClass) -> Int {
-        rejections.reduce(0) { $0 + ($1.label.rejectionClass == rejectionClass ? $1.counts.temporary : 0) }
+        rejections.lazy.filter { $0.label.rejectionClass == rejectionClass }.map(\.counts.temporary).sum
     }
-    package var rejected: Int { counts.rejections.reduce(0) { $0 + $1.permanent } }
-    package var deferred: Int { counts.rejections.reduce(0) { $0 + $1.temporary } }
+    package var rejected: Int { counts.rejections.lazy.map(\.permanent).sum }
+    package var deferred: Int { counts.rejections.lazy.map(\.temporary).sum }
 }
 
 extension HourCounts {
     /// How often somebody came: the connections, or what became of them where the log tells of none.
     package var attempts: Int {
         connections > 0
-            ? connections : accepted + rejections.reduce(0) { $0 + $1.permanent + $1.temporary }
+            ? connections : accepted.plus(rejections.lazy.map(\.all).sum)
     }
     var isEmpty: Bool { self == HourCounts() }
 }

@@ -32,7 +32,7 @@ struct Visitors: Sendable {
         var parts: [Part] = []
         for (key, index) in keys {
             let day = tally.dayCounts[index]
-            events.events += day.beyond
+            events.events.add(day.beyond)
             events.isMinuteless = events.isMinuteless || day.marks.isFull
             if needsSketch { sketch?.add(day.sketch ?? day.exactSketch) }
             if keys.count == 1 {

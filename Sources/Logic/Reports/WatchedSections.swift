@@ -128,5 +128,7 @@ extension ReportBase {
 }
 
 extension Duration {
-    fileprivate var wholeSeconds: Int { Int((nanoseconds + 500_000_000) / 1_000_000_000) }
+    fileprivate var wholeSeconds: Int {
+        Int(nanoseconds / 1_000_000_000 + (nanoseconds % 1_000_000_000 >= 500_000_000 ? 1 : 0))
+    }
 }

@@ -49,16 +49,19 @@ extension Wave {
 
     private static func list(_ parts: [String]) -> String? { parts.isEmpty ? nil : parts.joined(separator: ",") }
 
+    /// So that figures can be made of whatever a store says; 278 years of milliseconds are an `Instant`'s still.
+    private static func clamped(_ value: Int) -> Int { min(max(0, value), 1 << 43) }
+
     /// Reads `record` back; fields that are missing are 0, so that a later one's record is read as well.
     package init?(_ record: Record) {
-        func integer(_ key: String) -> Int? { record[key].flatMap { Int($0) } }
+        func integer(_ key: String) -> Int? { record[key].flatMap { Int($0) }.map(Wave.clamped) }
         func count(_ key: String) -> Int { integer(key) ?? 0 }
-        func instant(_ key: String) -> Instant? { integer(key).map { Instant(nanoseconds: Int64($0)) } }
+        func instant(_ key: String) -> Instant? { record[key].flatMap { Int64($0) }.map(Instant.init(nanoseconds:)) }
         func parts(_ key: String, _ separator: Character) -> [(Substring, Int)] {
             (record[key] ?? "").split(separator: ",").compactMap { part in
                 guard let place = part.lastIndex(of: separator), let value = Int(part[part.index(after: place)...])
                 else { return nil }
-                return (part[..<place], value)
+                return (part[..<place], Wave.clamped(value))
             }
         }
         guard record.word == "wave", let number = integer("number"), let begin = instant("begin"),

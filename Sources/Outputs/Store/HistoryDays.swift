@@ -21,7 +21,7 @@ extension History {
     /// Of one day and host, the hours first.
     package func counts(ofDay day: Int, host: String) throws(StoreError) -> [(key: Key, bytes: [UInt8])] {
         var found: [(key: Key, bytes: [UInt8])] = []
-        let hours = (0..<24).map { Key(span: 0, number: day * 24 + $0, host: host) }
+        let hours = (0..<24).map { Key(span: 0, number: day &* 24 &+ $0, host: host) }
         for key in hours + [Key(span: 1, number: day, host: host), Key(span: 2, number: day, host: host)] {
             if let bytes = try bytes(of: key) { found.append((key, bytes)) }
         }

@@ -107,7 +107,7 @@ extension ReportInput {
     /// Adds a day of what the kernel dropped.
     fileprivate mutating func takeDrops(_ key: History.Key, _ bytes: [UInt8]) {
         do throws(RollupError) {
-            drops[key.number, default: DropCounts()].merge(try DropCounts(bytes))
+            drops[key.number, default: DropCounts()].merge(try DropCounts(bytes, day: key.number))
         } catch {
             failures.append(Failure(74, "what the kernel dropped on \(LocalDay.date(key.number)) \(error)"))
         }

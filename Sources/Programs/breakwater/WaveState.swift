@@ -89,7 +89,7 @@ struct WaveState {
 
     /// `408 s`, `12 min`.
     static func span(_ span: Duration) -> String {
-        let seconds = max(0, (span.nanoseconds + 500_000_000) / 1_000_000_000)
+        let seconds = max(0, (min(span, .forever - .seconds(1)).nanoseconds + 500_000_000) / 1_000_000_000)
         return seconds < 600 ? "\(seconds) s" : StatusAnswer.age(span)
     }
 }

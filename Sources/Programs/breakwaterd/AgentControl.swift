@@ -472,7 +472,8 @@ extension Agent {
         let banned =
             policy.ledger.ban(covering: peer).map { ban in
                 let text = "\(ban.prefix.shortDescription) for \(ban.timeout.span)"
-                return mode.isEnforcing ? ", banned \(text)" : ", would have banned \(text): breakwater only observes now"
+                return mode.isEnforcing
+                    ? ", banned \(text)" : ", would have banned \(text): breakwater only observes now"
             } ?? ""
         return .record(Reply.done(text: "counted \(block.shortDescription)\(banned)"))
     }

@@ -151,15 +151,14 @@ struct QmailOracle: Oracle {
         if !stamp.isEmpty, message.dropFirst(stamp.count).first == 0x20 { message.removeFirst(stamp.count + 1) }
         if let rest = message.behind("rblsmtpd: ") { return .peer(slowAddress(Array(rest.prefix { $0 != 0x20 }))) }
         if let rest = message.behind("tcpserver: ") {
-            var words = rest.split(separator: 0x20).map(Array.init)
+            var words = rest.split(separator: 0x20, omittingEmptySubsequences: false).map(Array.init)
             // Pids are numbers.
             if words.count > 1 { while words[1].count > 1, words[1][0] == 0x30 { words[1].removeFirst() } }
             if words.count >= 4, words[0].isText("pid"), words[2].isText("from") {
                 if let peer = slowAddress(words[3]) { children[words[1]] = peer }
                 return .peer(children[words[1]])
             }
-            let hasStatus = words.count > 3 || message.last == 0x20
-            if words.count >= 3, words[0].isText("end"), words[2].isText("status"), hasStatus {
+            if words.count >= 4, words[0].isText("end"), words[2].isText("status") {
                 defer { children[words[1]] = nil }
                 return .peer(children[words[1]])
             }
