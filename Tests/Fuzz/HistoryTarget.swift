@@ -75,7 +75,8 @@ struct HistoryTarget: Target {
     }
 
     private func compare(_ day: HistoryDay) {
-        guard let summary = try? day.summary(nil) else { return require(false, "its counts cannot be summed") }
+        let summary: HistoryDay.Summary
+        do { summary = try day.summary(nil) } catch { return require(false, "its counts cannot be summed: \(error)") }
         for figure in summary.figures { require((0..<(1 << 53)).contains(figure.count), "\(figure)") }
         let text = HistoryLine.text(day, summary)
         require(text.utf8.allSatisfy { $0 == 0x09 || ($0 >= 0x20 && $0 < 0x7f) }, "control bytes: \(shown(text.utf8))")

@@ -68,6 +68,14 @@ struct ByteReader {
         defer { position += length }
         return bytes[position..<(position + length)]
     }
+
+    /// A text of characters. What is no UTF-8 was not written here, and repaired it would be longer than what is read.
+    mutating func name(longest: Int) throws(RollupError) -> String {
+        guard let name = String(validating: try text(longest: longest), as: UTF8.self) else {
+            throw RollupError(description: "has a name that is no text")
+        }
+        return name
+    }
 }
 
 /// Numbers as bits: small ones take few.

@@ -300,7 +300,7 @@ struct DayDecoder {
         var seen: Set<ListingTable.Name> = []
         for _ in 0..<(try reader.count(most: bounds.listings)) {
             let label = try reader.number()
-            let id = String(decoding: try reader.text(longest: 64), as: UTF8.self)
+            let id = try reader.name(longest: 64)
             guard label < numbers.count else { throw RollupError(description: "has labels that are none") }
             guard seen.insert(ListingTable.Name(label: label, id: id)).inserted else {
                 throw RollupError(description: "has a listing twice")

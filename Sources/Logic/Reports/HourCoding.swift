@@ -93,6 +93,6 @@ extension ByteReader {
         guard let rejectionClass = RejectionClass(number: try byte()) else {
             throw RollupError(description: "has an unknown class")
         }
-        return Label(rejectionClass, String(decoding: try text(longest: 255), as: UTF8.self))
+        return Label(rejectionClass, try name(longest: 255))
     }
 }
