@@ -179,7 +179,7 @@ package final class XTRecent: Firewall {
     /// Reads `src=192.0.2.7 ttl: 0 last_seen: 4297 oldest_pkt: 1 4297` (net/netfilter/xt_recent.c, recent_seq_show).
     static func entry(_ line: ArraySlice<UInt8>) -> (address: IPAddress, trace: Trace)? {
         let words = line.split(separator: UInt8(ascii: " "))
-        guard let first = words.first, first.starts(with: "src=".utf8), first.count <= 50,
+        guard line.starts(with: "src=".utf8), let first = words.first, first.count <= 50,
             let address = IPAddress(String(decoding: first.dropFirst(4), as: UTF8.self)),
             let ticks = number(behind: "last_seen:", in: words), let index = number(behind: "oldest_pkt:", in: words)
         else { return nil }
