@@ -4,13 +4,21 @@ import Testing
 extension LabTests {
     /// Which server and which log the daemon finds, and what it says when those do not fit the configuration.
     @Suite struct Discovery {
-        @Test func `while the log is away for its rotation, no other is followed in its place`() throws {
+        @Test
+        func `while the log is away for its rotation, no other is followed in its place; the minutes are counted`()
+            throws
+        {
             let server = try mailServer
             try Daemon.with(["mta.log": "\"auto\""]) { daemon in
                 let log = try #require(daemon.json("status")["log"].string)
                 #expect(log.hasSuffix("/var/log/mail.log"))
                 let folder = URL(fileURLWithPath: server.log).deletingLastPathComponent().path
                 #expect(FileManager.default.fileExists(atPath: folder + "/syslog"), "or there is no other to follow")
+                let lines = (1...4).map { rejection(of: "198.18.94.\($0)") + "\n" }
+                let file = try #require(FileHandle(forWritingAtPath: server.log))
+                try file.seekToEnd()
+                try file.write(contentsOf: Data(lines.joined().utf8))
+                try eventually("they are read") { try daemon.json("status")["counters"]["rejections"].int == 4 }
                 try FileManager.default.moveItem(atPath: server.log, toPath: server.log + ".away")
                 defer { try? FileManager.default.moveItem(atPath: server.log + ".away", toPath: server.log) }
 
@@ -21,6 +29,11 @@ extension LabTests {
                     #expect(followed == log)
                     if followed != log { break }
                 }
+                let rate = try daemon.json("status")["rejections_per_minute"]
+                #expect(rate["mean"].double == 4 && rate["peak"].int == 4, "\(rate)")
+                #expect(
+                    try daemon.cli("status").output.contains(
+                        "\nrejected   4.0 a minute of the last ten   peak today 4 at "))
             }
         }
 

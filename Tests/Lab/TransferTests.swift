@@ -72,6 +72,20 @@ extension LabTests {
             done = try daemon.cli("import", path)
             #expect(done.output == "imported 2, skipped 0 (allowed), 0 bad lines\n", "\(done)")
             #expect(try daemon.cli("export", "plain").output.split(separator: "\n").count == 12)
+
+            path = try file("mail.log", rejection(of: "198.51.100.7") + "\n")
+            done = try daemon.cli("import", path)
+            #expect(
+                done.code == 64 && done.errors.contains("is a mail log, no list of networks: import --log"), "\(done)")
+            path = try file("passwd", (0..<100).map { "user\($0):x:0:0\n" }.joined())
+            done = try daemon.cli("import", path)
+            #expect(done.code == 1 && done.output == "imported 0, skipped 0 (allowed), 100 bad lines\n", "\(done)")
+            #expect(done.errors.split(separator: "\n").count == 20, "\(done)")
+            try #require(daemon.cli("enforce", "off").code == 0)
+            done = try daemon.cli("import", try file("drop.txt", "45.9.202.0/24\n"))
+            #expect(
+                done.code == 1 && done.errors.contains("drop.txt is not imported: breakwater only observes"), "\(done)")
+            try #require(daemon.cli("enforce", "on").code == 0)
         }
 
         @Test func `flag passes the site's own relays and believes nobody below`() throws {

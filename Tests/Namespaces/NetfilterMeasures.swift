@@ -74,26 +74,6 @@ extension NetfilterTests {
             single.sort()
             print("one more beside 50,000 \(kind): p50 \(single[25] / 1000) us, max \(single[49] / 1000) us")
 
-            let dump = try ElementDump()
-            var steps: [Int64] = []
-            var count = 0
-            reading: while true {
-                begun = processorTime()
-                let step = try dump.step()
-                steps.append(processorTime() - begun)
-                switch step {
-                case .elements(let part): count += part.count
-                case .waiting: Issue.record("the kernel has its next datagram ready")
-                case .finished: break reading
-                }
-            }
-            steps.sort()
-            #expect(count == 50_000 && dump.isWhole)
-            print(
-                "50,000 \(kind) dumped in \(steps.count) steps: p50 \(steps[steps.count / 2] / 1000) us, p99",
-                "\(steps[steps.count * 99 / 100] / 1000) us, max \(steps[steps.count - 1] / 1000) us,",
-                "sum \(steps.reduce(0, +) / 1_000_000) ms")
-
             begun = processorTime()
             #expect(try firewall.elements(for: prefixes, in: .banned).count == 50_000)
             print("50,000 \(kind) looked up by key: \((processorTime() - begun) / 1_000_000) ms")

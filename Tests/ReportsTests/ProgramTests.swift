@@ -121,7 +121,8 @@ import Testing
         (["--day", "24.2.2011"], 64, "expected a date like 2011-02-24"),
         (["--day", "2011-02-30"], 64, "expected a date"),
         (["--day", "today", "--week", "today"], 64, "exclude each other"),
-        (["--only", "clases"], 64, "no such section"),
+        (["--only", "clases"], 64, "no such section; did you mean classes?"),
+        (["--only", "dnsbl_test"], 64, "wants --ask-lists"), (["--wave", "last"], 64, "leave --log out"),
         (["--since", "2011-02-24", "--until", "2011-02-24"], 64, "not before"),
         (["--since", "soon"], 64, "expected a date"), (["--day", "1999-01-01"], 0, ""),
         (["--since", "2020-01-01"], 1, "nothing happened"),
@@ -135,6 +136,8 @@ import Testing
         #expect(String(decoding: outcome.errors, as: UTF8.self).contains(text) || text.isEmpty)
         let missing = try Self.run(program, ["report", "--log", log + ".no"])
         #expect(missing.code == 66)
+        let foreign = try Self.run(program, ["report", "--log", #filePath])
+        #expect(foreign.code == 1 && String(decoding: foreign.errors, as: UTF8.self).contains("breakwater parse FILE"))
     }
 }
 

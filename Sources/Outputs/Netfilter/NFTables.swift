@@ -45,7 +45,8 @@ package final class NFTables: Firewall {
         var adoption = Adoption()
         let findings = try query.inspect(plan)
         // A set of another shape is replaced; its elements move over.
-        let moved = try findings.misshapenSets.isEmpty ? [] : ElementDump(findings.adoptedMisshapenSets).all()
+        var moved: [Element] = []
+        for set in findings.adoptedMisshapenSets { moved += try query.contents(of: set).elements }
         adoption.made = try put(findings, withRules: true)
         for set in [SetName.open4, .open6] where !findings.missingSets.contains(set) {
             // The kernel copies the limit into each source's entry, so entries of an older limit must go.
@@ -60,15 +61,19 @@ package final class NFTables: Firewall {
             }
             carried = moved
         }
-        let dump = try ElementDump()
-        adoption.elements = try dump.all()
-        adoption.foreignRanges = dump.foreignRanges
+        var areWhole = true
+        for set in SetName.adopted {
+            let contents = try query.contents(of: set)
+            adoption.elements += contents.elements
+            adoption.foreignRanges += contents.foreignRanges.map { "\(set.rawValue) \($0)" }
+            if !contents.isWhole { areWhole = false }
+        }
         networks = Networks()
         for element in adoption.elements where element.place == .banned && !element.prefix.isHost {
             _ = networks.want(element.prefix, until: now + (element.expires ?? .forever))
             networks.settle(element.prefix, isHeld: true)
         }
-        if !dump.isWhole, carried.isEmpty {
+        if !areWhole, carried.isEmpty {
             adoption.warnings.append("the sets changed while they were read; some bans may be adopted late")
         }
         return adoption
@@ -146,9 +151,8 @@ package final class NFTables: Firewall {
     private func missingAllowed() throws(FirewallError) -> Int {
         var missing = 0
         for set in [SetName.allowed4, .allowed6] {
-            let dump = try ElementDump([set])
-            _ = try dump.all()
-            missing += wantedRanges(of: set).count { !$0.isCovered(by: dump.lastRanges) }
+            let standing = try query.contents(of: set).ranges
+            missing += wantedRanges(of: set).count { !$0.isCovered(by: standing) }
         }
         return missing
     }

@@ -51,8 +51,8 @@ final class Query {
         return isWhole
     }
 
-    /// Sends a question whose answer the caller reads itself; returns the sequence number that it will bear.
-    func send(
+    /// Returns the sequence number that the answer will bear.
+    private func send(
         _ type: nf_tables_msg_types, _ subject: String, flags: Int32, family: Int = NFPROTO_INET,
         _ fill: (UnsafeMutablePointer<nlmsghdr>) -> Void
     ) throws(FirewallError) -> UInt32 {

@@ -12,7 +12,7 @@ struct Breakwater: ParsableCommand {
         abstract: "Look at and steer breakwaterd, which bans and sheds the connections of spam waves.",
         discussion: """
             No verb means `status`. `add` and `remove` are `ban` and `unban`.
-            Exit codes: 0 yes/done, 1 no, 64 usage, 66 file not readable, 69 no daemon, 77 not permitted, 78 configuration.
+            Exit codes: 0 yes/done, 1 no, 64 usage, 66 file not readable, 69 no daemon, 77 not permitted, 78 configuration. \
             See breakwater(8), breakwaterd(8), breakwater.toml(5).
             """,
         version: version,

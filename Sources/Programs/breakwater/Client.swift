@@ -130,6 +130,12 @@ struct Failure: Error {
         self.code = code
         self.text = text
     }
+
+    /// A file that cannot be read.
+    init(reading name: String, _ error: SystemError) {
+        let remedy = error.code == EACCES && geteuid() != 0 ? "; root may" : ""
+        self.init(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))\(remedy)")
+    }
 }
 
 extension Record {

@@ -186,7 +186,7 @@ struct LongLines {
                 ? try Descriptor("dup", "standard input", dup(STDIN_FILENO))
                 : try StateOwner.openLog(name)
             input = PackedInput(descriptor, named: name)
-        } catch { throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))") }
+        } catch { throw Failure(reading: name, error) }
     }
 
     /// The next line that has its end; one without it is half a line.
@@ -219,7 +219,7 @@ struct LongLines {
             held += chunk
             isAtEnd = chunk.isEmpty
         } catch let error as SystemError {
-            throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))")
+            throw Failure(reading: name, error)
         } catch let error as UnpackError {
             throw Failure(ExitStatus.noInput, "\(shown(name)): \(error); what could be read of it counts")
         }

@@ -41,7 +41,7 @@ struct LogImport {
         }
         let descriptor: Descriptor
         do throws(SystemError) { descriptor = try StateOwner.openLog(name) } catch {
-            throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))")
+            throw Failure(reading: name, error)
         }
         var status = stat()
         fstat(descriptor.number, &status)
@@ -106,7 +106,7 @@ struct LogImport {
             }
         }
         if let error = failure as? SystemError {
-            throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))")
+            throw Failure(reading: name, error)
         }
         if let error = failure as? UnpackError {
             throw Failure(ExitStatus.noInput, "\(shown(name)): \(error); what could be read of it counts")

@@ -38,7 +38,7 @@ final class LogInput {
             size = isFile && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
             let log = WholeLog { try packed.read(into: $0) }
             readOn = { try log.readPiece($0) }
-        } catch { throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))") }
+        } catch { throw Failure(reading: name, error) }
     }
 
     /// How much of several has been read; `nil` when that of one is not known.
@@ -68,7 +68,7 @@ final class LogInput {
     /// Hands over the lines of the next piece; false at the end. What was read before an error stays good.
     func readPiece(_ body: (Span<UInt8>, LineInfo) -> Void) throws -> Bool {
         do { return try readOn(body) } catch let error as SystemError {
-            throw Failure(ExitStatus.noInput, "\(shown(name)): \(errnoText(error.code))")
+            throw Failure(reading: name, error)
         } catch let error as UnpackError {
             throw Failure(ExitStatus.noInput, "\(shown(name)): \(error); what could be read of it counts")
         }

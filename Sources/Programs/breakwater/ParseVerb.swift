@@ -13,7 +13,7 @@ struct Parse: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Each line of a log as the event it is: does it read my log?",
         discussion: """
-            Line number, MTA, event, class, code, peer and zone of every line that is one; the rest is counted.
+            Line number, MTA, event, class, code, peer and zone of every line that is one; the rest is counted. \
             Exit 1 when not a single line is read.
             """)
     @Option(help: ArgumentHelp("How the MTA writes: auto, courier, postfix, exim ...", valueName: "kind"))

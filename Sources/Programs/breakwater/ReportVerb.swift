@@ -13,9 +13,9 @@ struct ReportVerb: ParsableCommand {
         commandName: "report",
         abstract: "What happened: classes, lists, networks, rhythm, retries.",
         discussion: """
-            Without --log it tells what the daemon and `import --log` have counted, by whole hours: the last 7 days, or the
-            span that is asked for. With it, logs of any mail server are read, rotated and packed ones too, of one host or
-            of several; a line that stands in two of the files counts once. Without a span it is about all that they hold.
+            Without --log it tells what the daemon and `import --log` have counted, by whole hours: the last 7 days, or the \
+            span that is asked for. With it, logs of any mail server are read, rotated and packed ones too, of one host or \
+            of several; a line that stands in two of the files counts once. Without a span it is about all that they hold. \
             What lies before the span is compared with.
             D is a date (2011-02-24), today or yesterday; T is a date, a time (2011-02-24T17:00) or a span back from now (7d).
             """)
@@ -42,7 +42,12 @@ struct ReportVerb: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        if let wave { return try WaveReport.run(wave, files, common) }
+        if let wave {
+            guard logs.isEmpty else {
+                throw Failure(ExitStatus.usage, "--wave is of what the daemon saw, not of a log: leave --log out")
+            }
+            return try WaveReport.run(wave, files, common)
+        }
         let keys = try sectionKeys
         let span = try ReportSpan(day: day, week: week, since: since, until: until, now: LocalTime.now)
         let settings = try readSettings(common)
@@ -70,7 +75,9 @@ struct ReportVerb: ParsableCommand {
             throw Failure(
                 ExitStatus.no,
                 input.lines > input.unread
-                    ? "nothing happened in that span" : "not one line of a mail server's in what was read")
+                    ? "nothing happened in that span"
+                    : "not one line of a mail server's in what was read; --log names other logs, and breakwater parse FILE "
+                        + "tells what it reads of one")
         }
         let base = ReportBase(input.tally, hours: hours, firstDay: firstDay)
         base.drops = input.drops
@@ -109,7 +116,9 @@ struct ReportVerb: ParsableCommand {
         if let failure = input.failures.first { throw failure }
         if let asked {
             guard asked.hasAnswer else {
-                throw Failure(ExitStatus.no, "no name server answered: nothing is known of any list")
+                throw Failure(
+                    ExitStatus.no,
+                    "no name server answered: nothing is known of any list; --resolver names another server")
             }
             if asked.tests.states.contains(where: \.isDangerous) { throw Failure(ExitStatus.no, "") }
         }
@@ -122,9 +131,14 @@ struct ReportVerb: ParsableCommand {
             for key in keys where !ReportBase.keys.contains(key) {
                 throw Failure(
                     ExitStatus.usage,
-                    "--only \(shown(key)): no such section; expected some of \(ReportBase.keys.joined(separator: ","))")
+                    "--only \(shown(key)): no such section"
+                        + (nearest(key, among: ReportBase.keys).map { "; did you mean \($0)?" }
+                            ?? "; expected some of \(ReportBase.keys.joined(separator: ","))"))
             }
             guard !keys.isEmpty else { throw Failure(ExitStatus.usage, "--only: no section is named") }
+            guard asking.askLists || !keys.contains("dnsbl_test") else {
+                throw Failure(ExitStatus.usage, "--only dnsbl_test wants --ask-lists: it asks by DNS")
+            }
             if asking.askLists, !keys.contains("dnsbl_test") { keys.append("dnsbl_test") }
             return keys
         }

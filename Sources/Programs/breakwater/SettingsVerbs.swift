@@ -48,7 +48,7 @@ func verdict(_ path: String) -> String {
 /// Reads a configuration for a verb.
 func readConfiguration(_ path: String) throws -> SettingsReading {
     do throws(SystemError) { return try SettingsFiles.read(path) } catch {
-        throw Failure(ExitStatus.noInput, "\(shown(path)): \(errnoText(error.code))")
+        throw Failure(reading: path, error)
     }
 }
 

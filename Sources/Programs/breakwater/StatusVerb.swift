@@ -67,6 +67,13 @@ enum StatusAnswer {
             slots += "   peak today \(grouped(peak)) at \(LocalTime.clock(at).prefix(5))"
         }
         lines.append(slots)
+        if let rate = row.integer("rejection_tenths") {
+            var text = "rejected   \(grouped(rate / 10)).\(rate % 10) a minute of the last ten"
+            if let peak = row.integer("rejection_peak"), let at = row.instant("rejection_peak_at") {
+                text += "   peak today \(grouped(peak)) at \(LocalTime.clock(at).prefix(5))"
+            }
+            lines.append(text)
+        }
         if let wave = WaveState(row) { lines.append("wave       " + wave.sentence(now)) }
         lines.append(
             "bans       \(number("bans"))\(mode == "observing" ? " noted, none in force" : "") "
@@ -112,6 +119,10 @@ enum StatusAnswer {
             "over_share", "unsettled", "tracked", "evicted",
             "dropped", "dropped_bytes", "limited", "limited_bytes",
         ]
+        let mean: JSON = row.integer("rejection_tenths").map { .number(Double($0) / 10) } ?? .null
+        let rate = JSON.object([
+            ("mean", mean), ("peak", integer("rejection_peak")), ("peak_at", time("rejection_peak_at")),
+        ])
         return .document(
             verb,
             [
@@ -122,6 +133,7 @@ enum StatusAnswer {
                 ("last_line", time("last_line")),
                 ("slots", .object([("used", integer("slots_used")), ("limit", integer("slots_limit"))])),
                 ("connections", integer("connections")), ("new_per_second", integer("new_per_second")),
+                ("rejections_per_minute", rate),
                 ("wave", WaveState(row)?.json ?? .null),
                 ("bans", integer("bans")), ("by_hand", integer("by_hand")), ("networks", integer("networks")),
                 ("known_senders", integer("known")),

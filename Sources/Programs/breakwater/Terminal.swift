@@ -22,8 +22,10 @@ enum Terminal {
                 let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
                 if count < 0 {
                     if errno == EINTR { continue }
-                    // The reader has gone (EPIPE: `| head`): nothing is left to say.
-                    exit(errno == EPIPE ? 0 : 74)
+                    // The reader has gone (`| head`): nothing is left to say.
+                    if errno == EPIPE { exit(0) }
+                    if descriptor != STDERR_FILENO { warn("standard output: \(errnoText(errno))") }
+                    exit(74)
                 }
                 written += count
             }

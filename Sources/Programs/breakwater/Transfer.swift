@@ -16,8 +16,8 @@ struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "The bans, or the figures, for other programs.",
         discussion: """
-            nft: a script for `nft -f` that adds the elements. dnsbl: a zone file for rbldnsd, of its type combined, good
-            for a day. plain: a network a line. jsonl: one JSON object a line. tsv: what `import` reads back. prometheus: no bans, but the
+            nft: a script for `nft -f` that adds the elements. dnsbl: a zone file for rbldnsd, of its type combined, good \
+            for a day. plain: a network a line. jsonl: one JSON object a line. tsv: what `import` reads back. prometheus: no bans, but the \
             daemon's figures, for node_exporter's textfile collector.
             With --history jsonl and tsv are what was counted for reports instead, a day of a host on each line.
             """)
@@ -74,12 +74,12 @@ struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ban what a file lists.",
         discussion: """
-            A line each: a network, and after a tab or blank a span (90s 10m 1h 7d forever) and a reason, as `export tsv`
-            writes them, or an object as `export jsonl` does. Lists that others publish are read as they are: a network a
-            line, Spamhaus DROP as text and as JSON. `#` and `;` begin a comment. - reads standard input. Open connections
+            A line each: a network, and after a tab or blank a span (90s 10m 1h 7d forever) and a reason, as `export tsv` \
+            writes them, or an object as `export jsonl` does. Lists that others publish are read as they are: a network a \
+            line, Spamhaus DROP as text and as JSON. `#` and `;` begin a comment. - reads standard input. Open connections \
             are left alone.
 
-            Local, private and reserved networks are bad lines. A list is known again by its file's name: one that names
+            Local, private and reserved networks are bad lines. A list is known again by its file's name: one that names \
             less than half of the networks it has in force is refused, as it may have been cut off.
             """)
     @Argument(help: "A file, or -; with --log any number of logs.")
@@ -98,6 +98,7 @@ struct Import: ParsableCommand {
 
     /// Requests on their way before an answer is waited for.
     private static let window = 64
+    private static let mostTold = 20
 
     /// The list.
     private var file: String { files.first ?? "-" }
@@ -115,6 +116,12 @@ struct Import: ParsableCommand {
         let fallback = try readSpan(span)
         let list = try readList()
         let client = try common.connect()
+        try client.ask(.status) { row in
+            guard row["mode"] == "observing" else { return }
+            throw Failure(
+                ExitStatus.no,
+                "\(shown(file)) is not imported: breakwater only observes now. To act: breakwater enforce on --for 1h")
+        }
         if !yes { try refuseShrunk(list.lines.count { $0.line.why == nil }, client) }
         var (imported, skipped, bad) = (0, 0, list.bad)
         // What the daemon answers to one line stands between its answers to the others.
@@ -192,7 +199,7 @@ struct Import: ParsableCommand {
         if counting.counted + counting.known + counting.tooOld == 0 { throw Failure(ExitStatus.no, "") }
     }
 
-    /// The lines that name a network, by their numbers, and how many are bad; those are told.
+    /// The lines that name a network, by their numbers, and how many are bad; the first of those are told.
     private func readList() throws -> (lines: [(number: Int, line: BanListLine)], bad: Int) {
         var lines: [(number: Int, line: BanListLine)] = []
         var bad = 0
@@ -200,15 +207,31 @@ struct Import: ParsableCommand {
         if HistoryImport.isHistory(whole) {
             throw Failure(ExitStatus.usage, "\(shown(file)) is a history, no list of networks: import --history")
         }
-        for (index, text) in BanListLine.lines(whole).enumerated() {
+        let texts = BanListLine.lines(whole)
+        if isLog(texts) {
+            throw Failure(ExitStatus.usage, "\(shown(file)) is a mail log, no list of networks: import --log")
+        }
+        for (index, text) in texts.enumerated() {
             do throws(BanListError) {
                 if let line = try BanListLine(text) { lines.append((index + 1, line)) }
             } catch {
                 bad += 1
-                Terminal.warn("\(shown(file)):\(index + 1): \(error)")
+                if bad <= Import.mostTold { Terminal.warn("\(shown(file)):\(index + 1): \(error)") }
             }
         }
         return (lines, bad)
+    }
+
+    /// Whether a mail server's line comes before any network.
+    private func isLog(_ lines: [Substring]) -> Bool {
+        var reader = LogReader()
+        var event = Event()
+        for line in lines.prefix(1000) {
+            if (try? BanListLine(line)) != nil { return false }
+            let bytes = Array(line.utf8)
+            if reader.read(bytes.span, into: &event) { return true }
+        }
+        return false
     }
 
     /// A line's own reason, else the list's name and what it says of the line.
@@ -246,8 +269,8 @@ struct FlagVerb: ParsableCommand {
         commandName: "flag",
         abstract: "A message that slipped through: its source counts.",
         discussion: """
-            Reads the headers of a message, from the topmost Received line down: as long as a line's peer is the site's own
-            (allowed, loopback, or of a private network) the next line is the site's, too. The first other peer is the
+            Reads the headers of a message, from the topmost Received line down: as long as a line's peer is the site's own \
+            (allowed, loopback, or of a private network) the next line is the site's, too. The first other peer is the \
             source. Lines below were written by others and are not believed.
             """)
     @Argument(help: "A message file, or -")
@@ -302,7 +325,7 @@ func readText(_ file: String) throws -> String { String(decoding: try readBytes(
 func readBytes(_ file: String) throws -> [UInt8] {
     let path = file == "-" ? "/dev/stdin" : file
     do { return try contents(of: path, limit: 64 << 20) } catch {
-        throw Failure(ExitStatus.noInput, "\(shown(file)): \(errnoText(error.code))")
+        throw Failure(reading: file, error)
     }
 }
 

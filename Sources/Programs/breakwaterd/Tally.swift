@@ -5,6 +5,7 @@ import Events
 struct Tally {
     var lines = 0
     var rejections = 0
+    var rejectionRate = RejectionRate()
     var bans = 0
     var sheds = 0
     var told = 0
