@@ -87,6 +87,23 @@ extension LabTests {
                 #expect(told["total"] == (try total(server)))
                 #expect(try daemon.stop() == 0)
                 #expect(try report(daemon) == told, "the history needs no daemon")
+
+                // Out and in again elsewhere: the days, and nothing of where the counters of this kernel stood.
+                for form in ["tsv", "jsonl"] {
+                    let file = daemon.directory + "/history." + form
+                    try Data(daemon.cli("export", form, "--history").output.utf8).write(to: URL(fileURLWithPath: file))
+                    try FileManager.default.removeItem(atPath: daemon.state + "/history.db")
+                    let done = try daemon.cli("import", "--history", file)
+                    #expect(done.code == 0 && done.output.hasPrefix("imported 1 day"), "\(done)")
+                    #expect(try report(daemon) == told, "\(form)")
+                    let kept = try Lab.run(
+                        [
+                            "/usr/bin/python3", "-c",
+                            "import sqlite3,sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT DISTINCT span FROM counts'))",
+                            daemon.state + "/history.db",
+                        ])
+                    #expect(kept.output == "(2,)\n", "\(kept.testDescription)")
+                }
             }
         }
 
