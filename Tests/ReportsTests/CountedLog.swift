@@ -5,6 +5,8 @@ import Foundation
 import Reports
 
 /// Postfix lines with counts that are known, read by the real parser as they are written.
+///
+/// One with a name is kept as a file for `breakwater report --log`, in the directory of BREAKWATER_KEEP where that is set.
 struct CountedLog {
     private(set) var tally: Tally
     private(set) var lines = 0
@@ -13,8 +15,12 @@ struct CountedLog {
     private var bytes: [UInt8] = []
     private var stamp = (second: Int64.min, text: "")
     private var messages = 0
+    private let kept: KeptLog?
 
-    init() { tally = Tally() }
+    init(_ name: String = "") {
+        tally = Tally()
+        kept = name.isEmpty ? nil : KeptLog(name)
+    }
 
     mutating func say(_ time: Instant, _ host: String, _ program: String, _ text: String) {
         if stamp.second != time.seconds { stamp = (time.seconds, time.rfc3339Microseconds) }
@@ -29,6 +35,7 @@ struct CountedLog {
         bytes.append(contentsOf: " postfix/\(program)[77]: ".utf8)
         bytes.append(contentsOf: text.utf8)
         lines += 1
+        kept?.add(bytes)
         guard reader.read(bytes.span, at: time, into: &event) else { return }
         tally.add(event, at: time, header: reader.header, in: bytes.span)
     }
@@ -72,6 +79,25 @@ struct CountedLog {
         say(time, host, "smtpd", "\(id): client=unknown[\(peer)]")
         say(time, host, "qmgr", "\(id): from=<a@b.example>, size=100, nrcpt=1 (queue active)")
     }
+}
+
+/// The lines of a log that is kept; those of one that lives as long as the program are on disk when that ends.
+private final class KeptLog: @unchecked Sendable {
+    private let file: UnsafeMutablePointer<FILE>
+
+    init?(_ name: String) {
+        guard let folder = ProcessInfo.processInfo.environment["BREAKWATER_KEEP"],
+            let file = fopen("\(folder)/\(name).log", "w")
+        else { return nil }
+        self.file = file
+    }
+
+    func add(_ line: [UInt8]) {
+        fwrite(line, 1, line.count, file)
+        putc(0x0a, file)
+    }
+
+    deinit { fclose(file) }
 }
 
 /// The tables of the posts, as they were printed there.

@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized) struct LogWatchTests {
     static let both = [day(2011, 2, 24), day(2011, 2, 25)]
     static let counted: CountedLog = {
-        var log = CountedLog()
+        var log = CountedLog("logwatch-2011-02-24-and-25")
         for begin in both { try? fill(begin, &log) }
         return log
     }()

@@ -25,7 +25,7 @@ import Testing
         var counts: [(name: String, count: Int)] = rows.dropFirst().map { ($0[1], Int($0[0]) ?? 0) }
         #expect(total - counts.reduce(0) { $0 + $1.count } == other)
         counts.append(("other", other))
-        var log = CountedLog()
+        var log = CountedLog("connect-rejections-\(last.rfc3339.prefix(10))")
         var number = 0
         for row in counts {
             for _ in 0..<row.count {
@@ -63,7 +63,7 @@ import Testing
         for count in [connections, addresses, talked, delivered] {
             #expect(rows.contains { $0[2] == "\(count)" }, "\(count) is not in the table")
         }
-        var log = CountedLog()
+        var log = CountedLog("funnel-\(last.rfc3339.prefix(10))")
         let begin = last - .days(6)
         func time(_ number: Int) -> Instant { begin + .seconds(Int64(number) * 2) }
         for number in 0..<connections { log.connect(time(number), address(number % addresses)) }
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func `the single record of the post, from class to listing to addresses`() throws {
-        var log = CountedLog()
+        var log = CountedLog("listing-2005-07-30")
         let begin = day(2005, 7, 30)
         for number in 0..<97 {
             log.list(
@@ -107,7 +107,7 @@ import Testing
     @Test func `distinct addresses by autonomous system within 28 days`() throws {
         let rows = try Table.rows("distinct-ips-per-asn-28days-2005-07-26")
         let last = day(2005, 7, 26)
-        var log = CountedLog()
+        var log = CountedLog("distinct-ips-per-asn-2005-07-26")
         var names: [UInt32: String] = [:]
         for (block, row) in rows.enumerated() {
             let asn = try #require(UInt32(row[1].dropFirst(2)))
@@ -141,7 +141,7 @@ import Testing
 
     @Test func `rejected by country, server and day`() throws {
         let rows = try Table.rows("country-us-by-server-and-day-2011")
-        var log = CountedLog()
+        var log = CountedLog("country-us-2011")
         for row in rows {
             let parts = row[1].split(separator: "-").compactMap { Int($0) }
             let begin = day(parts[0], parts[1], parts[2])
