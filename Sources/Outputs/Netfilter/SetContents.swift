@@ -17,7 +17,7 @@ struct SetContents {
 extension Query {
     private static let turnsPerSet = 8
 
-    /// Reads a set, and reads it again when it changed meanwhile; a host that any of the readings held is returned.
+    /// Reads a set, and reads it again when it changed meanwhile.
     ///
     /// The kernel hands a set out in parts and finds its place again by counting. It marks the answer when a
     /// transaction came between (NLM_F_DUMP_INTR), but not when its hash table moved into a larger one, as it does
@@ -25,33 +25,39 @@ extension Query {
     /// (`nft_rhash_walk` of the kernel's nft_set_hash.c).
     func contents(of set: SetName) throws(FirewallError) -> SetContents {
         var contents = SetContents()
-        var found: [Prefix: Element] = [:]
+        var seen: [Prefix: Element] = [:]
         for _ in 0..<Query.turnsPerSet {
-            var raw: [RawElement] = []
-            contents.isWhole = try ask(
-                NFT_MSG_GETSETELEM, set.rawValue, flags: NLM_F_DUMP,
-                { ElementWire.writeNames(set, tableName, to: $0) },
-                { ElementWire.read($0, from: set) { raw.append($0) } })
-            if set.isInterval {
-                // A begin read without its end would make a wider network: one reading alone counts.
-                contents.ranges = []
-                found = [:]
-                for (range, begin) in ranges(of: raw, isIPv4: set.isIPv4) {
-                    contents.ranges.append(range)
-                    if let prefix = range.prefix { found[prefix] = begin.element(set.place, prefix) }
-                }
-            } else {
-                var addresses = Set<IPAddress>(minimumCapacity: raw.count)
-                for one in raw {
-                    addresses.insert(one.address)
-                    let prefix = Prefix(one.address)
-                    found[prefix] = one.element(set.place, prefix)
-                }
-                if addresses.count < raw.count { contents.isWhole = false }
-            }
-            if contents.isWhole { break }
+            contents = try reading(of: set)
+            if contents.isWhole { return contents }
+            // A begin read without its end would make a wider network: of those only one reading counts.
+            if !set.isInterval { for element in contents.elements { seen[element.prefix] = element } }
         }
-        contents.elements = Array(found.values)
+        if !set.isInterval { contents.elements = Array(seen.values) }
+        return contents
+    }
+
+    private func reading(of set: SetName) throws(FirewallError) -> SetContents {
+        var contents = SetContents()
+        var halves: [RawElement] = []
+        contents.isWhole = try ask(
+            NFT_MSG_GETSETELEM, set.rawValue, flags: NLM_F_DUMP,
+            { ElementWire.writeNames(set, tableName, to: $0) },
+            { message in
+                ElementWire.read(message, from: set) { raw in
+                    if set.isInterval {
+                        halves.append(raw)
+                    } else {
+                        contents.elements.append(raw.element(set.place, Prefix(raw.address)))
+                    }
+                }
+            })
+        for (range, begin) in ranges(of: halves, isIPv4: set.isIPv4) {
+            contents.ranges.append(range)
+            if let prefix = range.prefix { contents.elements.append(begin.element(set.place, prefix)) }
+        }
+        if Set(contents.elements.lazy.map(\.prefix.address)).count < contents.elements.count {
+            contents.isWhole = false
+        }
         return contents
     }
 }
