@@ -201,7 +201,8 @@ extension ListTest {
             let shown = addresses.prefix(3).map(\.description).joined(separator: " ")
             return .text(shown + (addresses.count > 3 ? " ..." : ""))
         case .nothing: return .text("not listed")
-        case .failed(let why): return .text(why)
+        // SERVFAIL and the like; more words have room in the note on the list.
+        case .failed(let why): return .text(why.utf8.count <= 12 ? why : "no answer")
         case .texts, nil: return .none
         }
     }
