@@ -44,7 +44,6 @@ extension LabTests {
         private func free(_ kind: String, _ words: [String]) throws -> JSON {
             let out = try #require(LabGround.current).directory + "/free-\(UUID().uuidString)"
             defer { try? FileManager.default.removeItem(atPath: out) }
-            // The first run ever builds the server's tree.
             let done = try Lab.run([labScript, "free", "--mta", kind, "--json", "--out", out] + words, atMost: 900)
             try #require(done.code == 0, "\(done.testDescription)")
             return try #require(JSON(parsing: done.output).array.first)
