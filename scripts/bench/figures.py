@@ -67,7 +67,8 @@ class Figures:
         """PATH.json with everything, PATH.tsv with the table's figures and all runs, PATH.md with a text that was set."""
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         with open(path + ".json", "w") as file:
-            json.dump({"machine": machine(), "options": options, "figures": list(self.rows.values()),
+            told = {name: _told(value) for name, value in options.items()}
+            json.dump({"machine": machine(), "options": told, "figures": list(self.rows.values()),
                        "details": self.details}, file, indent=1)
             file.write("\n")
         if self.text:
@@ -106,6 +107,14 @@ def markdown(rows):
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
+
+
+def _told(value):
+    """A path as it is below the repository; one elsewhere is a matter of this machine, and its name is enough."""
+    if not isinstance(value, str) or not os.path.isabs(value):
+        return value
+    inside = os.path.relpath(value, os.path.join(os.path.dirname(__file__), "..", ".."))
+    return os.path.basename(value) if inside.startswith("..") else inside
 
 
 def _span(values):
