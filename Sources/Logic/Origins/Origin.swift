@@ -8,6 +8,11 @@ package struct Origin: Hashable, Sendable {
         self.country = country
         self.asn = asn
     }
+
+    /// In one step, as reports put a million of them into tables.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(UInt64(asn ?? 0) << 16 | UInt64(country?.letters ?? 0))
+    }
 }
 
 extension Origin: Comparable {
@@ -21,7 +26,7 @@ extension Origin: Comparable {
 
 /// A country code of two capital letters as databases write it: ISO 3166-1, and what is not in it (`EU`, `AP`, `XK`).
 package struct Country: Hashable, Comparable, Sendable, CustomStringConvertible {
-    private let letters: UInt16
+    fileprivate let letters: UInt16
 
     /// `nil` for anything but two letters, which are made capital.
     package init?(_ text: some StringProtocol) {

@@ -211,10 +211,13 @@ struct DayDecoder {
         day.beyond = try reader.number()
         if try reader.number() != 0 { day.marks.setFull() }
         let places = version > 1 ? try PlaceDecoder(&reader, into: &day) : nil
+        // Those that delivered, then the others.
+        var delivered = [true: 0..<0, false: 0..<0]
         for _ in [true, false] {
             for isIPv4 in [true, false] {
                 let first = day.sources.count
-                try readGroup(isIPv4, masks, &day)
+                try readGroup(isIPv4, masks, &day, except: delivered[isIPv4] ?? 0..<0)
+                delivered[isIPv4] = first..<day.sources.count
                 try places?.read(&reader, from: first, of: &day)
             }
             if onlyDelivering { return day }
@@ -231,10 +234,17 @@ struct DayDecoder {
         return day
     }
 
-    private mutating func readGroup(_ isIPv4: Bool, _ masks: [UInt64], _ day: inout DayCounts) throws(RollupError) {
+    /// - Parameter except: the places of those of this family that were read before, in the order of their addresses.
+    private mutating func readGroup(
+        _ isIPv4: Bool, _ masks: [UInt64], _ day: inout DayCounts, except: Range<Int>
+    ) throws(RollupError) {
         let count = try reader.number()
         let width = Int(try reader.byte())
-        var bits = BitReader(try reader.text(longest: .max))
+        let text = try reader.text(longest: .max)
+        // Each takes four bits at the least.
+        day.sources.reserve(day.sources.count + min(count, bounds.sources, 2 * text.count))
+        var bits = BitReader(text)
+        var other = except.lowerBound
         guard width < 64 else { throw RollupError(description: "has a width that is none") }
         var value: UInt64 = 0
         var index = 0
@@ -248,6 +258,10 @@ struct DayDecoder {
             let address = isIPv4 ? IPAddress(v4: UInt32(value)) : IPAddress(high: value, low: 0)
             guard address.isIPv4 == isIPv4, day.sources.count < bounds.sources else {
                 throw RollupError(description: "has more sources than there may be")
+            }
+            while other < except.upperBound, day.sources[other].address < address { other += 1 }
+            guard other == except.upperBound || day.sources[other].address != address else {
+                throw RollupError(description: "has a source twice")
             }
             let place = day.sources.append(address)
             day.sources[place].counts = try DayDecoder.counts(&bits, masks)

@@ -101,7 +101,7 @@ extension ReportBase {
             ])
         for (name, count) in [("week", 7), ("28 days", 28), ("year", 365)] {
             let window = lastDays(count)
-            let visitors = visitors(window)
+            let visitors = Visitors(delivering: tally, window)
             section.rows.append([
                 .text(name), .text(LocalDay.date(max(window.lowerBound, recordedDays.lowerBound))),
                 visitors.count(\.hasDelivered), visitors.count { $0.authenticated > 0 },

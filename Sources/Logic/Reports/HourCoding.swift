@@ -25,6 +25,7 @@ extension Tally {
             hourCounts[hourIndex(key)].add(counts, labels: Array(counts.rejections.indices))
         case .day:
             let counts = try DayDecoder(bytes, bounds, onlyDelivering: onlyDelivering).read(&labels)
+            guard dayKeys[key] != nil else { return begin(key, with: counts) }
             dayCounts[dayIndex(key)].merge(counts, labels: Array(labels.labels.indices))
         }
     }

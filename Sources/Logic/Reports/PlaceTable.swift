@@ -12,6 +12,11 @@ struct PlaceTable: Sendable {
     static let mostCredits = 8
     static let longestCredit = 300
 
+    mutating func reserve(_ count: Int) {
+        origins.reserveCapacity(origins.count + count)
+        numbers.reserveCapacity(numbers.count + count)
+    }
+
     /// 0 for one too many, as if it had not been looked up.
     mutating func number(_ origin: Origin) -> UInt16 {
         if let known = numbers[origin] { return known }
@@ -114,7 +119,9 @@ struct PlaceDecoder {
 
     init(_ reader: inout ByteReader, into day: inout DayCounts) throws(RollupError) {
         var numbers: [UInt16] = [0]
-        for _ in 0..<(try reader.count(most: PlaceTable.most)) {
+        let count = try reader.count(most: PlaceTable.most)
+        day.origins.reserve(count)
+        for _ in 0..<count {
             let code = try reader.text(longest: 2)
             let country = Country(String(decoding: code, as: UTF8.self))
             guard code.isEmpty || country != nil else { throw RollupError(description: "has a country that is none") }

@@ -81,6 +81,12 @@ struct SourceTable: Sendable {
 
     var count: Int { entries.count }
 
+    /// Makes room for as many at once.
+    mutating func reserve(_ count: Int) {
+        entries.reserveCapacity(count)
+        while 4 * count > 3 * places.count { grow() }
+    }
+
     subscript(index: Int) -> Entry {
         @inline(__always) get { entries[index] }
         @inline(__always) _modify { yield &entries[index] }

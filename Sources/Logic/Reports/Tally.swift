@@ -184,9 +184,14 @@ extension Tally {
 
     mutating func dayIndex(_ key: Key) -> Int {
         if let known = dayKeys[key] { return known }
-        dayKeys[key] = dayCounts.count
-        dayCounts.append(DayCounts(bounds))
+        begin(key, with: DayCounts(bounds))
         return dayCounts.count - 1
+    }
+
+    /// Begins a day of which nothing is known yet with counts whose labels are numbered as they are here.
+    mutating func begin(_ key: Key, with counts: DayCounts) {
+        dayKeys[key] = dayCounts.count
+        dayCounts.append(counts)
     }
 
     private static func isSame(_ name: [UInt8], _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {

@@ -35,6 +35,7 @@ struct Visitors: Sendable {
             events.events.add(day.beyond)
             events.isMinuteless = events.isMinuteless || day.marks.isFull
             if needsSketch { sketch?.add(day.sketch ?? day.exactSketch) }
+            if parts.isEmpty { table.reserve(keys.reduce(0) { $0 + tally.dayCounts[$1.value].sources.count }) }
             if keys.count == 1 {
                 table = day.sources
                 origins = day.origins
@@ -57,6 +58,19 @@ struct Visitors: Sendable {
             parts.append(Part(day: key.number, index: index, places: places))
         }
         self.parts = parts
+    }
+
+    /// Of the sources those that delivered, and none of their minutes.
+    init(delivering tally: Tally, _ days: Range<Int>) {
+        parts = []
+        for (key, index) in tally.dayKeys where days.contains(key.number) {
+            let day = tally.dayCounts[index]
+            events.events.add(day.beyond)
+            for entry in day.sources.entries where entry.counts.hasDelivered {
+                let place = table.index(of: entry.address) ?? table.append(entry.address)
+                table[place].counts += entry.counts
+            }
+        }
     }
 
     var entries: [SourceTable.Entry] { table.entries }
