@@ -30,10 +30,10 @@ import Waves
         var rows: [(source: Int, count: Int)]
     }
 
-    /// A day of two sources, without origins.
+    /// A day of two sources, without origins, in each of `groups`: of those that delivered IPv4 and IPv6, of the others.
     private func dayBytes(
         labels: [String] = ["zen.example"], sketch: [UInt8]? = nil, beyond: Int = 0, dwell: Int64 = 0,
-        texts: [(text: String, count: Int)] = [], listings: [Listing] = [], others: Int = 0
+        texts: [(text: String, count: Int)] = [], listings: [Listing] = [], others: Int = 0, groups: Set<Int> = [2]
     ) -> [UInt8] {
         var writer = ByteWriter()
         writer.byte(1)
@@ -46,7 +46,7 @@ import Waves
         writer.number(0)
         for group in 0..<4 {
             var bits = BitWriter()
-            for _ in 0..<(group == 2 ? 2 : 0) {
+            for _ in 0..<(groups.contains(group) ? 2 : 0) {
                 bits.rice(7, 3)
                 bits.bits(0, 1)
                 for _ in 0..<8 { bits.gamma(UInt64(UInt32.max)) }
@@ -54,7 +54,7 @@ import Waves
                 bits.gamma(0)
                 bits.gamma(0)
             }
-            writer.number(group == 2 ? 2 : 0)
+            writer.number(groups.contains(group) ? 2 : 0)
             writer.byte(3)
             writer.text(bits.finish())
         }
@@ -120,6 +120,8 @@ import Waves
         #expect(try tally(.hour, hour([("a", 1), ("b", 1)])).hourCounts.count == 1)
         expect("has a label twice", .hour, hour([(String, Int)](repeating: ("zen.example", Self.most), count: 1040)))
         expect("has a label twice", .day, dayBytes(labels: ["a", "b", "a"]))
+        expect("has a source twice", .day, dayBytes(groups: [0, 2]))
+        #expect(try tally(.day, dayBytes(groups: [0])).dayCounts.first?.sources.count == 2)
         let many = [(text: String, count: Int)](repeating: ("550 no", Self.most), count: 512)
         expect("has a text twice", .day, dayBytes(texts: many))
         let pairs = [(source: Int, count: Int)](repeating: (0, Self.most), count: 1100)

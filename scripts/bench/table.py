@@ -15,6 +15,7 @@ import load
 import memory
 import own
 import parse as parsing
+import peertree
 import shed
 import space
 import sshguard
@@ -101,6 +102,8 @@ def measure(found, chosen):
     peer_runs = min(runs, chosen.peer_runs or runs)
     wanted = chosen.only.split(",") if chosen.only else COLUMNS
     guards = [kind for kind in GUARDS if kind.name in wanted]
+    if any(kind is not own.Breakwater for kind in guards):
+        peertree.ready(lambda text: print(f"bench: {text}", file=sys.stderr))  # while there is a network
     for kind in guards:
         files, version = space.run(works.configuration, kind, chosen)
         found.keep("configuration", {"guard": kind.name, "version": version, "files": files})
