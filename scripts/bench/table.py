@@ -6,6 +6,8 @@ with the table. Where a peer does not come to an end, its run is cut, and the ce
 about 25 minutes on two cores, three of them an hour and a quarter; --quick takes six minutes.
 """
 
+import sys
+
 import crowdsec
 import fail2ban
 import figures
