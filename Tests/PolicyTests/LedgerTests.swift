@@ -54,6 +54,21 @@ import Testing
         #expect(model.count > 500)
     }
 
+    @Test func `networks inside a network, hosts and itself left out`() throws {
+        var ledger = Ledger()
+        for net in ["192.0.2.0/25", "192.0.2.128/26", "192.0.2.0/24", "192.0.2.7", "198.51.100.0/25", "2001:db8::/64"] {
+            let prefix = try Prefix(parsing: net)
+            ledger[prefix] = Self.ban(prefix, ends: 60)
+        }
+        func inside(_ net: String) throws -> [String] {
+            ledger.networks(inside: try Prefix(parsing: net)).map(\.shortDescription).sorted()
+        }
+        #expect(try inside("192.0.2.0/24") == ["192.0.2.0/25", "192.0.2.128/26"])
+        #expect(try inside("2001:db8::/48") == ["2001:db8::/64"])
+        #expect(try inside("2001:db8::/64") == [])
+        #expect(try inside("::/0") == ["2001:db8::/64"])
+    }
+
     @Test func `a ban without end keeps none`() {
         var ledger = Ledger()
         let prefix = Prefix(IPAddress(v4: 0xc633_6407))

@@ -71,6 +71,12 @@ package struct Ledger: Sendable {
         return bans.filter { prefix.contains($0.prefix) }.sorted { $0.prefix < $1.prefix }
     }
 
+    /// Banned networks strictly inside one, in no particular order. Looks at those of longer prefixes alone: in a wave of
+    /// IPv6 sources, each a /64, there are none.
+    package func networks(inside network: Prefix) -> [Prefix] {
+        networks.entries(inside: network).map(\.prefix).filter { $0.isIPv4 == network.isIPv4 }
+    }
+
     /// Bans of single hosts inside a network, in no particular order.
     func hosts(inside network: Prefix) -> [Ban] {
         guard network.isIPv4 else {

@@ -39,7 +39,7 @@ extension Agent {
     /// Banned networks that leave the set when `prefix` is put in around them.
     func networks(inside prefix: Prefix) -> [Prefix] {
         guard !prefix.isHost else { return [] }
-        return policy.ledger.bans(inside: prefix).map(\.prefix).filter { !$0.isHost && $0 != prefix }
+        return policy.ledger.networks(inside: prefix)
     }
 
     func forgetCounters(unlessThere prefixes: [Prefix]) {
