@@ -71,8 +71,8 @@ package struct Ledger: Sendable {
         return bans.filter { prefix.contains($0.prefix) }.sorted { $0.prefix < $1.prefix }
     }
 
-    /// Banned networks strictly inside one, in no particular order. Looks at those of longer prefixes alone: in a wave of
-    /// IPv6 sources, each a /64, there are none.
+    /// Banned networks strictly inside one, in no particular order. Looks at those of longer prefixes alone, so that in a
+    /// wave of IPv6 sources, each a /64, none looks at the others.
     package func networks(inside network: Prefix) -> [Prefix] {
         networks.entries(inside: network).map(\.prefix).filter { $0.isIPv4 == network.isIPv4 }
     }

@@ -211,16 +211,14 @@ struct DayDecoder {
         day.beyond = try reader.number()
         if try reader.number() != 0 { day.marks.setFull() }
         let places = version > 1 ? try PlaceDecoder(&reader, into: &day) : nil
-        // Those that delivered, then the others.
-        var delivered = [true: 0..<0, false: 0..<0]
-        for _ in [true, false] {
-            for isIPv4 in [true, false] {
-                let first = day.sources.count
-                try readGroup(isIPv4, masks, &day, except: delivered[isIPv4] ?? 0..<0)
-                delivered[isIPv4] = first..<day.sources.count
-                try places?.read(&reader, from: first, of: &day)
-            }
-            if onlyDelivering { return day }
+        // IPv4 and IPv6 of those that delivered, then of the others.
+        var groups: [Range<Int>] = []
+        for number in 0..<4 {
+            let first = day.sources.count
+            try readGroup(number % 2 == 0, masks, &day, except: number < 2 ? 0..<0 : groups[number - 2])
+            try places?.read(&reader, from: first, of: &day)
+            groups.append(first..<day.sources.count)
+            if onlyDelivering, number == 1 { return day }
         }
         for _ in 0..<(try reader.count(most: bounds.texts)) {
             let text = Array(try reader.text(longest: ReplyText.longest))

@@ -29,13 +29,14 @@ struct Visitors: Sendable {
         // What is not kept anywhere has to be estimated for all.
         let needsSketch = keys.contains { tally.dayCounts[$0.value].sketch != nil }
         if needsSketch { sketch = DistinctSketch() }
+        // Of one day the table is taken as it is.
+        if keys.count > 1 { table.reserve(keys.reduce(0) { $0 + tally.dayCounts[$1.value].sources.count }) }
         var parts: [Part] = []
         for (key, index) in keys {
             let day = tally.dayCounts[index]
             events.events.add(day.beyond)
             events.isMinuteless = events.isMinuteless || day.marks.isFull
             if needsSketch { sketch?.add(day.sketch ?? day.exactSketch) }
-            if parts.isEmpty { table.reserve(keys.reduce(0) { $0 + tally.dayCounts[$1.value].sources.count }) }
             if keys.count == 1 {
                 table = day.sources
                 origins = day.origins

@@ -36,12 +36,6 @@ extension Agent {
         for element in (try? firewall.elements(for: prefixes, in: .banned)) ?? [] { count(element, at: now) }
     }
 
-    /// Banned networks that leave the set when `prefix` is put in around them.
-    func networks(inside prefix: Prefix) -> [Prefix] {
-        guard !prefix.isHost else { return [] }
-        return policy.ledger.networks(inside: prefix)
-    }
-
     func forgetCounters(unlessThere prefixes: [Prefix]) {
         guard !prefixes.isEmpty, let there = try? firewall.elements(for: prefixes, in: .banned) else { return }
         for prefix in Set(prefixes).subtracting(there.map(\.prefix)) { readings.forget(prefix) }

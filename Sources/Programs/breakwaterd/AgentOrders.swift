@@ -56,7 +56,8 @@ extension Agent {
         guard !changes.isEmpty else { return }
         var firstError: FirewallError?
         var notThere: Set<Prefix> = []
-        let inner = bans.keys.flatMap(networks(inside:))
+        // Banned networks that leave the set when a wider one is put in around them.
+        let inner = bans.keys.filter { !$0.isHost }.flatMap(policy.ledger.networks(inside:))
         countBefore(bans.keys.filter { costs[$0] != nil } + inner, at: clock.now)
         let results = firewall.apply(changes, at: clock.now)
         noteCounters(of: results, at: clock.now)

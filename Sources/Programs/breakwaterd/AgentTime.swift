@@ -44,12 +44,7 @@ extension Agent {
         for ban in policy.advance(to: now) { noteEnd(ban) }
         if mode.isEnforcing { keepFirewall(now) }
         if allowEntries.contains(where: { $0.until <= now }) { refreshAllowlist() }
-        if tally.ticks % 12 == 0 {
-            eachMinute()
-            if tally.ticks > 0 {
-                tally.rejectionRate.endMinute(total: tally.rejections, at: now) { isSameDay($0, now) }
-            }
-        }
+        if tally.ticks % 12 == 0 { eachMinute(now) }
         if tally.ticks % Agent.historyTicks == Agent.historyTicks - 1 { writeHistory() }
         problem("history", history.problem)
         if tally.ticks % 720 == 0 { policy.expireKnown(at: now) }
@@ -232,7 +227,11 @@ extension Agent {
         dueTimer = (due, id)
     }
 
-    private func eachMinute() {
+    private func eachMinute(_ now: Instant) {
+        // The first is the start.
+        if tally.ticks > 0 {
+            tally.rejectionRate.endMinute(total: tally.rejections, at: now) { isSameDay($0, now) }
+        }
         lookForServers(anew: true)
         startSweep()
         postCounters()
