@@ -1,35 +1,37 @@
+import Addresses
 import Events
 
-/// How often each key was seen in the last five to ten minutes, in bounded memory: a count for this stretch of five
-/// minutes and one for the last.
+/// How often each source, or network, was seen in the last five to ten minutes, in bounded memory: a count for this
+/// stretch of five minutes and one for the last.
 ///
-/// When a stretch has more keys than `limit`, the half that was seen least is forgotten: who was seen often stays.
-package struct Lately<Key: Hashable & Comparable & Sendable>: Sendable {
-    package struct Seen: Equatable, Sendable {
+/// When a stretch has more of them than `limit`, the half that was seen least is forgotten, and those seen no more than
+/// its last: who was seen often stays.
+package struct Lately: Sendable {
+    package struct Seen: Comparable, Sendable {
         package var count: Int
         package var last: Instant
+
+        package static func < (a: Seen, b: Seen) -> Bool { (a.count, a.last) < (b.count, b.last) }
     }
-    private var current: [Key: Seen] = [:]
-    private var former: [Key: Seen] = [:]
+    private var current: [Prefix: Seen] = [:]
+    private var former: [Prefix: Seen] = [:]
     private var since = Instant.distantPast
     private let limit: Int
     private static var stretch: Duration { .minutes(5) }
 
     package init(limit: Int) { self.limit = max(2, limit) }
 
-    package mutating func note(_ key: Key, at now: Instant) {
+    package mutating func note(_ source: Prefix, at now: Instant) {
         turn(at: now)
-        if let seen = current[key] {
-            current[key] = Seen(count: seen.count + 1, last: now)
+        if let seen = current[source] {
+            current[source] = Seen(count: seen.count + 1, last: now)
             return
         }
         if current.count >= limit {
-            let kept = current.sorted {
-                ($1.value.count, $1.value.last, $0.key) < ($0.value.count, $0.value.last, $1.key)
-            }
-            current = Dictionary(uniqueKeysWithValues: kept.prefix(limit / 2).map { ($0.key, $0.value) })
+            let middle = current.values.sorted()[limit / 2]
+            current = current.filter { middle < $0.value }
         }
-        current[key] = Seen(count: 1, last: now)
+        current[source] = Seen(count: 1, last: now)
     }
 
     private mutating func turn(at now: Instant) {
@@ -40,7 +42,7 @@ package struct Lately<Key: Hashable & Comparable & Sendable>: Sendable {
     }
 
     /// All that are remembered.
-    package mutating func all(at now: Instant) -> [Key: Seen] {
+    package mutating func all(at now: Instant) -> [Prefix: Seen] {
         turn(at: now)
         return current.merging(former) { Seen(count: $0.count + $1.count, last: $0.last) }
     }

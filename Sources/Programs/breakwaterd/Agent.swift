@@ -52,8 +52,8 @@ final class Agent {
     var observedDay: ObservedDay?
     var waves: WaveWatch
     /// Rejections of late, by what would be banned for them and by /24 and /48.
-    var rejectedSources = Lately<Prefix>(limit: 4096)
-    var rejectedNetworks = Lately<Prefix>(limit: 2048)
+    var rejectedSources = Lately(limit: 4096)
+    var rejectedNetworks = Lately(limit: 2048)
     var mode: Mode
     /// What `enforce` said, as long as it differs from the configuration.
     var modeOverride: ModeOverride?
