@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct EffectTests {
     /// A policy and its effect, as replay and daemon feed both.
-    private struct Trial {
+    private final class Trial {
         var policy: Policy
         var effect: Effect
         var now = Instant(seconds: 1_800_000_000)
@@ -19,7 +19,7 @@ import Testing
             effect = Effect(hold: .seconds(600), bounds: bounds)
         }
 
-        mutating func hear(_ kind: Event.Kind, _ peer: String, port: UInt16 = 4711) {
+        func hear(_ kind: Event.Kind, _ peer: String, port: UInt16 = 4711) {
             guard let address = IPAddress(peer) else { return }
             var event = Event(kind, peer: address, port: port)
             if kind == .rejection {
@@ -42,7 +42,7 @@ import Testing
             }
         }
 
-        mutating func wait(_ span: Duration) {
+        func wait(_ span: Duration) {
             now = now + span
             _ = policy.advance(to: now)
         }
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func `a source that comes again while it is banned is turned away, later ended again`() {
-        var trial = Trial()
+        let trial = Trial()
         trial.hear(.connect, "198.51.100.7", port: 1)
         trial.hear(.rejection, "198.51.100.7", port: 1)
         trial.wait(.minutes(1))
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test func `a known sender is touched whether its mail came before the ban, during or after it`() {
-        var trial = Trial()
+        let trial = Trial()
         trial.hear(.acceptance, "198.51.100.1")
         trial.hear(.acceptance, "198.51.100.9")
         trial.hear(.rejection, "198.51.100.1")
@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test func `one that the policy knows from earlier days is touched`() throws {
-        var trial = Trial()
+        let trial = Trial()
         let sender = try #require(IPAddress("198.51.100.4"))
         trial.policy.adoptKnown(sender, until: trial.now + .days(3), authenticated: false)
         trial.hear(.rejection, "198.51.100.4")
@@ -96,14 +96,14 @@ import Testing
     }
 
     @Test func `an IPv6 neighbour is the same source`() {
-        var trial = Trial()
+        let trial = Trial()
         trial.hear(.acceptance, "2001:db8:0:1::1")
         trial.hear(.rejection, "2001:db8:0:1::2")
         #expect(trial.touched == ["2001:db8:0:1::/64 1"])
     }
 
     @Test func `mail out of a network that was banned touches its sender, which was not banned itself`() {
-        var trial = Trial()
+        let trial = Trial()
         for number in 1...20 { trial.hear(.rejection, "198.51.100.\(number)") }
         let (networks, sources) = (trial.effect.networks, trial.effect.sources)
         #expect(networks == 1 && sources == trial.effect.bans)
@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test func `what is beyond a bound is left out and said`() {
-        var trial = Trial(Effect.Bounds(sources: 5, senders: 2, connections: 100))
+        let trial = Trial(Effect.Bounds(sources: 5, senders: 2, connections: 100))
         for number in 1...5 { trial.hear(.rejection, "198.18.\(number).7") }
         let isPartial = trial.effect.isPartial
         #expect(!isPartial)

@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func `the fourth bad source of a network bans it, and it covers the hosts`() throws {
-        var bench = bench()
+        let bench = bench()
         for host in 1...3 { bench.reject("198.51.100.\(host)") }
         #expect(networks(bench) == [])
         let orders = bench.reject("198.51.100.4")
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test func `the same source again is no other source`() {
-        var bench = bench { $0.first = .seconds(1) }
+        let bench = bench { $0.first = .seconds(1) }
         for _ in 0..<20 {
             bench.reject("198.51.100.1")
             bench.wait(.minutes(1))
@@ -50,7 +50,7 @@ import Testing
 
     @Test(arguments: [(58, ["198.51.100.0/24"]), (70, [])] as [(Int64, [String])])
     func `sources count for an hour`(minutes: Int64, expected: [String]) {
-        var bench = bench { $0.first = .days(1) }
+        let bench = bench { $0.first = .days(1) }
         bench.reject("198.51.100.1")
         bench.wait(.minutes(minutes))
         for host in 2...4 { bench.reject("198.51.100.\(host)") }
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func `an IPv6 network is a /48 with four /64`() {
-        var bench = bench()
+        let bench = bench()
         for host in 1...8 { bench.reject("2001:db8:1:1::\(host)") }
         #expect(networks(bench) == [])
         for block in 2...4 { bench.reject("2001:db8:1:\(block)::1") }
@@ -69,7 +69,7 @@ import Testing
     // MARK: - Who is never in it
 
     @Test func `a network with a known sender is not banned, its hosts are`() {
-        var bench = bench()
+        let bench = bench()
         bench.accept("198.51.100.200")
         for host in 1...50 { bench.reject("198.51.100.\(host)") }
         #expect(networks(bench) == [])
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test func `a good sender that shows up lifts the network, and the hosts go back`() throws {
-        var bench = bench()
+        let bench = bench()
         for host in 1...4 { bench.reject("198.51.100.\(host)") }
         let orders = bench.accept("198.51.100.200")
         #expect(
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func `lifted in the same round, nothing is ordered but what holds`() {
-        var bench = bench()
+        let bench = bench()
         for host in 1...3 { bench.reject("198.51.100.\(host)") }
         var event = Event(.rejection, class: .rbl, code: 511, peer: IPAddress("198.51.100.4"), zone: "zen.example")
         bench.policy.judge(event, at: bench.now)
@@ -104,13 +104,13 @@ import Testing
 
     @Test(arguments: ["198.51.100.77/32", "198.51.100.64/28", "198.51.0.0/16"])
     func `one that holds or is in an allowed network is not banned`(allowed: String) {
-        var bench = bench(allowed: [allowed])
+        let bench = bench(allowed: [allowed])
         for host in 1...20 { bench.reject("198.51.100.\(host)") }
         #expect(networks(bench) == [])
     }
 
     @Test func `nor the host's own, nor one allowed by hand`() throws {
-        var bench = bench(own: ["198.51.100.250"])
+        let bench = bench(own: ["198.51.100.250"])
         _ = bench.policy.allow(try Prefix(parsing: "203.0.113.250"), until: .distantFuture)
         for host in 1...20 {
             bench.reject("198.51.100.\(host)")
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func `an address allowed inside lifts it`() throws {
-        var bench = bench()
+        let bench = bench()
         for host in 1...4 { bench.reject("198.51.100.\(host)") }
         let lifted = bench.policy.allow(try Prefix(parsing: "198.51.100.77"), until: .distantFuture)
         #expect(lifted.map(\.prefix.description) == ["198.51.100.0/24"])
@@ -129,7 +129,7 @@ import Testing
 
     @Test func `a configuration that allows it, or bans no networks, lifts it`() throws {
         for isAllowed in [true, false] {
-            var bench = bench()
+            let bench = bench()
             for host in 1...4 { bench.reject("198.51.100.\(host)") }
             var settings = bench.policy.settings
             if !isAllowed { settings.networks = false }
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test func `a list that breaks takes the networks back that were banned on its word`() {
-        var bench = bench()
+        let bench = bench()
         for host in 0..<20 { bench.accept("198.19.0.\(host)") }
         bench.wait(.days(2))
         for host in 1...20 { bench.reject("198.51.100.\(host)") }
@@ -152,7 +152,7 @@ import Testing
     }
 
     @Test func `bans by hand make no network, and one by hand is not lifted by a good sender`() throws {
-        var bench = bench()
+        let bench = bench()
         for host in 1...20 {
             _ = try bench.policy.ban(
                 Prefix(parsing: "198.51.100.\(host)"), for: nil, why: "by hand", shedding: false, at: bench.now)
@@ -167,7 +167,7 @@ import Testing
     // MARK: - Time
 
     @Test func `packets do not prolong it, and the next one is twice as long`() throws {
-        var bench = bench()
+        let bench = bench()
         let net = try Prefix(parsing: "198.51.100.0/24")
         for host in 1...4 { bench.reject("198.51.100.\(host)") }
         bench.wait(.minutes(9))
@@ -181,7 +181,7 @@ import Testing
     }
 
     @Test func `a host whose ban outlasts the network's stays in the set`() throws {
-        var bench = bench()
+        let bench = bench()
         bench.reject("198.51.100.1")
         bench.wait(.minutes(11))
         _ = bench.policy.advance(to: bench.now)
@@ -196,7 +196,7 @@ import Testing
     }
 
     @Test func `a network banned by hand for a moment gives the hosts back that outlast it`() throws {
-        var bench = bench()
+        let bench = bench()
         for host in 1...4 { bench.reject("198.51.100.\(host)") }
         let net = try Prefix(parsing: "198.51.100.0/24")
         _ = try bench.policy.ban(net, for: .minutes(1), why: "by hand", shedding: false, at: bench.now)
@@ -217,13 +217,13 @@ import Testing
     }
 
     @Test func `half of its networks are not enough for a block`() {
-        var bench = bench()
+        let bench = bench()
         for net in [0, 1] { for host in 1...200 { bench.reject("198.51.\(96 + net * 2).\(host)") } }
         #expect(networks(bench) == ["198.51.96.0/24", "198.51.98.0/24"])
     }
 
     @Test func `a known sender in a block leaves the networks beside it`() {
-        var bench = bench()
+        let bench = bench()
         bench.accept("198.51.99.9")
         for net in [0, 1, 2, 3] { for host in 1...4 { bench.reject("198.51.\(96 + net).\(host)") } }
         #expect(networks(bench) == ["198.51.96.0/23", "198.51.96.0/24", "198.51.98.0/24"])
@@ -232,10 +232,10 @@ import Testing
     // MARK: - After a restart
 
     @Test func `what the store tells of sources counts, and of networks, too`() throws {
-        var bench = bench()
+        let bench = bench()
         for host in 1...4 { bench.reject("198.51.100.\(host)") }
         for host in 1...3 { bench.reject("203.0.113.\(host)") }
-        var again = self.bench()
+        let again = self.bench()
         again.now = bench.now
         for ban in bench.policy.ledger.bans { again.policy.adopt(ban, at: again.now) }
         #expect(again.policy.takeOrders().isEmpty)
@@ -247,7 +247,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func `bans told in whatever order are the same evidence`(isReversed: Bool) throws {
-        var bench = bench { $0.first = .days(1) }
+        let bench = bench { $0.first = .days(1) }
         let begin = bench.now
         bench.now = begin + .minutes(50)
         let hosts: [Int64] = isReversed ? [3, 2, 1] : [1, 2, 3]
@@ -263,7 +263,7 @@ import Testing
     }
 
     @Test func `IPv6 hosts banned by hand are covered by their network's ban and no other's`() throws {
-        var bench = bench { $0.ipv6Prefix = 128 }
+        let bench = bench { $0.ipv6Prefix = 128 }
         for host in 1...4 { bench.reject("2001:db8:1:\(host)::1") }
         #expect(networks(bench) == ["2001:db8:1::/48"])
         #expect(bench.policy.isCovered(try Prefix(parsing: "2001:db8:1:2::1")))

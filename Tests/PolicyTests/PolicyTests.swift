@@ -5,7 +5,7 @@ import Policy
 import Testing
 
 /// A policy with its clock and a few words for what happens to it.
-struct Bench {
+final class Bench {
     var policy: Policy
     var now = Instant(seconds: 1_800_000_000)
 
@@ -18,10 +18,10 @@ struct Bench {
                 configured: allowed.compactMap { try? Prefix(parsing: $0) }, own: own.compactMap { IPAddress($0) }))
     }
 
-    mutating func wait(_ span: Duration) { now = now + span }
+    func wait(_ span: Duration) { now = now + span }
 
     @discardableResult
-    mutating func reject(
+    func reject(
         _ peer: String, port: UInt16? = 4711, class rejectionClass: RejectionClass = .rbl, code: UInt16? = 511,
         zone: String? = "zen.example", _ change: (inout Event) -> Void = { _ in }
     ) -> [Order] {
@@ -32,7 +32,7 @@ struct Bench {
     }
 
     @discardableResult
-    mutating func accept(_ peer: String, authenticated: Bool = false) -> [Order] {
+    func accept(_ peer: String, authenticated: Bool = false) -> [Order] {
         var event = Event(.acceptance, peer: IPAddress(peer))
         event.isAuthenticated = authenticated
         policy.judge(event, at: now)
@@ -62,29 +62,29 @@ extension Order {
 
 @Suite struct Judging {
     @Test func `one listing bans and sheds the connection that was rejected`() {
-        var bench = Bench()
+        let bench = Bench()
         #expect(bench.reject("192.0.2.7").map(\.short) == ["ban 192.0.2.7/32 10m", "shed 192.0.2.7:4711"])
         #expect(bench.policy.ledger.count == 1)
     }
 
     @Test func `a banned source's other connection goes by its own rejection only`() {
-        var bench = Bench()
+        let bench = Bench()
         bench.reject("192.0.2.7", port: 1)
         #expect(bench.reject("192.0.2.7", port: 2).map(\.short) == ["shed 192.0.2.7:2"])
     }
 
     @Test func `without a port only a sole connection is meant`() {
-        var bench = Bench()
+        let bench = Bench()
         #expect(bench.reject("192.0.2.7", port: nil).map(\.short) == ["ban 192.0.2.7/32 10m", "shed 192.0.2.7"])
     }
 
     @Test func `a peer dropped without a reply holds no slot`() {
-        var bench = Bench()
+        let bench = Bench()
         #expect(bench.reject("192.0.2.7", port: nil, code: nil).map(\.short) == ["ban 192.0.2.7/32 10m"])
     }
 
     @Test func `each return doubles the span up to the longest`() {
-        var bench = Bench { $0.max = .minutes(60) }
+        let bench = Bench { $0.max = .minutes(60) }
         var spans: [String] = []
         for _ in 0..<5 {
             for order in bench.reject("192.0.2.7") { if case .ban(let ban) = order { spans.append(ban.timeout.span) } }
@@ -95,14 +95,14 @@ extension Order {
     }
 
     @Test func `a source that is back before its ban has left the ledger is banned again`() {
-        var bench = Bench()
+        let bench = Bench()
         bench.reject("192.0.2.7")
         bench.wait(.minutes(10))
         #expect(bench.reject("192.0.2.7").first?.short == "ban 192.0.2.7/32 20m")
     }
 
     @Test func `a source that stayed away for the longest span starts anew`() {
-        var bench = Bench { $0.max = .hours(1) }
+        let bench = Bench { $0.max = .hours(1) }
         bench.reject("192.0.2.7")
         bench.wait(.hours(3))
         _ = bench.policy.advance(to: bench.now)
@@ -110,7 +110,7 @@ extension Order {
     }
 
     @Test func `weights add up within the window and leave it`() {
-        var bench = Bench {
+        let bench = Bench {
             $0.classes = [.unknownUser: 0.4]
             $0.window = .minutes(10)
         }
@@ -124,19 +124,19 @@ extension Order {
     }
 
     @Test func `ten tenths are one`() {
-        var bench = Bench { $0.classes = [.helo: 0.1] }
+        let bench = Bench { $0.classes = [.helo: 0.1] }
         for _ in 0..<9 { #expect(bench.reject("192.0.2.7", class: .helo).isEmpty) }
         #expect(!bench.reject("192.0.2.7", class: .helo).isEmpty)
     }
 
     @Test(arguments: RejectionClass.allCases.filter { $0 != .rbl })
     func `by default only a listing weighs`(rejectionClass: RejectionClass) {
-        var bench = Bench()
+        let bench = Bench()
         #expect(bench.reject("192.0.2.7", class: rejectionClass).isEmpty)
     }
 
     @Test func `IPv6 counts by its block`() {
-        var bench = Bench { $0.score = 2 }
+        let bench = Bench { $0.score = 2 }
         #expect(bench.reject("2001:db8:66:1::9").isEmpty)
         #expect(
             bench.reject("2001:db8:66:1:ffff::1").map(\.short) == [
@@ -146,20 +146,20 @@ extension Order {
     }
 
     @Test func `an inner line of a reply does not count twice`() {
-        var bench = Bench { $0.score = 2 }
+        let bench = Bench { $0.score = 2 }
         #expect(bench.reject("192.0.2.7") { $0.isContinuation = true }.isEmpty)
         #expect(bench.reject("192.0.2.7").isEmpty)
         #expect(!bench.reject("192.0.2.7").isEmpty)
     }
 
     @Test func `a list's own failure never bans`() {
-        var bench = Bench()
+        let bench = Bench()
         #expect(bench.reject("192.0.2.7") { $0.isListFailure = true }.isEmpty)
         #expect(bench.policy.counters.listFailures == 1)
     }
 
     @Test func `a burst is one batch`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<1000 {
             bench.policy.judge(
                 Event(.rejection, class: .rbl, code: 511, peer: IPAddress(v4: 0xc612_0000 + UInt32(index)), port: 1),
@@ -171,7 +171,7 @@ extension Order {
 
     @Test func `the same events give the same orders`() {
         func run() -> [String] {
-            var bench = Bench()
+            let bench = Bench()
             var orders: [String] = []
             for index in 0..<3000 {
                 bench.wait(.seconds(1))
@@ -185,7 +185,7 @@ extension Order {
     }
 
     @Test func `tracked sources are bounded and the stalest leaves`() {
-        var bench = Bench {
+        let bench = Bench {
             $0.maxSources = 100
             $0.score = 2
         }
@@ -200,7 +200,7 @@ extension Order {
     }
 
     @Test func `many small weights stay bounded and never ban early`() {
-        var bench = Bench {
+        let bench = Bench {
             $0.classes = [.other: 0.001]
             $0.window = .hours(1)
         }
@@ -213,7 +213,7 @@ extension Order {
     }
 
     @Test func `a packet starts a ban's time anew`() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.reject("192.0.2.7")
         bench.wait(.minutes(9))
         let prefix = try Prefix(parsing: "192.0.2.7")
@@ -225,7 +225,7 @@ extension Order {
     }
 
     @Test func `refreshing can be off`() throws {
-        var bench = Bench { $0.refresh = false }
+        let bench = Bench { $0.refresh = false }
         bench.reject("192.0.2.7")
         bench.wait(.minutes(9))
         bench.policy.refresh(try Prefix(parsing: "192.0.2.7"), at: bench.now)
@@ -236,13 +236,13 @@ extension Order {
 @Suite struct NeverTheGoodOnes {
     @Test(arguments: ["192.0.2.7", "::ffff:192.0.2.7", "127.0.0.1", "::1", "203.0.113.25", "2001:db8:25::25"])
     func `allowed, own and loopback are never banned nor shed`(peer: String) {
-        var bench = Bench(allowed: ["192.0.2.0/24"], own: ["203.0.113.25", "2001:db8:25::25"])
+        let bench = Bench(allowed: ["192.0.2.0/24"], own: ["203.0.113.25", "2001:db8:25::25"])
         for _ in 0..<10 { #expect(bench.reject(peer).isEmpty) }
         #expect(bench.policy.counters.allowed == 10)
     }
 
     @Test func `allowing lifts the ban and its ending makes the source count again`() throws {
-        var bench = Bench()
+        let bench = Bench()
         bench.reject("192.0.2.7")
         let lifted = bench.policy.allow(try Prefix(parsing: "192.0.2.0/24"), until: bench.now + .hours(1))
         #expect(lifted.map(\.prefix.description) == ["192.0.2.7/32"])
@@ -255,7 +255,7 @@ extension Order {
 
     @Test func `what was allowed over a configured network takes nothing away when it goes`() throws {
         let prefix = try Prefix(parsing: "192.0.2.0/24")
-        var bench = Bench(allowed: ["192.0.2.0/24"])
+        let bench = Bench(allowed: ["192.0.2.0/24"])
         _ = bench.policy.allow(prefix, until: bench.now + .minutes(1))
         bench.wait(.minutes(2))
         _ = bench.policy.advance(to: bench.now)
@@ -269,7 +269,7 @@ extension Order {
     }
 
     @Test func `an ended entry hides none inside it`() throws {
-        var bench = Bench()
+        let bench = Bench()
         for (net, minutes) in [("192.0.2.0/24", Int64(1)), ("192.0.2.0/25", 9), ("192.0.2.0/32", 1)] {
             _ = bench.policy.allow(try Prefix(parsing: net), until: bench.now + .minutes(minutes))
         }
@@ -279,7 +279,7 @@ extension Order {
     }
 
     @Test func `after authentication a listing means nothing`() {
-        var bench = Bench { $0.classes = [.rbl: 1, .auth: 1] }
+        let bench = Bench { $0.classes = [.rbl: 1, .auth: 1] }
         #expect(bench.accept("192.0.2.7", authenticated: true).map(\.short) == ["remember 192.0.2.7/32"])
         #expect(bench.reject("192.0.2.7").isEmpty)
         #expect(bench.policy.counters.authenticated == 1)
@@ -287,14 +287,14 @@ extension Order {
     }
 
     @Test func `authentication protects the IPv6 block that would be banned`() {
-        var bench = Bench()
+        let bench = Bench()
         bench.accept("2001:db8:1:2::3", authenticated: true)
         #expect(bench.reject("2001:db8:1:2::4").isEmpty)
     }
 
     /// smtpd names the client before the message has come, and a milter may refuse it.
     @Test func `a message that is still to be judged makes nobody known`() {
-        var bench = Bench()
+        let bench = Bench()
         for isEarly in [true, false] {
             var event = Event(.acceptance, peer: IPAddress("192.0.2.7"))
             event.precedesReply = isEarly
@@ -305,7 +305,7 @@ extension Order {
     }
 
     @Test func `a known sender may be banned, and is remembered once a day`() {
-        var bench = Bench()
+        let bench = Bench()
         #expect(bench.accept("192.0.2.7").map(\.short) == ["remember 192.0.2.7/32"])
         #expect(bench.accept("192.0.2.7").isEmpty)
         bench.wait(.days(2))
@@ -314,7 +314,7 @@ extension Order {
     }
 
     @Test func `a sender that delivers every hour is remembered once a day too`() {
-        var bench = Bench()
+        let bench = Bench()
         var orders = 0
         for _ in 0..<72 {
             orders += bench.accept("192.0.2.7").count
@@ -331,14 +331,14 @@ extension Order {
         #expect(!ends(Bench(allowed: ["192.0.2.0/24"])))
         #expect(!ends(Bench { $0.score = 2 }), "one listing is not enough")
         #expect(!ends(Bench { $0.classes = [.auth: 1] }), "a listing weighs nothing")
-        var bench = Bench { $0.score = 2 }
+        let bench = Bench { $0.score = 2 }
         bench.reject("192.0.2.7")
         #expect(!ends(bench))
         bench.reject("192.0.2.7")
         #expect(ends(bench), "banned already")
         bench.accept("192.0.2.7", authenticated: true)
         #expect(!ends(bench), "authenticated")
-        var suspended = Bench()
+        let suspended = Bench()
         for host in 1...60 { suspended.accept("198.51.100.\(host)") }
         suspended.wait(.days(2))
         for host in 1...60 { suspended.reject("198.51.100.\(host)") }
@@ -346,7 +346,7 @@ extension Order {
     }
 
     @Test func `a full table of senders known for ever makes room by an eighth`() {
-        var bench = Bench { $0.knownFor = .forever }
+        let bench = Bench { $0.knownFor = .forever }
         for index in 0...UInt32(Policy.maxKnown) {
             bench.policy.judge(Event(.acceptance, peer: IPAddress(v4: 0xc612_0000 + index)), at: bench.now)
         }
@@ -354,7 +354,7 @@ extension Order {
     }
 
     @Test func `another share judges a suspended list anew, and says so`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<20 { bench.accept("198.19.0.\(index)") }
         bench.wait(.days(2))
         for index in 0..<20 { bench.reject("198.19.0.\(index)") }
@@ -368,7 +368,7 @@ extension Order {
     }
 
     @Test func `a list that lists everybody is not believed until it is sane`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<20 { bench.accept("198.19.0.\(index)") }
         bench.wait(.days(2))
         for index in 0..<50 { bench.reject("198.18.0.\(index)") }
@@ -389,7 +389,7 @@ extension Order {
 
     /// Ban and lift in one batch: what is carried out by kind must not end with the ban.
     @Test func `a lift takes back orders that are not carried out yet`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<3 { bench.accept("198.19.0.\(index)") }
         bench.wait(.days(2))
         for index in 0..<17 { bench.reject("198.18.0.\(index)") }
@@ -406,7 +406,7 @@ extension Order {
     }
 
     @Test func `senders that delivered a moment before do not suspend a list`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<20 { bench.accept("198.19.0.\(index)") }
         for index in 0..<20 { bench.reject("198.19.0.\(index)") }
         for index in 0..<50 { bench.reject("198.18.0.\(index)") }
@@ -415,7 +415,7 @@ extension Order {
     }
 
     @Test func `three sources are no sample of a list`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<5 { bench.accept("198.19.0.\(index)") }
         bench.wait(.days(2))
         for index in 0..<5 { bench.reject("198.19.0.\(index)") }
@@ -423,7 +423,7 @@ extension Order {
     }
 
     @Test func `a few listed customers do not suspend a list`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<20 { bench.accept("198.19.0.\(index)") }
         bench.reject("198.19.0.1")
         bench.reject("198.19.0.2")
@@ -434,7 +434,7 @@ extension Order {
     /// The day of 2011-02-25 (221,282 DNSBL rejections, 8,000 of other classes, 9,130 acceptances): ten minutes of it
     /// at a time, with senders that are known from the day before.
     @Test func `a spam day with unchanged acceptances trips nothing`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<2000 { bench.accept("198.19.\(index / 250).\(index % 250)") }
         var serial: UInt32 = 0
         for _ in 0..<144 {
@@ -452,7 +452,7 @@ extension Order {
     }
 
     @Test func `zones invented by reply texts are bounded`() {
-        var bench = Bench()
+        let bench = Bench()
         for index in 0..<5000 { bench.reject("10.0.\(index / 250).\(index % 250)", zone: "z\(index).example") }
         #expect(bench.policy.ledger.count == 5000)
     }
@@ -460,7 +460,7 @@ extension Order {
 
 @Suite struct ByHand {
     @Test func `bans, sheds and lifts`() throws {
-        var bench = Bench()
+        let bench = Bench()
         let net = try Prefix(parsing: "192.0.2.0/24")
         _ = try bench.policy.ban(net, for: .hours(1), why: "by hand", shedding: true, at: bench.now)
         #expect(bench.policy.takeOrders().map(\.short) == ["ban 192.0.2.0/24 1h", "shed all 192.0.2.0/24"])
@@ -482,7 +482,7 @@ extension Order {
         ),
     ])
     func `refuses and says why`(text: String, message: String) throws {
-        var bench = Bench(allowed: ["192.0.2.0/24"], own: ["203.0.113.25"])
+        let bench = Bench(allowed: ["192.0.2.0/24"], own: ["203.0.113.25"])
         _ = bench.policy.allow(try Prefix(parsing: "198.51.100.0/24"), until: .distantFuture)
         _ = bench.policy.takeOrders()
         let prefix = try Prefix(parsing: text)
@@ -494,7 +494,7 @@ extension Order {
     }
 
     @Test func `an adopted ban gives no order and counts as the source's history`() throws {
-        var bench = Bench()
+        let bench = Bench()
         let prefix = try Prefix(parsing: "192.0.2.7")
         bench.policy.adopt(
             Ban(
@@ -508,7 +508,7 @@ extension Order {
     }
 
     @Test func `a ban of which a crash left only the element gets its reason when the line is read again`() throws {
-        var bench = Bench()
+        let bench = Bench()
         let prefix = try Prefix(parsing: "192.0.2.7")
         let end = bench.now + .minutes(9)
         bench.policy.adopt(
@@ -524,7 +524,7 @@ extension Order {
     }
 
     @Test func `an adopted ban on what is allowed now is lifted`() throws {
-        var bench = Bench(allowed: ["192.0.2.0/24"])
+        let bench = Bench(allowed: ["192.0.2.0/24"])
         bench.policy.adopt(
             Ban(
                 prefix: try Prefix(parsing: "192.0.2.7"), since: bench.now, until: bench.now + .minutes(5),
@@ -535,7 +535,7 @@ extension Order {
 
     @Test func `without a span a ban by hand is the source's next`() throws {
         let prefix = try Prefix(parsing: "192.0.2.7")
-        var bench = Bench()
+        let bench = Bench()
         for _ in 0..<2 {
             bench.reject("192.0.2.7")
             _ = bench.policy.unban(prefix, why: "")
@@ -547,7 +547,7 @@ extension Order {
     }
 
     @Test func `forever has no end`() throws {
-        var bench = Bench()
+        let bench = Bench()
         let ban = try bench.policy.ban(
             try Prefix(parsing: "192.0.2.7"), for: .forever, why: "", shedding: false, at: bench.now)
         #expect(ban.until == .distantFuture)
@@ -561,7 +561,7 @@ extension Order {
 @Suite struct WaveReplay {
     /// Peak of used slots when nothing, banning, or banning and shedding is done.
     static func peak(banning: Bool, shedding: Bool) -> Int {
-        var bench = Bench()
+        let bench = Bench()
         /// Connections by peer and port: when each is rejected and when it ends by itself.
         struct Connection {
             let peer: UInt32

@@ -6,7 +6,9 @@ import Events
 ///
 /// A value without clock, randomness or input of its own: the same events at the same instants give the same orders in
 /// the same sequence. Orders gather until `takeOrders`, so that a burst of lines becomes one batch.
-package struct Policy {
+///
+/// Not to be copied, as who asks a class's policy something would copy it for each question.
+package struct Policy: ~Copyable {
     /// What was not done, and why; counters for `status`.
     package struct Counters: Equatable, Sendable {
         package var rejections = 0

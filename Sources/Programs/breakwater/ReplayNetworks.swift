@@ -10,7 +10,7 @@ struct ReplayNetworks {
     private(set) var mostElements = 0
     private var mostBans = 0
 
-    mutating func follow(_ order: Order, _ policy: Policy) {
+    mutating func follow(_ order: Order, _ policy: borrowing Policy) {
         switch order {
         case .ban(let ban):
             elements.insert(ban.prefix)

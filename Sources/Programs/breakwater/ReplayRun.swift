@@ -77,7 +77,7 @@ struct ReplayRun {
 }
 
 /// One policy on trial.
-struct Trial {
+final class Trial {
     let name: String
     private(set) var policy: Policy
     private(set) var effect: Effect
@@ -99,7 +99,7 @@ struct Trial {
     var slots: SlotModel.Figures { effect.slotFigures(at: effect.allEnded) }
     var touched: [(prefix: Prefix, messages: Int)] { effect.touchedSenders { policy.sourceBlock($0) } }
 
-    mutating func judge(_ event: Event, at now: Instant) {
+    func judge(_ event: Event, at now: Instant) {
         if now >= nextBeat {
             networks.end(policy.advance(to: now))
             nextBeat = now + Trial.beat

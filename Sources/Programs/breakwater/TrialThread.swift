@@ -10,7 +10,7 @@ final class TrialThread: @unchecked Sendable {
     /// Events in a batch: enough that handing it over costs next to nothing.
     static let batch = 4096
 
-    private var trial: Trial
+    private let trial: Trial
     private var batch: Batch = []
     private var isBusy = false
     private var isOver = false

@@ -242,7 +242,8 @@ extension Agent {
             last.add("around_why", around.why)
             last.add("around_until", around.until.nanoseconds)
         }
-        if let network = [ban, policy.ledger.ban(around: prefix)].compactMap({ $0 }).first(where: policy.isByEvidence) {
+        let either = [ban, policy.ledger.ban(around: prefix)].compactMap { $0 }
+        if let network = either.first(where: { policy.isByEvidence($0) }) {
             let sources = policy.badSources(in: network.prefix, at: now)
             last.add("neighbours", sources.count)
             last.add("neighbours_exact", sources.isExact ? "yes" : "no")

@@ -43,7 +43,7 @@ extension Agent {
     }
 
     /// What the store knows from before.
-    struct Memory {
+    struct Memory: ~Copyable {
         var policy: Policy
         var costs = BanCosts()
         var mode: ModeOverride?
