@@ -40,32 +40,35 @@ struct Parse: ParsableCommand {
         var output = ""
         var event = Event()
         var reference = LocalTime.now
-        func hear(_ bytes: Span<UInt8>, _ info: LineInfo) {
-            lines += 1
-            // Half an address is another address: a line that was cut is not judged.
-            guard !info.isCut, reader.read(bytes, into: &event) else {
-                return
-            }
-            events += 1
-            switch shape {
-            case .counts: return counts.add(event.kind, event.rejectionClass)
-            case .document: return listing.add(Parse.json(event, lines, reader.header, bytes, reference))
-            case .objects: output += Parse.json(event, lines, reader.header, bytes, reference).description
-            case .lines: output += Parse.line(event, lines)
-            }
-            output += "\n"
-            if output.utf8.count > 65536 {
-                Terminal.write(output, to: 1)
-                output = ""
-            }
-        }
         var failure: Failure?
         for name in names {
             // What was read of a damaged file counts; that it is damaged is said at the end.
             do {
                 let input = try LogInput(name)
                 reference = input.reference
-                while try input.readPiece(hear) {}
+                // A closure in place: variables that a function of its own shares are checked at each use.
+                var isMore = true
+                while isMore {
+                    isMore = try input.readPiece { bytes, info in
+                        lines += 1
+                        // Half an address is another address: a line that was cut is not judged.
+                        guard !info.isCut, reader.read(bytes, into: &event) else {
+                            return
+                        }
+                        events += 1
+                        switch shape {
+                        case .counts: return counts.add(event.kind, event.rejectionClass)
+                        case .document: return listing.add(Parse.json(event, lines, reader.header, bytes, reference))
+                        case .objects: output += Parse.json(event, lines, reader.header, bytes, reference).description
+                        case .lines: output += Parse.line(event, lines)
+                        }
+                        output += "\n"
+                        if output.utf8.count > 65536 {
+                            Terminal.write(output, to: 1)
+                            output = ""
+                        }
+                    }
+                }
             } catch let error as Failure { failure = failure ?? error }
         }
         Terminal.write(output, to: 1)
