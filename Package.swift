@@ -35,9 +35,9 @@ let package = Package(
         // What we hear.
         .ours("Inputs", "LogIntake", ["Addresses", "Events", "CJournal", "CLinux", "Posix"]),
         .ours("Inputs", "ConnectionSampler", ["Addresses", "Events", "Netlink", "ProcFS", "Posix"]),
-        .ours("Inputs", "LocationData", ["Addresses", "Events", "Origins", "CLocation", "Posix"]),
+        .ours("Inputs", "LocationData", ["Addresses", "Bytes", "Events", "Origins", "CLocation", "Posix"]),
         .ours("Inputs", "SettingsFiles", ["Configuration", "Posix"]),
-        .ours("Inputs", "MailServer", ["Events", "Posix", "ProcFS"]),
+        .ours("Inputs", "MailServer", ["Bytes", "Events", "Posix", "ProcFS"]),
         .ours("Inputs", "NameServers", ["Addresses", "Events", "Posix"]),
         // What we conclude; pure.
         .ours("Logic", "Bytes"),

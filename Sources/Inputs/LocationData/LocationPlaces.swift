@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 
 /// Where location databases lie, best first: those the configuration names, those that an administrator fetched from
@@ -55,6 +56,6 @@ package struct LocationPlaces: Sendable {
         }
         guard name.hasSuffix(".mmdb") else { return nil }
         if name.hasPrefix("GeoIP2-") { return 3 }
-        return name.hasPrefix("dbip-") && name.contains("-lite-") ? 4 : nil
+        return name.hasPrefix("dbip-") && name.occurrence(of: "-lite-") != nil ? 4 : nil
     }
 }

@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import CLocation
 import Events
 import Origins
@@ -28,7 +29,7 @@ final class MaxMindDatabase: LocationFile {
         let status = bw_mmdb_open("/proc/self/fd/\(copy.number)", &opened)
         guard status == 0, let opened else { throw MaxMindDatabase.problem(path, status) }
         let type = shownText(bw_mmdb_type(opened)) ?? ""
-        func says(_ words: String...) -> Bool { words.contains { type.contains($0) } }
+        func says(_ words: String...) -> Bool { words.contains { type.occurrence(of: $0) != nil } }
         hasCountries = says("Country", "City", "Enterprise")
         hasNumbers = says("ASN", "ISP", "Enterprise")
         guard hasCountries || hasNumbers else {

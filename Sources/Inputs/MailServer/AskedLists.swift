@@ -1,3 +1,5 @@
+import Bytes
+
 /// A DNSBL that a mail server's settings have it ask.
 package struct AskedList: Hashable, Sendable {
     /// As written, but for what stands behind it: filters, weights, texts.
@@ -92,7 +94,7 @@ package func eximLists(_ text: String) -> [AskedList] {
         guard let word = name.split(separator: " ").last, word == "dnslists" || word == "!dnslists" else { continue }
         for item in (macros[value] ?? value).split(separator: ":") {
             let item = String(item).withoutBlanks
-            let isOfNames = item.contains("domain")
+            let isOfNames = item.occurrence(of: "domain") != nil
             let zones = item.prefix { $0 != "=" && $0 != "&" && $0 != "!" && $0 != "/" }
             for zone in zones.split(separator: ",") {
                 lists.append(AskedList(String(zone).withoutBlanks, isOfNames: isOfNames))
@@ -106,7 +108,7 @@ package func eximLists(_ text: String) -> [AskedList] {
 package func sendmailLists(_ text: String) -> [AskedList] {
     var lists: [AskedList] = []
     for line in text.lines where line.hasPrefix("R") {
-        guard let sign = line.firstRange(of: "$4.$3.$2.$1.") else { continue }
+        guard let sign = line.occurrence(of: "$4.$3.$2.$1.") else { continue }
         var zone = String(line[sign.upperBound...].prefix { $0 != " " && $0 != "\t" && $0 != "$" })
         if zone.hasSuffix(".") { zone.removeLast() }
         lists.append(AskedList(zone))

@@ -1,3 +1,4 @@
+import Bytes
 import Events
 import ProcFS
 
@@ -34,7 +35,7 @@ extension RunningServer {
         if program.hasPrefix("sendmail") || listener.command == "sm-mta" { return sendmail(listener) }
         let isQpsmtpd =
             listener.command.hasPrefix("qpsmtpd")
-            || ProcessEntry(listener.pid).commandLine?.contains { $0.contains("qpsmtpd") } == true
+            || ProcessEntry(listener.pid).commandLine?.contains { $0.occurrence(of: "qpsmtpd") != nil } == true
         if isQpsmtpd { return qpsmtpd(listener, kept) }
         return startedByOther(listener)
     }

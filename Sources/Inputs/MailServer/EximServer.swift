@@ -1,3 +1,4 @@
+import Bytes
 import Events
 
 /// An Exim that runs, from the main section of its configuration.
@@ -45,12 +46,16 @@ extension RunningServer {
         if items.contains("syslog") { return [] }
         let written = items.first { $0.hasPrefix("/") }
         // A path with a date in it is another file each day: `mta.log` takes a pattern for that.
-        let paths = written.map { $0.contains("%D") || $0.contains("%M") ? [] : [replaced($0)] } ?? builtIn
+        let paths =
+            written.map { path in
+                ["%D", "%M"].contains { path.occurrence(of: $0) != nil } ? [] : [replaced(path)]
+            } ?? builtIn
         return paths.first { files.hasLog($0, kept) }.map { [files.log($0)] } ?? []
     }
 
     private static func replaced(_ path: String) -> String {
-        path.split(separator: "%s", omittingEmptySubsequences: false).joined(separator: "main")
+        guard let name = path.occurrence(of: "%s") else { return path }
+        return path[..<name.lowerBound] + "main" + replaced(String(path[name.upperBound...]))
     }
 
     private static let builtIn = ["/var/log/exim4/mainlog", "/var/log/exim/mainlog", "/var/log/exim/main.log"]

@@ -1,3 +1,4 @@
+import Bytes
 import Events
 import Glibc
 import Posix
@@ -39,7 +40,7 @@ extension RunningServer {
     /// rule, through a pipe.
     static func tcpserver(_ listener: Listener) -> RunningServer {
         let files = ServerFiles(listener.pid)
-        let isQpsmtpd = files.arguments.contains { $0.contains("qpsmtpd") }
+        let isQpsmtpd = files.arguments.contains { $0.occurrence(of: "qpsmtpd") != nil }
         var server = RunningServer(isQpsmtpd ? .qpsmtpd : .qmail, "tcpserver", listener)
         server.limits = [Limit(setting: "-c", count: files.arguments.argument(of: "-c").flatMap { Int($0) } ?? 40)]
         server.lists = rblsmtpdLists(files.arguments)
