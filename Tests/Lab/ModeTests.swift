@@ -132,5 +132,35 @@ extension LabTests {
                 #expect(try server.rules().contains("drop"), "the configuration enforces again")
             }
         }
+
+        @Test func `a daemon that observes says what enforcing would have come to today`() throws {
+            try Daemon.with(["mode": "\"observe\""]) { daemon in
+                try daemon.append([
+                    "2026-11-20T22:44:50.000000+00:00 mx courierd: newmsg,id=1: dns; x (x [::ffff:198.51.100.8])"
+                ])
+                try daemon.append((1...3).map { rejection(of: "198.51.100.\($0)", port: 1000 + $0) })
+                try daemon.append([rejection(of: "198.51.100.8", port: 1008)])
+                try eventually("the day's figures") { try daemon.json("status")["today"]["sheds"].int == 4 }
+                // Banned by now: it would not have come in again.
+                try daemon.append([
+                    "2026-11-20T22:44:57.000000+00:00 mx courieresmtpd: started,ip=[::ffff:198.51.100.1],port=[2001]",
+                    rejection(of: "198.51.100.1", port: 2001),
+                ])
+                try eventually("one turned away") { try daemon.json("status")["today"]["refused"].int == 1 }
+                let today = try daemon.json("status")["today"]
+                #expect(today["sources"].int == 4 && today["bans"].int == 4 && today["sheds"].int == 4)
+                #expect(today["peak_before"].int == 5 && today["known_touched"].int == 1)
+                #expect(today["known_touched_first"].array.map(\.string) == ["198.51.100.8"])
+                let text = try daemon.cli("status").output
+                #expect(text.contains("would have banned 4 sources, turned away 1 connections, ended 4"))
+                #expect(text.contains("1 known sender touched: 198.51.100.8"))
+
+                let enforced = try daemon.cli("enforce", "on")
+                #expect(enforced.code == 0, "\(enforced)")
+                #expect(try daemon.json("status")["today"].isNull)
+                #expect(try daemon.cli("enforce", "off").code == 0)
+                #expect(try daemon.json("status")["today"]["sources"].int == 0)
+            }
+        }
     }
 }
