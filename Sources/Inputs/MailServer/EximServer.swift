@@ -54,8 +54,12 @@ extension RunningServer {
     }
 
     private static func replaced(_ path: String) -> String {
-        guard let name = path.occurrence(of: "%s") else { return path }
-        return path[..<name.lowerBound] + "main" + replaced(String(path[name.upperBound...]))
+        var (text, rest) = ("", path[...])
+        while let name = rest.occurrence(of: "%s") {
+            text += rest[..<name.lowerBound] + "main"
+            rest = rest[name.upperBound...]
+        }
+        return text + rest
     }
 
     private static let builtIn = ["/var/log/exim4/mainlog", "/var/log/exim/mainlog", "/var/log/exim/main.log"]

@@ -3,7 +3,7 @@ extension StringProtocol {
     /// Where `text` first stands in it, byte by byte.
     ///
     /// The standard library's `contains` and `firstRange` of a text link its regular expressions into the program, a
-    /// fifth of the daemon's code.
+    /// tenth of the daemon's code.
     package func occurrence(of text: String) -> Range<Index>? {
         var start = utf8.startIndex
         while !utf8[start...].starts(with: text.utf8) {
