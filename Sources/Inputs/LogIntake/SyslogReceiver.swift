@@ -215,7 +215,10 @@ extension SyslogReceiver {
             // A host that is gone without a word would hold its place for ever.
             InternetSocket.set(accepted, SOL_SOCKET, SO_KEEPALIVE, 1)
             InternetSocket.set(accepted, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 300)
-            guard (try? ready.add(accepted)) != nil else { continue }
+            do throws(SystemError) { try ready.add(accepted) } catch {
+                refuse("a connection of \(address) to \(name) was refused: \(error)")
+                continue
+            }
             connections[accepted] = Connection(descriptor, sender(address))
         }
     }
